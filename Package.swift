@@ -1,0 +1,150 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  // `any` marks every existential, so that its cost is seen. SE-0335
+  .enableUpcomingFeature("ExistentialAny"),
+  // An import is internal unless it says more. SE-0409
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  // A member needs the import of the module that declares it. SE-0444
+  .enableUpcomingFeature("MemberImportVisibility"),
+  // A nonisolated async function runs on its caller's actor. SE-0461
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+  .treatAllWarnings(as: .error),
+]
+
+let grpc: Target.Dependency = .product(name: "GRPCCore", package: "grpc-swift-2")
+let grpcTransport: Target.Dependency = .product(
+  name: "GRPCNIOTransportHTTP2Posix", package: "grpc-swift-nio-transport")
+let grpcInProcess: Target.Dependency = .product(
+  name: "GRPCInProcessTransport", package: "grpc-swift-2")
+let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
+let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let lifecycle: Target.Dependency = .product(
+  name: "ServiceLifecycle", package: "swift-service-lifecycle")
+let unixSignals: Target.Dependency = .product(
+  name: "UnixSignals", package: "swift-service-lifecycle")
+let configuration: Target.Dependency = .product(
+  name: "Configuration", package: "swift-configuration")
+let argumentParser: Target.Dependency = .product(
+  name: "ArgumentParser", package: "swift-argument-parser")
+
+/// A library of ours, at Sources/<name>.
+func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+/// One half of a service, at Sources/Services/<service>/<half>.
+func service(_ service: String, _ half: String, _ dependencies: [Target.Dependency]) -> Target {
+  .target(
+    name: service + half, dependencies: dependencies, path: "Sources/Services/\(service)/\(half)",
+    swiftSettings: settings)
+}
+
+/// An executable, at Sources/Programs/<name>.
+func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .executableTarget(
+    name: name, dependencies: dependencies, path: "Sources/Programs/\(name)",
+    swiftSettings: settings)
+}
+
+/// The tests of one module, at Tests/<name>.
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+  name: "stackmeter",
+  dependencies: [
+    .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.0"),
+    .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.0"),
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
+    .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
+    .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+  ],
+  targets: [
+    // C: what protoc-c makes, the system's SQLite, and what only C can say.
+    .target(name: "CStackmeterProto"),
+    .target(name: "CStackmeterSupport"),
+    .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+
+    // The layers, lowest first. Tests/TidyTests holds these arrows.
+    library("StackmeterCore"),
+    library("StackmeterWire", ["CStackmeterProto", "StackmeterCore"]),
+    library("StackmeterJournal", ["CStackmeterSupport", "StackmeterCore"]),
+    library("StackmeterStore", ["CSQLite", "StackmeterCore"]),
+    library("StackmeterRPC", ["StackmeterCore", "StackmeterWire", grpc, grpcTransport, logging]),
+    library("StackmeterRuntime", ["StackmeterCore", configuration, logging, lifecycle, unixSignals]),
+
+    // The services.
+    service("Collector", "Client", ["StackmeterCore", "StackmeterWire", "StackmeterRPC"]),
+    service(
+      "Collector", "Server",
+      [
+        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal",
+        "StackmeterRuntime", "CollectorClient", grpc, logging,
+      ]),
+    service("Aggregator", "Client", ["StackmeterCore", "StackmeterWire", "StackmeterRPC"]),
+    service(
+      "Aggregator", "Server",
+      [
+        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal",
+        "StackmeterStore", "StackmeterRuntime", "CollectorClient", "AggregatorClient", grpc,
+        logging,
+      ]),
+    service("Query", "Client", ["StackmeterCore", "StackmeterWire", "StackmeterRPC"]),
+    service(
+      "Query", "Server",
+      [
+        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterStore",
+        "StackmeterRuntime", "CollectorClient", "AggregatorClient", "QueryClient", grpc, logging,
+        crypto, nioPosix,
+      ]),
+    service(
+      "Gateway", "Server",
+      [
+        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
+        "CollectorClient", "QueryClient", hummingbird, httpTypes, nio, logging, crypto, grpc,
+      ]),
+    service(
+      "Agent", "Server",
+      [
+        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
+        "CollectorClient", logging,
+      ]),
+
+    // The programs: one thin main each.
+    program("stackmeter-collector", ["CollectorServer", "StackmeterRPC", "StackmeterRuntime"]),
+    program("stackmeter-aggregator", ["AggregatorServer", "StackmeterRPC", "StackmeterRuntime"]),
+    program("stackmeter-query", ["QueryServer", "StackmeterRPC", "StackmeterRuntime"]),
+    program("stackmeter-gateway", ["GatewayServer", "StackmeterRPC", "StackmeterRuntime"]),
+    program("stackmeter-agent", ["AgentServer", "StackmeterRPC", "StackmeterRuntime"]),
+    program(
+      "stackmeter",
+      [
+        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
+        "CollectorClient", "QueryClient", "GatewayServer", argumentParser, crypto,
+      ]),
+
+    // The tests.
+    library(
+      "StackmeterTesting",
+      [
+        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal", grpc,
+        grpcInProcess,
+      ]),
+    tests("TidyTests", []),
+    tests("StackmeterCoreTests", ["StackmeterCore", "StackmeterTesting"]),
+  ]
+)

@@ -1,0 +1,161 @@
+/// Why a CloudEvent is not a usage event: every problem at once, each with the path of its field.
+package struct CloudEventError: Error, Equatable {
+  package let problems: [Problem]
+
+  package struct Problem: Hashable, Sendable {
+    package let field: String
+    package let message: String
+  }
+}
+
+extension UsageEvent {
+  /// The `type` of a CloudEvent that carries usage.
+  package static let cloudEventType = "stackmeter.usage.v1"
+
+  /// Reads one CloudEvent 1.0 in its JSON format.
+  ///
+  /// ```json
+  /// {"specversion": "1.0", "type": "stackmeter.usage.v1", "id": "vm1-2026-11-23T15", "source": "my-cloud",
+  ///  "subject": "6f1c0a8e-0000-4000-8000-000000000001", "time": "2026-11-23T16:00:00Z",
+  ///  "data": {"meter": "…", "quantity": "1.25", "resourceUri": "/subscriptions/…", "location": "local",
+  ///           "tags": {"env": "prod"}, "additionalInfo": {"…": "…"},
+  ///           "startTime": "2026-11-23T15:00:00Z", "endTime": "2026-11-23T16:00:00Z"}}
+  /// ```
+  /// `subject` is the subscription, with or without `/subscriptions/` before it. `quantity` is a number or a
+  /// string that holds one. Without `startTime` and `endTime` the event has no duration and happened at `time`.
+  package init(cloudEvent value: JSONValue) throws(CloudEventError) {
+    guard let event = JSONObject(value, path: "") else {
+      throw CloudEventError(problems: [.init(field: "", message: "must be a JSON object")])
+    }
+    var reader = CloudEventReader()
+    reader.expect(event, "specversion", "1.0")
+    reader.expect(event, "type", UsageEvent.cloudEventType)
+    let id = reader.text(event, "id", maxBytes: EventLimits.idBytesMax)
+    let source = reader.text(event, "source", maxBytes: EventLimits.sourceBytesMax)
+    let subject = reader.text(event, "subject", maxBytes: EventLimits.subscriptionBytesMax + 16)
+    let time = reader.instant(event, "time")
+    let dataObject = event["data"].flatMap { JSONObject($0, path: "data") }
+    if dataObject == nil { reader.add("data", "must be a JSON object") }
+    let data = dataObject ?? JSONObject(.object([]), path: "data")!
+    let meter = reader.text(data, "meter", maxBytes: EventLimits.meterBytesMax)
+    let quantity = reader.quantity(data, "quantity")
+    let resource = reader.resource(data)
+    let start = reader.instant(data, "startTime") ?? time
+    let end = reader.instant(data, "endTime") ?? start
+    if start == nil { reader.add("data.startTime", "is needed where the event has no time") }
+    guard reader.problems.isEmpty, let quantity, let start, let end else {
+      throw CloudEventError(problems: reader.problems)
+    }
+    let prefix = "/subscriptions/"
+    let subscription =
+      subject.asciiLowercased.hasPrefix(prefix)
+      ? String(subject.dropFirst(prefix.utf8.count)) : subject
+    self.init(
+      id: id, source: source,
+      series: Series(subscription: subscription, meter: meter, resource: resource),
+      usageStart: start, usageEnd: end, quantity: quantity)
+  }
+}
+
+/// Reads members and gathers what is wrong with them.
+private struct CloudEventReader {
+  var problems: [CloudEventError.Problem] = []
+
+  mutating func add(_ field: String, _ message: String) {
+    problems.append(.init(field: field, message: message))
+  }
+
+  func path(_ object: JSONObject, _ name: String) -> String {
+    object.path.isEmpty ? name : "\(object.path).\(name)"
+  }
+
+  mutating func expect(_ object: JSONObject, _ name: String, _ expected: String) {
+    guard object[name]?.string != expected else { return }
+    add(path(object, name), "must be \"\(expected)\"")
+  }
+
+  mutating func text(_ object: JSONObject, _ name: String, maxBytes: Int) -> String {
+    guard let text = object[name]?.string, !text.isEmpty, text.utf8.count <= maxBytes else {
+      add(path(object, name), "must be a string of 1 to \(maxBytes) bytes")
+      return ""
+    }
+    return text
+  }
+
+  mutating func optionalText(_ object: JSONObject, _ name: String, maxBytes: Int) -> String {
+    switch object[name] {
+    case nil, .null: return ""
+    case .string(let text) where text.utf8.count <= maxBytes: return text
+    default:
+      add(path(object, name), "must be a string of at most \(maxBytes) bytes")
+      return ""
+    }
+  }
+
+  mutating func instant(_ object: JSONObject, _ name: String) -> Instant? {
+    switch object[name] {
+    case nil, .null: return nil
+    case .string(let text):
+      if let instant = Instant(parsing: text) { return instant }
+    default: break
+    }
+    add(
+      path(object, name),
+      "must be an RFC 3339 time with an offset, such as 2026-11-23T15:00:00Z")
+    return nil
+  }
+
+  mutating func quantity(_ object: JSONObject, _ name: String) -> Quantity? {
+    let token: String
+    switch object[name] {
+    case .number(let text), .string(let text): token = text
+    default:
+      add(path(object, name), "must be a number, or a string that holds one")
+      return nil
+    }
+    do {
+      return try Quantity(parsing: token)
+    } catch {
+      add(path(object, name), error.explanation)
+      return nil
+    }
+  }
+
+  mutating func resource(_ data: JSONObject) -> Resource {
+    var resource = Resource(
+      uri: text(data, "resourceUri", maxBytes: EventLimits.resourceURIBytesMax),
+      location: optionalText(data, "location", maxBytes: EventLimits.locationBytesMax))
+    switch data["tags"] {
+    case nil, .null: break
+    case .object(let members):
+      var tags: [String: String] = [:]
+      for member in members {
+        guard let value = member.value.string else {
+          add("data.tags.\(member.name)", "must be a string")
+          continue
+        }
+        tags[member.name] = value
+      }
+      resource.tags = Resource.canonicalTags(tags)
+      if tags.count > EventLimits.tagsMax || resource.tags.utf8.count > EventLimits.tagsBytesMax {
+        add(
+          "data.tags",
+          "has more than \(EventLimits.tagsMax) tags or \(EventLimits.tagsBytesMax) bytes")
+      }
+    default: add("data.tags", "must be an object of strings")
+    }
+    switch data["additionalInfo"] {
+    case nil, .null: break
+    case .string(let text): resource.additionalInfo = text
+    case .some(let value):
+      var writer = JSONWriter()
+      writer.value(value)
+      resource.additionalInfo = String(decoding: writer.bytes, as: UTF8.self)
+    }
+    if resource.additionalInfo.utf8.count > EventLimits.additionalInfoBytesMax {
+      add(
+        "data.additionalInfo", "has more than \(EventLimits.additionalInfoBytesMax) bytes")
+    }
+    return resource
+  }
+}

@@ -1,0 +1,227 @@
+extension JSONValue {
+  /// Parses a whole text, strictly as RFC 8259 and within `limits`.
+  package init(parsing bytes: [UInt8], limits: JSONLimits) throws(JSONError) {
+    var parser = JSONParser(bytes: bytes, limits: limits)
+    self = try parser.wholeText()
+  }
+}
+
+private struct JSONParser {
+  let bytes: [UInt8]
+  let limits: JSONLimits
+  var position = 0
+  var valuesLeft: Int
+
+  init(bytes: [UInt8], limits: JSONLimits) {
+    self.bytes = bytes
+    self.limits = limits
+    valuesLeft = limits.valuesMax
+  }
+
+  func failure(_ problem: String) -> JSONError { JSONError(offset: position, problem: problem) }
+
+  mutating func wholeText() throws(JSONError) -> JSONValue {
+    let value = try value(depth: 0)
+    skipSpace()
+    guard position == bytes.count else { throw failure("more text after the value") }
+    return value
+  }
+
+  mutating func skipSpace() {
+    while position < bytes.count {
+      switch bytes[position] {
+      case 0x20, 0x09, 0x0A, 0x0D: position += 1
+      default: return
+      }
+    }
+  }
+
+  mutating func skip(_ byte: Unicode.Scalar) -> Bool {
+    guard position < bytes.count, bytes[position] == UInt8(ascii: byte) else { return false }
+    position += 1
+    return true
+  }
+
+  mutating func value(depth: Int) throws(JSONError) -> JSONValue {
+    skipSpace()
+    guard depth < limits.depthMax else {
+      throw failure("nested deeper than \(limits.depthMax) levels")
+    }
+    guard valuesLeft > 0 else { throw failure("more than \(limits.valuesMax) values") }
+    valuesLeft -= 1
+    guard position < bytes.count else { throw failure("the text ends early") }
+    switch bytes[position] {
+    case UInt8(ascii: "{"): return .object(try members(depth: depth))
+    case UInt8(ascii: "["): return .array(try elements(depth: depth))
+    case UInt8(ascii: "\""): return .string(try string())
+    case UInt8(ascii: "t"): return try word("true", .bool(true))
+    case UInt8(ascii: "f"): return try word("false", .bool(false))
+    case UInt8(ascii: "n"): return try word("null", .null)
+    default: return .number(try number())
+    }
+  }
+
+  mutating func word(_ word: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue {
+    let matches = word.withUTF8Buffer { bytes[position...].starts(with: $0) }
+    guard matches else { throw failure("not a value") }
+    position += word.utf8CodeUnitCount
+    return value
+  }
+
+  mutating func members(depth: Int) throws(JSONError) -> [JSONValue.Member] {
+    position += 1
+    var members: [JSONValue.Member] = []
+    // Few members are compared directly; many by a set, so that no text costs quadratic time.
+    var names: Set<String> = []
+    skipSpace()
+    if skip("}") { return members }
+    while true {
+      skipSpace()
+      guard position < bytes.count, bytes[position] == UInt8(ascii: "\"") else {
+        throw failure("a member's name must be a string")
+      }
+      let start = position
+      let name = try string()
+      let isNew =
+        members.count < 8 ? !members.contains { $0.name.utf8.elementsEqual(name.utf8) } : true
+      if members.count == 8 { names = Set(members.map(\.name)) }
+      guard isNew, members.count < 8 || names.insert(name).inserted else {
+        position = start
+        throw failure("the name \"\(name.prefix(64))\" stands twice in one object")
+      }
+      skipSpace()
+      guard skip(":") else { throw failure("a colon must follow a member's name") }
+      members.append(JSONValue.Member(name: name, value: try value(depth: depth + 1)))
+      skipSpace()
+      if skip("}") { return members }
+      guard skip(",") else { throw failure("a comma or } must follow a member") }
+    }
+  }
+
+  mutating func elements(depth: Int) throws(JSONError) -> [JSONValue] {
+    position += 1
+    var elements: [JSONValue] = []
+    skipSpace()
+    if skip("]") { return elements }
+    while true {
+      elements.append(try value(depth: depth + 1))
+      skipSpace()
+      if skip("]") { return elements }
+      guard skip(",") else { throw failure("a comma or ] must follow an element") }
+    }
+  }
+
+  mutating func number() throws(JSONError) -> String {
+    let start = position
+    func digit() -> Bool { position < bytes.count && (0x30...0x39).contains(bytes[position]) }
+    _ = skip("-")
+    let wholeStart = position
+    while digit() { position += 1 }
+    let wholeDigits = position - wholeStart
+    guard wholeDigits > 0 else {
+      position = start
+      throw failure("not a value")
+    }
+    guard wholeDigits == 1 || bytes[wholeStart] != UInt8(ascii: "0") else {
+      throw failure("a number must not start with 0")
+    }
+    if skip(".") {
+      let fractionStart = position
+      while digit() { position += 1 }
+      guard position > fractionStart else { throw failure("digits must follow the point") }
+    }
+    if skip("e") || skip("E") {
+      if !skip("+") { _ = skip("-") }
+      let exponentStart = position
+      while digit() { position += 1 }
+      guard position > exponentStart else { throw failure("digits must follow the exponent") }
+    }
+    guard position - start <= 64 else { throw failure("a number of more than 64 characters") }
+    return String(decoding: bytes[start..<position], as: UTF8.self)
+  }
+
+  mutating func string() throws(JSONError) -> String {
+    position += 1
+    let start = position
+    // The common case: no escape, so the bytes are the value.
+    while position < bytes.count, bytes[position] != UInt8(ascii: "\""),
+      bytes[position] != UInt8(ascii: "\\"), bytes[position] >= 0x20
+    {
+      position += 1
+    }
+    if position < bytes.count, bytes[position] == UInt8(ascii: "\"") {
+      let text = try checked(bytes[start..<position])
+      position += 1
+      return text
+    }
+    var unescaped = Array(bytes[start..<position])
+    while true {
+      guard position < bytes.count else { throw failure("a string does not end") }
+      let byte = bytes[position]
+      switch byte {
+      case UInt8(ascii: "\""):
+        let text = try checked(unescaped[...])
+        position += 1
+        return text
+      case UInt8(ascii: "\\"):
+        position += 1
+        unescaped.append(contentsOf: String(try escape()).utf8)
+      case 0..<0x20:
+        throw failure("a control character in a string must be escaped")
+      default:
+        unescaped.append(byte)
+        position += 1
+      }
+    }
+  }
+
+  func checked(_ slice: ArraySlice<UInt8>) throws(JSONError) -> String {
+    guard slice.count <= limits.stringBytesMax else {
+      throw failure("a string of more than \(limits.stringBytesMax) bytes")
+    }
+    guard let text = String(validating: slice, as: UTF8.self) else {
+      throw failure("a string is not UTF-8")
+    }
+    guard !slice.contains(0) else { throw failure("a string holds the character NUL") }
+    return text
+  }
+
+  mutating func escape() throws(JSONError) -> Unicode.Scalar {
+    guard position < bytes.count else { throw failure("a string does not end") }
+    let byte = bytes[position]
+    position += 1
+    switch byte {
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return Unicode.Scalar(byte)
+    case UInt8(ascii: "b"): return "\u{8}"
+    case UInt8(ascii: "f"): return "\u{C}"
+    case UInt8(ascii: "n"): return "\n"
+    case UInt8(ascii: "r"): return "\r"
+    case UInt8(ascii: "t"): return "\t"
+    case UInt8(ascii: "u"): break
+    default: throw failure("unknown escape")
+    }
+    let first = try hexadecimal()
+    if let scalar = Unicode.Scalar(first) { return scalar }
+    guard (0xD800..<0xDC00).contains(first), skip("\\"), skip("u") else {
+      throw failure("half of a surrogate pair")
+    }
+    let second = try hexadecimal()
+    guard (0xDC00..<0xE000).contains(second),
+      let scalar = Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
+    else { throw failure("half of a surrogate pair") }
+    return scalar
+  }
+
+  mutating func hexadecimal() throws(JSONError) -> UInt32 {
+    guard position + 4 <= bytes.count else { throw failure("four hexadecimal digits must follow") }
+    var value: UInt32 = 0
+    for byte in bytes[position..<position + 4] {
+      guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
+        throw failure("four hexadecimal digits must follow")
+      }
+      value = value << 4 | UInt32(digit)
+    }
+    position += 4
+    return value
+  }
+}

@@ -1,0 +1,72 @@
+/// One series × one usage period × one reporting period → an exact quantity: the row of every usage answer.
+package struct UsageAggregate: Hashable, Sendable {
+  package let series: Series
+  package let usageStart: Instant
+  package let usageEnd: Instant
+  package let quantity: Quantity
+  /// The first reporting window that it was reported in.
+  package let window: Hour
+  /// The window is open, so the figure may still grow.
+  package let isProvisional: Bool
+
+  package init(
+    series: Series, usageStart: Instant, usageEnd: Instant, quantity: Quantity, window: Hour,
+    isProvisional: Bool
+  ) {
+    self.series = series
+    self.usageStart = usageStart
+    self.usageEnd = usageEnd
+    self.quantity = quantity
+    self.window = window
+    self.isProvisional = isProvisional
+  }
+}
+
+/// The exact total of one meter, over what the question asked.
+package struct UsageTotal: Hashable, Sendable {
+  /// Nil unless asked for by day.
+  package let day: Day?
+  /// Nil unless asked for by subscription.
+  package let subscription: String?
+  package let meter: String
+  package let quantity: Quantity
+  /// Part of it was reported in the open window.
+  package let isProvisional: Bool
+
+  package init(
+    day: Day?, subscription: String?, meter: String, quantity: Quantity, isProvisional: Bool
+  ) {
+    self.day = day
+    self.subscription = subscription
+    self.meter = meter
+    self.quantity = quantity
+    self.isProvisional = isProvisional
+  }
+}
+
+/// One hour of reported time. Open, then closed, then never changed.
+package struct ReportingWindow: Hashable, Sendable {
+  package let hour: Hour
+  package let isClosed: Bool
+  package let aggregates: UInt64
+
+  package init(hour: Hour, isClosed: Bool, aggregates: UInt64) {
+    self.hour = hour
+    self.isClosed = isClosed
+    self.aggregates = aggregates
+  }
+}
+
+/// How long the periods are that usage is aggregated over.
+package enum Granularity: Hashable, Sendable {
+  case hourly
+  case daily
+}
+
+/// Who asks, and whose usage they may see.
+package enum Caller: Hashable, Sendable {
+  /// Sees every subscription.
+  case `operator`
+  /// Sees these subscriptions, in lower case, and nothing of any other.
+  case tenant(subscriptions: [String])
+}
