@@ -122,7 +122,12 @@ let package = Package(
       ]),
 
     // The programs: one thin main each.
-    program("stackmeter-collector", ["CollectorServer", "StackmeterRPC", "StackmeterRuntime"]),
+    program(
+      "stackmeter-collector",
+      [
+        "StackmeterCore", "StackmeterJournal", "CollectorServer", "StackmeterRPC",
+        "StackmeterRuntime",
+      ]),
     program("stackmeter-aggregator", ["AggregatorServer", "StackmeterRPC", "StackmeterRuntime"]),
     program("stackmeter-query", ["QueryServer", "StackmeterRPC", "StackmeterRuntime"]),
     program("stackmeter-gateway", ["GatewayServer", "StackmeterRPC", "StackmeterRuntime"]),
