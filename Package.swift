@@ -128,8 +128,15 @@ let package = Package(
         "StackmeterCore", "StackmeterJournal", "CollectorServer", "StackmeterRPC",
         "StackmeterRuntime",
       ]),
-    program("stackmeter-aggregator", ["AggregatorServer", "StackmeterRPC", "StackmeterRuntime"]),
-    program("stackmeter-query", ["QueryServer", "StackmeterRPC", "StackmeterRuntime"]),
+    program(
+      "stackmeter-aggregator",
+      [
+        "AggregatorServer", "CollectorClient", "StackmeterRPC", "StackmeterRuntime",
+        "StackmeterStore",
+      ]),
+    program(
+      "stackmeter-query",
+      ["AggregatorClient", "CollectorClient", "QueryServer", "StackmeterRPC", "StackmeterRuntime"]),
     program("stackmeter-gateway", ["GatewayServer", "StackmeterRPC", "StackmeterRuntime"]),
     program("stackmeter-agent", ["AgentServer", "StackmeterRPC", "StackmeterRuntime"]),
     program(

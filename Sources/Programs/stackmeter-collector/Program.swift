@@ -9,6 +9,7 @@ import StackmeterRuntime
 struct Program {
   static func main() async {
     await ServiceProgram.main("collector") { settings, logger in
+      try StateLock.take("\(settings.stateDirectory)/collector.lock")
       let collector = try Collector(
         configuration: CollectorConfiguration(settings),
         catalog: try meterCatalog(settings.meterCatalog), disk: FileDisk(), clock: SystemClock(),
