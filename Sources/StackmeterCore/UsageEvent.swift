@@ -23,6 +23,24 @@ package struct UsageEvent: Hashable, Sendable {
   }
 }
 
+/// Two events are the same when all fields are, texts byte for byte.
+extension UsageEvent {
+  package static func == (left: UsageEvent, right: UsageEvent) -> Bool {
+    left.usageStart == right.usageStart && left.usageEnd == right.usageEnd
+      && left.quantity == right.quantity && left.id.hasSameBytes(as: right.id)
+      && left.source.hasSameBytes(as: right.source) && left.series == right.series
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    id.hashBytes(into: &hasher)
+    source.hashBytes(into: &hasher)
+    hasher.combine(series)
+    hasher.combine(usageStart)
+    hasher.combine(usageEnd)
+    hasher.combine(quantity)
+  }
+}
+
 /// The events of one source in columns: what travels, is journaled and is aggregated.
 ///
 /// All columns have `count` elements; `seriesIndex` points into `series`, and `idEnds[i]` is where the bytes
@@ -62,7 +80,8 @@ package struct EventBatch: Hashable, Sendable {
     String(decoding: ids[idRange(index)], as: UTF8.self)
   }
 
-  /// The i-th event as a row.
+  /// The i-th event as a row. A quantity that is out of range reads as zero: whoever accepts a batch from
+  /// outside checks `attos` first.
   package func event(_ index: Int) -> UsageEvent {
     UsageEvent(
       id: id(index), source: source, series: series[Int(seriesIndex[index])],
@@ -83,24 +102,46 @@ package struct EventBatch: Hashable, Sendable {
 }
 
 extension EventBatch {
+  /// Why the columns do not belong together, or nil where every accessor is safe to use.
+  package var problem: String? {
+    let columns = [seriesIndex.count, usageStart.count, usageEnd.count, attos.count]
+    guard columns.allSatisfy({ $0 == count }) else {
+      return "its columns have different lengths"
+    }
+    var end = 0
+    for next in idEnds {
+      guard next >= end else { return "an id ends before it starts" }
+      end = next
+    }
+    guard end == ids.count else { return "the ids do not end where their bytes do" }
+    guard seriesIndex.allSatisfy({ $0 < series.count }) else {
+      return "a series index is outside of its dictionary"
+    }
+    return nil
+  }
+
   /// One batch for each source among `events`, with the original index of each of its events.
   package static func batches(
     of events: [UsageEvent]
   ) -> [(batch: EventBatch, indices: [Int])] {
     var batches: [(batch: EventBatch, indices: [Int])] = []
-    var builders: [String: (slot: Int, series: [Series: UInt32])] = [:]
+    var slots: [ExactText: Int] = [:]
+    /// For each batch, where a series stands in its dictionary.
+    var dictionaries: [[Series: UInt32]] = []
     for (index, event) in events.enumerated() {
-      var (slot, known) = builders[event.source] ?? (batches.count, [:])
-      if slot == batches.count { batches.append((EventBatch(source: event.source), [])) }
-      let seriesIndex: UInt32
-      if let existing = known[event.series] {
-        seriesIndex = existing
-      } else {
-        seriesIndex = UInt32(known.count)
-        known[event.series] = seriesIndex
+      let source = ExactText(event.source)
+      let slot = slots[source] ?? batches.count
+      if slot == batches.count {
+        slots[source] = slot
+        batches.append((EventBatch(source: event.source), []))
+        dictionaries.append([:])
+      }
+      let next = UInt32(batches[slot].batch.series.count)
+      let seriesIndex = dictionaries[slot][event.series, default: next]
+      if seriesIndex == next {
+        dictionaries[slot][event.series] = next
         batches[slot].batch.series.append(event.series)
       }
-      builders[event.source] = (slot, known)
       batches[slot].batch.append(event, seriesIndex: seriesIndex)
       batches[slot].indices.append(index)
     }
