@@ -3,7 +3,7 @@
 /// Ours because a quantity must be read from the raw token, and because usage must not depend on which of
 /// two equal names a parser prefers: duplicate names, trailing bytes, invalid UTF-8, lone surrogates, NUL
 /// and anything past the limits are errors.
-package indirect enum JSONValue: Hashable, Sendable {
+package enum JSONValue: Hashable, Sendable {
   case null
   case bool(Bool)
   /// The token, as written.
@@ -39,7 +39,7 @@ package struct JSONObject {
   }
 
   package subscript(name: String) -> JSONValue? {
-    members.first { $0.name == name }?.value
+    members.first { $0.name.hasSameBytes(as: name) }?.value
   }
 
   /// A problem for each member that is not known.
