@@ -85,7 +85,8 @@ let package = Package(
     library("StackmeterJournal", ["CStackmeterSupport", "StackmeterCore"]),
     library("StackmeterStore", ["CSQLite", "StackmeterCore"]),
     library("StackmeterRPC", ["StackmeterCore", "StackmeterWire", grpc, grpcTransport, logging]),
-    library("StackmeterRuntime", ["StackmeterCore", configuration, logging, lifecycle, unixSignals]),
+    library(
+      "StackmeterRuntime", ["StackmeterCore", configuration, logging, lifecycle, unixSignals]),
 
     // The services.
     service("Collector", "Client", ["StackmeterCore", "StackmeterWire", "StackmeterRPC"]),
