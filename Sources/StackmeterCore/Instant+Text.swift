@@ -100,7 +100,8 @@ extension Instant: CustomStringConvertible {
     text.number(secondOfDay / 60 % 60, digits: 2)
     text.byte(":")
     text.number(secondOfDay % 60, digits: 2)
-    return nanoseconds - second * Instant.nanosecondsPerSecond
+    let remainder = nanoseconds % Instant.nanosecondsPerSecond
+    return remainder < 0 ? remainder + Instant.nanosecondsPerSecond : remainder
   }
 
   /// Reads RFC 3339 (`2026-11-23T15:04:05.123456789+01:00`). An offset is needed; digits past the ninth of
