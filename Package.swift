@@ -75,7 +75,7 @@ let package = Package(
   ],
   targets: [
     // C: what protoc-c makes, the system's SQLite, and what only C can say.
-    .target(name: "CStackmeterProto"),
+    .target(name: "CStackmeterProto", linkerSettings: [.linkedLibrary("protobuf-c")]),
     .target(name: "CStackmeterSupport"),
     .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
 
@@ -147,5 +147,6 @@ let package = Package(
       ]),
     tests("TidyTests", []),
     tests("StackmeterCoreTests", ["StackmeterCore", "StackmeterTesting"]),
+    tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
   ]
 )
