@@ -30,8 +30,6 @@ let lifecycle: Target.Dependency = .product(
   name: "ServiceLifecycle", package: "swift-service-lifecycle")
 let unixSignals: Target.Dependency = .product(
   name: "UnixSignals", package: "swift-service-lifecycle")
-let configuration: Target.Dependency = .product(
-  name: "Configuration", package: "swift-configuration")
 let argumentParser: Target.Dependency = .product(
   name: "ArgumentParser", package: "swift-argument-parser")
 
@@ -66,7 +64,6 @@ let package = Package(
     .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
-    .package(url: "https://github.com/apple/swift-configuration", from: "1.4.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
     .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
@@ -75,7 +72,7 @@ let package = Package(
   ],
   targets: [
     // C: what protoc-c makes, the system's SQLite, and what only C can say.
-    .target(name: "CStackmeterProto", linkerSettings: [.linkedLibrary("protobuf-c")]),
+    .target(name: "CStackmeterProto"),
     .target(name: "CStackmeterSupport"),
     .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
 
@@ -85,18 +82,17 @@ let package = Package(
     library("StackmeterJournal", ["CStackmeterSupport", "StackmeterCore"]),
     library("StackmeterStore", ["CSQLite", "StackmeterCore"]),
     library("StackmeterRPC", ["StackmeterCore", "StackmeterWire", grpc, grpcTransport, logging]),
-    library(
-      "StackmeterRuntime", ["StackmeterCore", configuration, logging, lifecycle, unixSignals]),
+    library("StackmeterRuntime", ["StackmeterCore", logging, lifecycle, unixSignals]),
 
     // The services.
-    service("Collector", "Client", ["StackmeterCore", "StackmeterWire", "StackmeterRPC"]),
+    service("Collector", "Client", ["StackmeterCore", "StackmeterWire", "StackmeterRPC", grpc]),
     service(
       "Collector", "Server",
       [
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal",
         "StackmeterRuntime", "CollectorClient", grpc, logging,
       ]),
-    service("Aggregator", "Client", ["StackmeterCore", "StackmeterWire", "StackmeterRPC"]),
+    service("Aggregator", "Client", ["StackmeterCore", "StackmeterWire", "StackmeterRPC", grpc]),
     service(
       "Aggregator", "Server",
       [
@@ -104,7 +100,7 @@ let package = Package(
         "StackmeterStore", "StackmeterRuntime", "CollectorClient", "AggregatorClient", grpc,
         logging,
       ]),
-    service("Query", "Client", ["StackmeterCore", "StackmeterWire", "StackmeterRPC"]),
+    service("Query", "Client", ["StackmeterCore", "StackmeterWire", "StackmeterRPC", grpc]),
     service(
       "Query", "Server",
       [

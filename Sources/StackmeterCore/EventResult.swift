@@ -66,3 +66,20 @@ package struct Refusal: Hashable, Sendable {
     }
   }
 }
+
+/// A refused event, as it is kept.
+package struct QuarantineEntry: Hashable, Sendable {
+  /// Strictly increasing.
+  package let number: UInt64
+  package let refusedTime: Instant
+  package let refusal: Refusal
+  /// The event as it was reported; a quantity that was none is zero here.
+  package let event: UsageEvent
+
+  package init(number: UInt64, refusedTime: Instant, refusal: Refusal, event: UsageEvent) {
+    self.number = number
+    self.refusedTime = refusedTime
+    self.refusal = refusal
+    self.event = event
+  }
+}

@@ -44,7 +44,7 @@ extension UsageEvent {
 /// The events of one source in columns: what travels, is journaled and is aggregated.
 ///
 /// All columns have `count` elements; `seriesIndex` points into `series`, and `idEnds[i]` is where the bytes
-/// of the i-th id end in `ids`. `EventBatch.problem` checks this for a batch that came from outside.
+/// of the i-th id end in `ids`. Whoever makes a batch keeps these; the wire and the journal check them.
 package struct EventBatch: Hashable, Sendable {
   package var source: String
   /// The dictionary: every series that the batch speaks of, once.
@@ -55,7 +55,11 @@ package struct EventBatch: Hashable, Sendable {
   package var seriesIndex: [UInt32]
   package var usageStart: [Int64]
   package var usageEnd: [Int64]
+  /// Quantities in attos. What the reporter sent may be `notAQuantity`, or out of range.
   package var attos: [Int128]
+
+  /// Stands for a quantity that its sender spelled wrong; the collector refuses the event.
+  package static let notAQuantity = Int128.min
 
   package init(source: String, series: [Series] = []) {
     self.source = source
@@ -80,8 +84,8 @@ package struct EventBatch: Hashable, Sendable {
     String(decoding: ids[idRange(index)], as: UTF8.self)
   }
 
-  /// The i-th event as a row. A quantity that is out of range reads as zero: whoever accepts a batch from
-  /// outside checks `attos` first.
+  /// The i-th event as a row. A quantity that is none reads as zero: whoever accepts a batch checks `attos`
+  /// first.
   package func event(_ index: Int) -> UsageEvent {
     UsageEvent(
       id: id(index), source: source, series: series[Int(seriesIndex[index])],
@@ -90,70 +94,74 @@ package struct EventBatch: Hashable, Sendable {
       quantity: Quantity(attos: attos[index]) ?? .zero)
   }
 
-  /// Appends the i-th event of another batch of the same source; `seriesIndex` is this batch's.
-  package mutating func append(_ index: Int, of other: EventBatch, seriesIndex: UInt32) {
-    ids.append(contentsOf: other.ids[other.idRange(index)])
+  /// Appends one event; `seriesIndex` points into this batch's series.
+  package mutating func append(
+    id: some Sequence<UInt8>, seriesIndex: UInt32, usageStart: Int64, usageEnd: Int64,
+    attos: Int128
+  ) {
+    ids.append(contentsOf: id)
     idEnds.append(ids.count)
     self.seriesIndex.append(seriesIndex)
-    usageStart.append(other.usageStart[index])
-    usageEnd.append(other.usageEnd[index])
-    attos.append(other.attos[index])
+    self.usageStart.append(usageStart)
+    self.usageEnd.append(usageEnd)
+    self.attos.append(attos)
+  }
+
+  /// Appends the i-th event of another batch of the same source; `seriesIndex` is this batch's.
+  package mutating func append(_ index: Int, of other: EventBatch, seriesIndex: UInt32) {
+    append(
+      id: other.ids[other.idRange(index)], seriesIndex: seriesIndex,
+      usageStart: other.usageStart[index], usageEnd: other.usageEnd[index],
+      attos: other.attos[index])
   }
 }
 
-extension EventBatch {
-  /// Why the columns do not belong together, or nil where every accessor is safe to use.
-  package var problem: String? {
-    let columns = [seriesIndex.count, usageStart.count, usageEnd.count, attos.count]
-    guard columns.allSatisfy({ $0 == count }) else {
-      return "its columns have different lengths"
+/// The events of one source among the events of one request.
+package struct SourcedBatch: Hashable, Sendable {
+  package var batch: EventBatch
+  /// Where each event of the batch stands in the request.
+  package var requestIndices: [Int]
+}
+
+/// Gathers rows into one batch for each source.
+package struct EventBatchBuilder {
+  package private(set) var batches: [SourcedBatch] = []
+  private var slots: [ExactText: Int] = [:]
+  private var knownSeries: [[Series: UInt32]] = []
+  private var count = 0
+
+  package init() {}
+
+  package init(_ events: [UsageEvent]) {
+    for event in events {
+      append(
+        id: event.id, source: event.source, series: event.series,
+        usageStart: event.usageStart.nanoseconds, usageEnd: event.usageEnd.nanoseconds,
+        attos: event.quantity.attos)
     }
-    var end = 0
-    for next in idEnds {
-      guard next >= end else { return "an id ends before it starts" }
-      end = next
-    }
-    guard end == ids.count else { return "the ids do not end where their bytes do" }
-    guard seriesIndex.allSatisfy({ $0 < series.count }) else {
-      return "a series index is outside of its dictionary"
-    }
-    return nil
   }
 
-  /// One batch for each source among `events`, with the original index of each of its events.
-  package static func batches(
-    of events: [UsageEvent]
-  ) -> [(batch: EventBatch, indices: [Int])] {
-    var batches: [(batch: EventBatch, indices: [Int])] = []
-    var slots: [ExactText: Int] = [:]
-    /// For each batch, where a series stands in its dictionary.
-    var dictionaries: [[Series: UInt32]] = []
-    for (index, event) in events.enumerated() {
-      let source = ExactText(event.source)
-      let slot = slots[source] ?? batches.count
-      if slot == batches.count {
-        slots[source] = slot
-        batches.append((EventBatch(source: event.source), []))
-        dictionaries.append([:])
-      }
-      let next = UInt32(batches[slot].batch.series.count)
-      let seriesIndex = dictionaries[slot][event.series, default: next]
-      if seriesIndex == next {
-        dictionaries[slot][event.series] = next
-        batches[slot].batch.series.append(event.series)
-      }
-      batches[slot].batch.append(event, seriesIndex: seriesIndex)
-      batches[slot].indices.append(index)
+  package mutating func append(
+    id: String, source: String, series: Series, usageStart: Int64, usageEnd: Int64, attos: Int128
+  ) {
+    let slot = slots[ExactText(source)] ?? batches.count
+    if slot == batches.count {
+      slots[ExactText(source)] = slot
+      batches.append(SourcedBatch(batch: EventBatch(source: source), requestIndices: []))
+      knownSeries.append([:])
     }
-    return batches
-  }
-
-  private mutating func append(_ event: UsageEvent, seriesIndex: UInt32) {
-    ids.append(contentsOf: event.id.utf8)
-    idEnds.append(ids.count)
-    self.seriesIndex.append(seriesIndex)
-    usageStart.append(event.usageStart.nanoseconds)
-    usageEnd.append(event.usageEnd.nanoseconds)
-    attos.append(event.quantity.attos)
+    let seriesIndex: UInt32
+    if let known = knownSeries[slot][series] {
+      seriesIndex = known
+    } else {
+      seriesIndex = UInt32(batches[slot].batch.series.count)
+      knownSeries[slot][series] = seriesIndex
+      batches[slot].batch.series.append(series)
+    }
+    batches[slot].batch.append(
+      id: id.utf8, seriesIndex: seriesIndex, usageStart: usageStart, usageEnd: usageEnd,
+      attos: attos)
+    batches[slot].requestIndices.append(count)
+    count += 1
   }
 }

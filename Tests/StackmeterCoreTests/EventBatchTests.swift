@@ -18,22 +18,22 @@ import Testing
       event("a", source: "p"), event("b", source: "q"), event("", source: "p", meter: "n"),
       event("é", source: "p"), event("e", source: "q"),
     ]
-    let batches = EventBatch.batches(of: events)
+    let batches = EventBatchBuilder(events).batches
     #expect(batches.map(\.batch.source) == ["p", "q"])
-    #expect(batches.map(\.indices) == [[0, 2, 3], [1, 4]])
+    #expect(batches.map(\.requestIndices) == [[0, 2, 3], [1, 4]])
     #expect(batches.map(\.batch.series.count) == [2, 1])
     #expect(batches[0].batch.seriesIndex == [0, 1, 0])
-    for (batch, indices) in batches {
-      #expect(batch.problem == nil)
+    for sourced in batches {
+      let (batch, indices) = (sourced.batch, sourced.requestIndices)
       #expect((0..<batch.count).map { batch.event($0) } == indices.map { events[$0] })
     }
-    #expect(EventBatch.batches(of: []).isEmpty)
+    #expect(EventBatchBuilder([]).batches.isEmpty)
   }
 
   @Test func `sources that differ in bytes are different sources`() {
-    let batches = EventBatch.batches(of: [
+    let batches = EventBatchBuilder([
       event("a", source: "\u{E9}"), event("a", source: "e\u{301}"),
-    ])
+    ]).batches
     #expect(batches.count == 2)
     #expect(event("\u{E9}") != event("e\u{301}"))
     #expect(event("a", source: "\u{E9}") != event("a", source: "e\u{301}"))
@@ -42,7 +42,7 @@ import Testing
 
   @Test func `a batch in which every event has its own series is built in linear time`() {
     let events = (0..<EventLimits.batchEventsMax).map { event("\($0)", meter: "m\($0)") }
-    let batches = EventBatch.batches(of: events)
+    let batches = EventBatchBuilder(events).batches
     #expect(batches.count == 1)
     #expect(batches[0].batch.series.count == EventLimits.batchEventsMax)
     #expect(batches[0].batch.event(9999) == events[9999])
@@ -59,8 +59,9 @@ import Testing
           )
         }
         var found = 0
-        for (batch, indices) in EventBatch.batches(of: events) {
-          try #require(batch.problem == nil && batch.count == indices.count)
+        for sourced in EventBatchBuilder(events).batches {
+          let (batch, indices) = (sourced.batch, sourced.requestIndices)
+          try #require(batch.count == indices.count)
           try #require(Set(batch.series).count == batch.series.count)
           for (position, index) in indices.enumerated() {
             try #require(batch.event(position) == events[index])
@@ -73,28 +74,19 @@ import Testing
   }
 
   @Test func `an event is appended from another batch`() {
-    let source = EventBatch.batches(of: [event("first"), event("second", meter: "n", 7)])[0].batch
+    let source = EventBatchBuilder([event("first"), event("second", meter: "n", 7)]).batches[0]
+      .batch
     var batch = EventBatch(source: "p", series: [source.series[1]])
     batch.append(1, of: source, seriesIndex: 0)
     #expect(batch.count == 1 && batch.id(0) == "second")
     #expect(batch.event(0) == source.event(1))
-    #expect(batch.problem == nil)
   }
 
-  @Test func `columns that do not belong together are a problem`() {
-    let good = EventBatch.batches(of: [event("aa"), event("b")])[0].batch
-    #expect(good.problem == nil)
-    #expect(EventBatch(source: "p").problem == nil)
-    let changes: [(inout EventBatch) -> Void] = [
-      { $0.seriesIndex.removeLast() }, { $0.usageStart.append(0) }, { $0.usageEnd = [] },
-      { $0.attos.append(1) }, { $0.idEnds[0] = 4 }, { $0.idEnds[1] = 2 }, { $0.idEnds[0] = -1 },
-      { $0.idEnds[1] = .max }, { $0.ids.append(0) }, { $0.seriesIndex[1] = 1 },
-      { $0.seriesIndex[0] = .max }, { $0.series = [] }, { $0.idEnds.append(3) },
-    ]
-    for (index, change) in changes.enumerated() {
-      var batch = good
-      change(&batch)
-      #expect(batch.problem != nil, "change \(index)")
-    }
+  @Test func `a quantity that is none is kept as such and reads as zero`() {
+    var batch = EventBatch(source: "p", series: [event("a").series])
+    batch.append(
+      id: "a".utf8, seriesIndex: 0, usageStart: 0, usageEnd: 0, attos: EventBatch.notAQuantity)
+    #expect(Quantity(attos: batch.attos[0]) == nil)
+    #expect(batch.event(0).quantity == .zero)
   }
 }

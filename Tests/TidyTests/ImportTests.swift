@@ -17,21 +17,27 @@ import Testing
       "Synchronization", "Glibc",
     ],
     "StackmeterRuntime": [
-      "StackmeterCore", "Configuration", "Logging", "ServiceLifecycle", "UnixSignals",
+      "StackmeterCore", "Logging", "ServiceLifecycle", "UnixSignals",
       "Synchronization", "Glibc",
     ],
-    "CollectorClient": ["StackmeterCore", "StackmeterWire", "StackmeterRPC", "Synchronization"],
+    "CollectorClient": [
+      "StackmeterCore", "StackmeterWire", "StackmeterRPC", "GRPCCore", "Synchronization",
+    ],
     "CollectorServer": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal",
       "StackmeterRuntime", "CollectorClient", "GRPCCore", "Logging", "Synchronization", "Glibc",
     ],
-    "AggregatorClient": ["StackmeterCore", "StackmeterWire", "StackmeterRPC", "Synchronization"],
+    "AggregatorClient": [
+      "StackmeterCore", "StackmeterWire", "StackmeterRPC", "GRPCCore", "Synchronization",
+    ],
     "AggregatorServer": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal", "StackmeterStore",
       "StackmeterRuntime", "CollectorClient", "AggregatorClient", "GRPCCore", "Logging",
       "Synchronization", "Glibc",
     ],
-    "QueryClient": ["StackmeterCore", "StackmeterWire", "StackmeterRPC", "Synchronization"],
+    "QueryClient": [
+      "StackmeterCore", "StackmeterWire", "StackmeterRPC", "GRPCCore", "Synchronization",
+    ],
     "QueryServer": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterStore", "StackmeterRuntime",
       "CollectorClient", "AggregatorClient", "QueryClient", "GRPCCore", "Logging", "Crypto",

@@ -1,0 +1,63 @@
+package import GRPCCore
+package import StackmeterCore
+package import StackmeterRPC
+package import StackmeterWire
+
+/// Calls the collector. Reports may be repeated blindly: an event counts once, however often it is sent.
+package struct CollectorClient: Sendable {
+  /// How long a report may take: a group commit on a slow disk, not a dead one.
+  package static let reportTimeout: Duration = .seconds(10)
+  package static let statusTimeout: Duration = .seconds(1)
+
+  private let channel: any RPCChannel
+
+  package init(_ channel: any RPCChannel) {
+    self.channel = channel
+  }
+
+  /// Reports rows; one result for each, in order. At most `EventLimits.batchEventsMax`.
+  package func report(_ events: [UsageEvent]) async throws(RPCError) -> [EventResult] {
+    let response = try await channel.call(
+      CollectorMethods.report, ReportRequest(events), timeout: CollectorClient.reportTimeout)
+    guard response.results.count == events.count else {
+      throw RPCError(
+        code: .internalError,
+        message: "the collector gave \(response.results.count) results for \(events.count) events")
+    }
+    return response.results
+  }
+
+  /// Reports batches as `produce` writes them, and lends the results as they come.
+  package func reportStream<Result: Sendable>(
+    timeout: Duration, produce: @escaping @Sendable (RPCWriter<NumberedBatch>) async throws -> Void,
+    consume: @escaping @Sendable (RPCAsyncSequence<BatchResult, any Error>) async throws -> Result
+  ) async throws -> Result {
+    try await channel.bidirectional(
+      CollectorMethods.reportStream, timeout: timeout, produce: produce, consume: consume)
+  }
+
+  /// Reads the journal from a position for at most `timeout`; the reader then goes on from where it is.
+  package func readJournal<Result: Sendable>(
+    from position: UInt64, follow: Bool, timeout: Duration,
+    _ consume: @escaping @Sendable (RPCAsyncSequence<JournalChunk, any Error>) async throws ->
+      Result
+  ) async throws -> Result {
+    try await channel.serverStreaming(
+      CollectorMethods.readJournal, ReadJournalRequest(fromPosition: position, follow: follow),
+      timeout: timeout, consume)
+  }
+
+  package func listQuarantine(
+    after number: UInt64, pageSize: UInt32
+  ) async throws(RPCError) -> ListQuarantineResponse {
+    try await channel.call(
+      CollectorMethods.listQuarantine,
+      ListQuarantineRequest(afterNumber: number, pageSize: pageSize),
+      timeout: CollectorClient.reportTimeout)
+  }
+
+  package func status() async throws(RPCError) -> CollectorStatus {
+    try await channel.call(
+      CollectorMethods.getStatus, GetStatusRequest(), timeout: CollectorClient.statusTimeout)
+  }
+}

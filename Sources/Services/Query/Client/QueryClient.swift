@@ -1,0 +1,42 @@
+package import GRPCCore
+package import StackmeterCore
+package import StackmeterRPC
+package import StackmeterWire
+
+/// Calls query. Every question names its caller, and sees only what that caller may.
+package struct QueryClient: Sendable {
+  package static let timeout: Duration = .seconds(10)
+
+  private let channel: any RPCChannel
+
+  package init(_ channel: any RPCChannel) {
+    self.channel = channel
+  }
+
+  /// One page; the next one by its `nextPageToken`.
+  package func listUsage(_ request: ListUsageRequest) async throws(RPCError) -> ListUsageResponse {
+    try await channel.call(QueryMethods.listUsage, request, timeout: QueryClient.timeout)
+  }
+
+  package func summarize(_ request: SummarizeRequest) async throws(RPCError) -> [UsageTotal] {
+    try await channel.call(QueryMethods.summarize, request, timeout: QueryClient.timeout).totals
+  }
+
+  package func listMeters() async throws(RPCError) -> [Meter] {
+    try await channel.call(
+      QueryMethods.listMeters, ListMetersRequest(), timeout: QueryClient.timeout
+    ).meters
+  }
+
+  package func listWindows(
+    _ request: ListWindowsRequest
+  ) async throws(RPCError) -> [ReportingWindow] {
+    try await channel.call(QueryMethods.listWindows, request, timeout: QueryClient.timeout).windows
+  }
+
+  /// Waits for the services' own answers, so it takes a little longer than theirs at most.
+  package func status() async throws(RPCError) -> PipelineStatus {
+    try await channel.call(
+      QueryMethods.getStatus, GetStatusRequest(), timeout: .seconds(3))
+  }
+}

@@ -1,0 +1,16 @@
+package import StackmeterRPC
+package import StackmeterWire
+
+/// The methods of `stackmeter.v1.Query`.
+package enum QueryMethods {
+  package static let service = "stackmeter.v1.Query"
+  package static let listUsage = RPCMethod<ListUsageRequest, ListUsageResponse>(
+    service, "ListUsage")
+  package static let summarize = RPCMethod<SummarizeRequest, SummarizeResponse>(
+    service, "Summarize")
+  package static let listMeters = RPCMethod<ListMetersRequest, ListMetersResponse>(
+    service, "ListMeters")
+  package static let listWindows = RPCMethod<ListWindowsRequest, ListWindowsResponse>(
+    service, "ListWindows")
+  package static let getStatus = RPCMethod<GetStatusRequest, PipelineStatus>(service, "GetStatus")
+}

@@ -1,0 +1,100 @@
+package import GRPCCore
+internal import GRPCNIOTransportHTTP2Posix
+internal import StackmeterWire
+
+/// Calls the methods of one server. Every call has a deadline.
+package protocol RPCChannel: Sendable {
+  /// One request, one response.
+  func call<Request, Response>(
+    _ method: RPCMethod<Request, Response>, _ request: Request, timeout: Duration
+  ) async throws(RPCError) -> Response
+
+  /// One request, many responses, lent to `consume` while they arrive.
+  func serverStreaming<Request, Response, Result: Sendable>(
+    _ method: RPCMethod<Request, Response>, _ request: Request, timeout: Duration,
+    _ consume: @escaping @Sendable (RPCAsyncSequence<Response, any Error>) async throws -> Result
+  ) async throws -> Result
+
+  /// Many requests from `produce`, many responses to `consume`, at the same time.
+  func bidirectional<Request, Response, Result: Sendable>(
+    _ method: RPCMethod<Request, Response>, timeout: Duration,
+    produce: @escaping @Sendable (RPCWriter<Request>) async throws -> Void,
+    consume: @escaping @Sendable (RPCAsyncSequence<Response, any Error>) async throws -> Result
+  ) async throws -> Result
+}
+
+/// Calls over any gRPC transport.
+package struct GRPCChannel<Transport: ClientTransport>: RPCChannel {
+  private let client: GRPCClient<Transport>
+
+  package init(_ client: GRPCClient<Transport>) {
+    self.client = client
+  }
+
+  private func options(_ timeout: Duration) -> CallOptions {
+    var options = CallOptions.defaults
+    options.timeout = timeout
+    // A peer that is down is said to be down at once; whoever can wait retries.
+    options.waitForReady = false
+    options.maxResponseMessageBytes = RPCLimits.messageBytesMax
+    return options
+  }
+
+  package func call<Request, Response>(
+    _ method: RPCMethod<Request, Response>, _ request: Request, timeout: Duration
+  ) async throws(RPCError) -> Response {
+    do {
+      return try await client.unary(
+        request: ClientRequest(message: request), descriptor: method.descriptor,
+        serializer: WireSerializer(), deserializer: WireDeserializer<Response>(),
+        options: options(timeout)
+      ) { response in try response.message }
+    } catch let error as RPCError {
+      throw error
+    } catch {
+      throw RPCError(code: .unavailable, message: "the call could not be made: \(error)")
+    }
+  }
+
+  package func serverStreaming<Request, Response, Result: Sendable>(
+    _ method: RPCMethod<Request, Response>, _ request: Request, timeout: Duration,
+    _ consume: @escaping @Sendable (RPCAsyncSequence<Response, any Error>) async throws -> Result
+  ) async throws -> Result {
+    try await client.serverStreaming(
+      request: ClientRequest(message: request), descriptor: method.descriptor,
+      serializer: WireSerializer(), deserializer: WireDeserializer<Response>(),
+      options: options(timeout)
+    ) { response in try await consume(response.messages) }
+  }
+
+  package func bidirectional<Request, Response, Result: Sendable>(
+    _ method: RPCMethod<Request, Response>, timeout: Duration,
+    produce: @escaping @Sendable (RPCWriter<Request>) async throws -> Void,
+    consume: @escaping @Sendable (RPCAsyncSequence<Response, any Error>) async throws -> Result
+  ) async throws -> Result {
+    try await client.bidirectionalStreaming(
+      request: StreamingClientRequest(producer: produce), descriptor: method.descriptor,
+      serializer: WireSerializer(), deserializer: WireDeserializer<Response>(),
+      options: options(timeout)
+    ) { response in try await consume(response.messages) }
+  }
+}
+
+/// Lends a channel to the server at a Unix socket, which need not be up yet: the connection is made, and made
+/// again after every loss, for as long as `body` runs.
+package func withRPCChannel<Result: Sendable>(
+  socketPath: String, _ body: @Sendable (any RPCChannel) async throws -> Result
+) async throws -> Result {
+  let transport = try HTTP2ClientTransport.Posix(
+    target: .unixDomainSocket(path: socketPath, authority: "localhost"),
+    transportSecurity: .plaintext,
+    config: .defaults { config in
+      config.backoff = .init(
+        initial: .milliseconds(50), max: .milliseconds(500), multiplier: 1.6, jitter: 0.2)
+      config.http2.maxFrameSize = RPCLimits.frameBytesMax
+      config.http2.targetWindowSize = RPCLimits.windowBytes
+    })
+  return try await withGRPCClient(transport: transport) { client in
+    try await body(GRPCChannel(client))
+  }
+}

@@ -1,0 +1,27 @@
+package import GRPCCore
+package import StackmeterWire
+
+/// One method of a service: its name on the wire and the types of its messages.
+package struct RPCMethod<Request: WireMessage, Response: WireMessage>: Sendable {
+  package let descriptor: MethodDescriptor
+
+  /// `service` is the full name, `stackmeter.v1.Collector`.
+  package init(_ service: String, _ method: String) {
+    descriptor = MethodDescriptor(fullyQualifiedService: service, method: method)
+  }
+}
+
+/// What every service promises its peers.
+package enum RPCLimits {
+  /// One message on the wire, in either direction.
+  package static let messageBytesMax = WireLimits.standard.messageBytesMax
+  /// Calls that one service works on at once. The next is refused with `RESOURCE_EXHAUSTED`.
+  package static let callsInFlightMax = 256
+  /// HTTP/2 streams of one connection. More wait in the client.
+  package static let streamsPerConnectionMax = 512
+  /// HTTP/2 frames and flow-control windows, chosen for large batches on a local socket.
+  package static let frameBytesMax = 256 << 10
+  package static let windowBytes = 4 << 20
+  /// How long calls may still run once a service was asked to stop.
+  package static let drainMax: Duration = .seconds(5)
+}

@@ -1,0 +1,90 @@
+package import GRPCCore
+internal import GRPCNIOTransportHTTP2Posix
+package import Logging
+internal import Synchronization
+
+/// Serves endpoints, and the standard health service, on one Unix socket.
+package final class RPCServer: Sendable {
+  private let server: GRPCServer<HTTP2ServerTransport.Posix>
+  private let supervisor: CallSupervisor
+  private let health: HealthEndpoint
+  private let socket: HeldSocket
+
+  /// Takes the place on the file system at once; calls are answered once `run` is called.
+  package init(
+    socketPath: String, endpoints: [any RPCEndpoint], logger: Logger,
+    callsInFlightMax: Int = RPCLimits.callsInFlightMax
+  ) throws(ListeningSocketError) {
+    var listening = try ListeningSocket(path: socketPath)
+    let descriptor = listening.takeDescriptor()
+    socket = HeldSocket(listening)
+    supervisor = CallSupervisor(callsInFlightMax: callsInFlightMax, logger: logger)
+    health = HealthEndpoint(services: endpoints.map { type(of: $0).serviceName })
+    server = GRPCServer(
+      transport: HTTP2ServerTransport.Posix(
+        listeningSocketDescriptor: Int(descriptor), transportSecurity: .plaintext,
+        config: .defaults { config in
+          config.rpc.maxRequestPayloadSize = RPCLimits.messageBytesMax
+          config.http2.maxConcurrentStreams = RPCLimits.streamsPerConnectionMax
+          config.http2.maxFrameSize = RPCLimits.frameBytesMax
+          config.http2.targetWindowSize = RPCLimits.windowBytes
+          config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(10)
+          config.connection.keepalive.clientBehavior.allowWithoutCalls = true
+        }),
+      router: .serving(endpoints + [health], supervisor: supervisor))
+  }
+
+  /// Answers calls until `stop` is called or the task is cancelled, then lets calls end for a bounded time.
+  package func run() async throws {
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { [server] in try await server.serve() }
+      group.addTask { [supervisor] in
+        await supervisor.stop.wait()
+        try? await Task.sleep(for: RPCLimits.drainMax)
+      }
+      // Either the server has ended by itself, or the time to drain is over.
+      try await group.next()
+      group.cancelAll()
+    }
+    socket.release()
+  }
+
+  /// Refuses new calls, tells health checks, and ends streams.
+  package func stop() {
+    health.stop()
+    server.beginGracefulShutdown()
+    supervisor.stop.raise()
+  }
+
+  /// Keeps the lock of the socket for as long as the server runs.
+  private final class HeldSocket: Sendable {
+    private let socket: Mutex<ListeningSocket?>
+
+    init(_ socket: consuming sending ListeningSocket) {
+      self.socket = Mutex(consume socket)
+    }
+
+    func release() {
+      socket.withLock { $0 = nil }
+    }
+  }
+}
+
+extension RPCRouter {
+  /// A router with the routes of all endpoints.
+  package static func serving(
+    _ endpoints: [any RPCEndpoint], logger: Logger,
+    callsInFlightMax: Int = RPCLimits.callsInFlightMax
+  ) -> RPCRouter {
+    serving(
+      endpoints, supervisor: CallSupervisor(callsInFlightMax: callsInFlightMax, logger: logger))
+  }
+
+  static func serving(
+    _ endpoints: [any RPCEndpoint], supervisor: CallSupervisor
+  ) -> RPCRouter {
+    var routes = RPCRoutes<Transport>(supervisor: supervisor)
+    for endpoint in endpoints { endpoint.register(with: &routes) }
+    return routes.finished()
+  }
+}

@@ -1,0 +1,50 @@
+/// Where everything of one Stackmeter is, and what may be tuned: the same for all its processes.
+///
+/// Relative paths are relative to the working directory.
+package struct Settings: Hashable, Sendable {
+  /// Holds the Unix sockets. Its path is short: a socket's path has at most 107 bytes.
+  package var runDirectory: String
+  /// Holds what must survive: the journal, the quarantine, the usage database, the agent's counters.
+  package var stateDirectory: String
+  /// The meter catalog, see `deploy/config/meters.json`.
+  package var meterCatalog: String
+  /// Usage older than this is quarantined. Deduplication is exact within it.
+  package var latenessLimitDays: Int
+  /// Ingest is refused when the journal's disk has less than this free.
+  package var diskReserveMebibytes: Int
+  package var quarantineMebibytesMax: Int
+  package var gatewayHost: String
+  /// 0 for a free port, which the gateway logs.
+  package var gatewayPort: Int
+  /// The hashed API keys; made by `stackmeter token`.
+  package var apiKeys: String
+  /// What the agent meters for whom, see `deploy/config/agent.json`.
+  package var agentMapping: String
+
+  /// Reads all settings; throws all problems.
+  package init(_ reader: SettingsReader) throws(SettingsError) {
+    var reader = reader
+    runDirectory = reader.text("runDirectory", default: "/run/stackmeter")
+    stateDirectory = reader.text("stateDirectory", default: "/var/lib/stackmeter")
+    meterCatalog = reader.text("meterCatalog", default: "/etc/stackmeter/meters.json")
+    latenessLimitDays = reader.integer("collector.latenessLimitDays", in: 1...366, default: 7)
+    diskReserveMebibytes = reader.integer(
+      "collector.diskReserveMebibytes", in: 1...1_048_576, default: 256)
+    quarantineMebibytesMax = reader.integer(
+      "collector.quarantineMebibytesMax", in: 1...1_048_576, default: 256)
+    gatewayHost = reader.text("gateway.host", default: "127.0.0.1")
+    gatewayPort = reader.integer("gateway.port", in: 0...65_535, default: 8420)
+    apiKeys = reader.text("gateway.apiKeys", default: "/etc/stackmeter/keys.json")
+    agentMapping = reader.text("agent.mapping", default: "/etc/stackmeter/agent.json")
+    try reader.finish()
+  }
+
+  /// The socket of a service: `collector`, `aggregator`, `query`.
+  package func socketPath(_ service: String) -> String { "\(runDirectory)/\(service).sock" }
+
+  package var journalDirectory: String { "\(stateDirectory)/journal" }
+  package var quarantineDirectory: String { "\(stateDirectory)/quarantine" }
+  package var usageDatabase: String { "\(stateDirectory)/usage.sqlite" }
+  package var queryKey: String { "\(stateDirectory)/query.key" }
+  package var agentState: String { "\(stateDirectory)/agent.json" }
+}

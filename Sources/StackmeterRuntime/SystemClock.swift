@@ -1,0 +1,14 @@
+internal import Glibc
+package import StackmeterCore
+
+/// The host's clock.
+package struct SystemClock: WallClock {
+  package init() {}
+
+  package func now() -> Instant {
+    var time = timespec()
+    clock_gettime(CLOCK_REALTIME, &time)
+    return Instant(
+      nanoseconds: Int64(time.tv_sec) * Instant.nanosecondsPerSecond + Int64(time.tv_nsec))
+  }
+}

@@ -1,0 +1,223 @@
+package import CStackmeterProto
+
+/// A struct that protoc-c generated. Its descriptor is reached through its generated initializer, so that the
+/// address of a C global is never needed.
+package protocol CMessage {
+  var base: ProtobufCMessage { get }
+  /// The generated `…__init`: sets the descriptor and every field's default.
+  static func initialize(_ message: UnsafeMutablePointer<Self>)
+}
+
+extension CMessage {
+  /// The generated description of the message's fields.
+  static var descriptor: UnsafePointer<ProtobufCMessageDescriptor> {
+    withUnsafeTemporaryAllocation(of: Self.self, capacity: 1) { buffer in
+      Self.initialize(buffer.baseAddress!)
+      return buffer[0].base.descriptor
+    }
+  }
+}
+
+extension Stackmeter__V1__Quantity: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__quantity__init(message)
+  }
+}
+
+extension Stackmeter__V1__Series__TagsEntry: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__series__tags_entry__init(message)
+  }
+}
+
+extension Stackmeter__V1__Series: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__series__init(message)
+  }
+}
+
+extension Stackmeter__V1__Caller: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__caller__init(message)
+  }
+}
+
+extension Stackmeter__V1__GetStatusRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__get_status_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__UsageEvent: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__usage_event__init(message)
+  }
+}
+
+extension Stackmeter__V1__ReportRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__report_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__EventResult: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__event_result__init(message)
+  }
+}
+
+extension Stackmeter__V1__ReportResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__report_response__init(message)
+  }
+}
+
+extension Stackmeter__V1__EventBatch: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__event_batch__init(message)
+  }
+}
+
+extension Stackmeter__V1__ResultRange: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__result_range__init(message)
+  }
+}
+
+extension Stackmeter__V1__BatchResult: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__batch_result__init(message)
+  }
+}
+
+extension Stackmeter__V1__ReadJournalRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__read_journal_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__JournalChunk: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__journal_chunk__init(message)
+  }
+}
+
+extension Stackmeter__V1__ListQuarantineRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_quarantine_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__QuarantineEntry: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__quarantine_entry__init(message)
+  }
+}
+
+extension Stackmeter__V1__ListQuarantineResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_quarantine_response__init(message)
+  }
+}
+
+extension Stackmeter__V1__CollectorStatus: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__collector_status__init(message)
+  }
+}
+
+extension Stackmeter__V1__AggregatorStatus: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__aggregator_status__init(message)
+  }
+}
+
+extension Stackmeter__V1__ListUsageRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_usage_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__UsageAggregate: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__usage_aggregate__init(message)
+  }
+}
+
+extension Stackmeter__V1__ListUsageResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_usage_response__init(message)
+  }
+}
+
+extension Stackmeter__V1__SummarizeRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__summarize_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__UsageTotal: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__usage_total__init(message)
+  }
+}
+
+extension Stackmeter__V1__SummarizeResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__summarize_response__init(message)
+  }
+}
+
+extension Stackmeter__V1__ListMetersRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_meters_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__Meter: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__meter__init(message)
+  }
+}
+
+extension Stackmeter__V1__ListMetersResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_meters_response__init(message)
+  }
+}
+
+extension Stackmeter__V1__ListWindowsRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_windows_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__ReportingWindow: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__reporting_window__init(message)
+  }
+}
+
+extension Stackmeter__V1__ListWindowsResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_windows_response__init(message)
+  }
+}
+
+extension Stackmeter__V1__PipelineStatus: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__pipeline_status__init(message)
+  }
+}
+
+extension Grpc__Health__V1__HealthCheckRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    grpc__health__v1__health_check_request__init(message)
+  }
+}
+
+extension Grpc__Health__V1__HealthCheckResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    grpc__health__v1__health_check_response__init(message)
+  }
+}

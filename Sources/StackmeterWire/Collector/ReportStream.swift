@@ -1,0 +1,175 @@
+package import CStackmeterProto
+package import StackmeterCore
+
+/// `Collector.ReportStream`: one columnar batch.
+package struct NumberedBatch: WireMessage, Hashable {
+  /// The reporter's own number, echoed in the result.
+  package var number: UInt64
+  package var batch: EventBatch
+
+  package init(number: UInt64, batch: EventBatch) {
+    self.number = number
+    self.batch = batch
+  }
+
+  package init(wire raw: borrowing Stackmeter__V1__EventBatch) throws(WireError) {
+    number = raw.number
+    let count = raw.n_id_lengths
+    func requireCount(_ size: Int, _ name: String) throws(WireError) {
+      guard size == count else {
+        throw .invalidField(
+          field: name, problem: "has \(size) elements, but id_lengths has \(count)")
+      }
+    }
+    guard count <= EventLimits.batchEventsMax else {
+      throw .invalidField(
+        field: "id_lengths",
+        problem: "has \(count) events; at most \(EventLimits.batchEventsMax) are taken")
+    }
+    batch = EventBatch(source: text(raw.source))
+    batch.series = try elements(raw.series, raw.n_series) { (raw) throws(WireError) in
+      try Series(wire: raw)
+    }
+    batch.ids = bytes(raw.ids)
+    batch.idEnds.reserveCapacity(count)
+    var end = 0
+    for length in column(raw.id_lengths, count) {
+      end += Int(length)
+      batch.idEnds.append(end)
+    }
+    guard end == batch.ids.count else {
+      throw .invalidField(
+        field: "id_lengths", problem: "sum to \(end), but ids has \(batch.ids.count) bytes")
+    }
+    try requireCount(raw.n_series_indices, "series_indices")
+    batch.seriesIndex = column(raw.series_indices, count)
+    if let index = batch.seriesIndex.firstIndex(where: { Int($0) >= batch.series.count }) {
+      throw .invalidField(
+        field: "series_indices[\(index)]",
+        problem: "is \(batch.seriesIndex[index]), but there are \(batch.series.count) series")
+    }
+    try requireCount(raw.n_usage_starts, "usage_starts")
+    batch.usageStart = column(raw.usage_starts, count)
+    try requireCount(raw.n_usage_ends, "usage_ends")
+    batch.usageEnd = column(raw.usage_ends, count)
+    try requireCount(raw.n_quantity_units, "quantity_units")
+    let units = column(raw.quantity_units, count)
+    if raw.n_quantity_attos > 0 { try requireCount(raw.n_quantity_attos, "quantity_attos") }
+    let attos = column(raw.quantity_attos, raw.n_quantity_attos)
+    batch.attos.reserveCapacity(count)
+    for index in 0..<count {
+      batch.attos.append(
+        Quantity.attos(units: units[index], attos: attos.isEmpty ? 0 : attos[index]))
+    }
+  }
+
+  package func fill(_ raw: inout Stackmeter__V1__EventBatch, _ packer: borrowing Packer) {
+    raw.number = number
+    raw.source = packer.arena.text(batch.source)
+    raw.n_series = batch.series.count
+    raw.series = packer.arena.messages(batch.series) {
+      (series, raw: inout Stackmeter__V1__Series) in
+      series.fill(&raw, packer.arena)
+    }
+    raw.ids = packer.arena.bytes(batch.ids)
+    var start = 0
+    var lengths: [UInt32] = []
+    lengths.reserveCapacity(batch.count)
+    for end in batch.idEnds {
+      lengths.append(UInt32(end - start))
+      start = end
+    }
+    raw.n_id_lengths = batch.count
+    raw.id_lengths = packer.arena.column(lengths)
+    raw.n_series_indices = batch.count
+    raw.series_indices = packer.arena.column(batch.seriesIndex)
+    raw.n_usage_starts = batch.count
+    raw.usage_starts = packer.arena.column(batch.usageStart)
+    raw.n_usage_ends = batch.count
+    raw.usage_ends = packer.arena.column(batch.usageEnd)
+    raw.n_quantity_units = batch.count
+    raw.quantity_units = packer.arena.column(
+      batch.attos.map { Int64(truncatingIfNeeded: $0 / Quantity.attosPerUnit) })
+    raw.n_quantity_attos = batch.count
+    raw.quantity_attos = packer.arena.column(
+      batch.attos.map { Int64(truncatingIfNeeded: $0 % Quantity.attosPerUnit) })
+  }
+}
+
+/// What became of one batch: one result for each event, in order. On the wire, runs of like results are one.
+package struct BatchResult: WireMessage, Hashable {
+  package var number: UInt64
+  package var results: [EventResult]
+
+  package init(number: UInt64, results: [EventResult]) {
+    self.number = number
+    self.results = results
+  }
+
+  package init(wire raw: borrowing Stackmeter__V1__BatchResult) throws(WireError) {
+    number = raw.number
+    var results: [EventResult] = []
+    let ranges = try elements(raw.ranges, raw.n_ranges) { (raw) throws(WireError) in
+      (
+        count: Int(raw.count),
+        first: try EventResult(
+          outcome: raw.outcome, position: raw.position, reportedTime: raw.reported_time,
+          refusal: Refusal(
+            reasonName: text(raw.reason), field: text(raw.field), message: text(raw.message)))
+      )
+    }
+    for range in ranges {
+      guard results.count + range.count <= EventLimits.batchEventsMax else {
+        throw .invalidField(field: "ranges", problem: "have more results than a batch has events")
+      }
+      for offset in 0..<range.count { results.append(range.first.following(offset)) }
+    }
+    self.results = results
+  }
+
+  package func fill(_ raw: inout Stackmeter__V1__BatchResult, _ packer: borrowing Packer) {
+    raw.number = number
+    let ranges = ranges()
+    raw.n_ranges = ranges.count
+    raw.ranges = packer.arena.messages(ranges) {
+      (range, raw: inout Stackmeter__V1__ResultRange) in
+      let result = results[range.lowerBound]
+      raw.count = UInt32(range.count)
+      raw.outcome = result.outcome
+      raw.position = result.position
+      raw.reported_time = result.reportedTime
+      guard let refusal = result.refusal else { return }
+      raw.reason = packer.arena.text(refusal.reason.name)
+      raw.field = packer.arena.text(refusal.field)
+      raw.message = packer.arena.text(refusal.message)
+    }
+  }
+
+  /// The runs of results that one `ResultRange` can say.
+  private func ranges() -> [Range<Int>] {
+    var ranges: [Range<Int>] = []
+    var start = 0
+    for index in results.indices where index > start {
+      if results[start].following(index - start) != results[index] {
+        ranges.append(start..<index)
+        start = index
+      }
+    }
+    if start < results.count { ranges.append(start..<results.count) }
+    return ranges
+  }
+}
+
+extension EventResult {
+  /// The result `offset` events later in the same run.
+  fileprivate func following(_ offset: Int) -> EventResult {
+    switch self {
+    case .accepted(let position, let time):
+      .accepted(
+        position: position &+ UInt64(offset),
+        reportedTime: Instant(nanoseconds: time.nanoseconds &+ Int64(offset)))
+    case .duplicate(let position): .duplicate(position: position &+ UInt64(offset))
+    case .conflict, .quarantined, .invalid: self
+    }
+  }
+}

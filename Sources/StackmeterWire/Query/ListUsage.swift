@@ -1,0 +1,137 @@
+package import CStackmeterProto
+package import StackmeterCore
+
+/// `Query.ListUsage`: usage aggregates by reported time.
+package struct ListUsageRequest: WireMessage, Hashable {
+  package static let pageSizeMax = 1000
+  /// How many subscriptions or meters one question may name.
+  package static let filterMax = 1000
+
+  package var caller: Caller
+  /// Reporting windows; for daily, whole days.
+  package var windows: Range<Hour>
+  package var granularity: Granularity
+  /// Empty for all that the caller may see.
+  package var subscriptions: [String]
+  package var meters: [String]
+  /// 0 for the most.
+  package var pageSize: UInt32
+  /// Empty for the first page.
+  package var pageToken: String
+
+  package init(
+    caller: Caller, windows: Range<Hour>, granularity: Granularity, subscriptions: [String] = [],
+    meters: [String] = [], pageSize: UInt32 = 0, pageToken: String = ""
+  ) {
+    self.caller = caller
+    self.windows = windows
+    self.granularity = granularity
+    self.subscriptions = subscriptions
+    self.meters = meters
+    self.pageSize = pageSize
+    self.pageToken = pageToken
+  }
+
+  package init(wire raw: borrowing Stackmeter__V1__ListUsageRequest) throws(WireError) {
+    caller = try Caller(wire: raw.caller)
+    windows = try hours(from: raw.from_window, to: raw.to_window, "from_window", "to_window")
+    switch raw.granularity {
+    case STACKMETER__V1__GRANULARITY__GRANULARITY_HOURLY: granularity = .hourly
+    case STACKMETER__V1__GRANULARITY__GRANULARITY_DAILY: granularity = .daily
+    default:
+      throw .invalidField(
+        field: "granularity", problem: "is needed: GRANULARITY_HOURLY or GRANULARITY_DAILY")
+    }
+    subscriptions = try filter(raw.subscriptions, raw.n_subscriptions, "subscriptions")
+      .map(\.asciiLowercased)
+    meters = try filter(raw.meters, raw.n_meters, "meters")
+    pageSize = raw.page_size
+    pageToken = text(raw.page_token)
+  }
+
+  package func fill(_ raw: inout Stackmeter__V1__ListUsageRequest, _ packer: borrowing Packer) {
+    raw.caller = caller.wire(packer.arena)
+    raw.from_window = windows.lowerBound.index
+    raw.to_window = windows.upperBound.index
+    raw.granularity =
+      switch granularity {
+      case .hourly: STACKMETER__V1__GRANULARITY__GRANULARITY_HOURLY
+      case .daily: STACKMETER__V1__GRANULARITY__GRANULARITY_DAILY
+      }
+    raw.n_subscriptions = subscriptions.count
+    raw.subscriptions = packer.arena.texts(subscriptions)
+    raw.n_meters = meters.count
+    raw.meters = packer.arena.texts(meters)
+    raw.page_size = pageSize
+    raw.page_token = packer.arena.text(pageToken)
+  }
+}
+
+/// Hours since the epoch that mean a time: up to the year 9999.
+private let hourIndexMax: Int64 = 70_389_528
+
+/// A half-open range of hours from outside.
+func hours(
+  from: Int64, to: Int64, _ fromField: String, _ toField: String
+) throws(WireError) -> Range<Hour> {
+  for (index, field) in [(from, fromField), (to, toField)]
+  where !(0...hourIndexMax).contains(index) {
+    throw .invalidField(
+      field: field, problem: "is \(index); hours since 1970 from 0 to \(hourIndexMax) are taken")
+  }
+  guard from <= to else {
+    throw .invalidField(field: toField, problem: "is before \(fromField)")
+  }
+  return Hour(index: from)..<Hour(index: to)
+}
+
+/// Names to filter by.
+func filter(
+  _ pointer: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ count: Int, _ field: String
+) throws(WireError) -> [String] {
+  guard count <= ListUsageRequest.filterMax else {
+    throw .invalidField(
+      field: field, problem: "has \(count) names; at most \(ListUsageRequest.filterMax) are taken")
+  }
+  return texts(pointer, count)
+}
+
+/// A page of usage aggregates.
+package struct ListUsageResponse: WireMessage, Hashable {
+  package var aggregates: [UsageAggregate]
+  /// Empty on the last page.
+  package var nextPageToken: String
+
+  package init(aggregates: [UsageAggregate], nextPageToken: String) {
+    self.aggregates = aggregates
+    self.nextPageToken = nextPageToken
+  }
+
+  package init(wire raw: borrowing Stackmeter__V1__ListUsageResponse) throws(WireError) {
+    nextPageToken = text(raw.next_page_token)
+    aggregates = try elements(raw.aggregates, raw.n_aggregates) { (raw) throws(WireError) in
+      guard let series = raw.series else {
+        throw .invalidField(field: "aggregates.series", problem: "is missing")
+      }
+      return UsageAggregate(
+        series: try Series(wire: series.pointee),
+        usageStart: Instant(nanoseconds: raw.usage_start),
+        usageEnd: Instant(nanoseconds: raw.usage_end), quantity: try Quantity(wire: raw.quantity),
+        window: Hour(index: raw.window), isProvisional: raw.provisional != 0)
+    }
+  }
+
+  package func fill(_ raw: inout Stackmeter__V1__ListUsageResponse, _ packer: borrowing Packer) {
+    raw.next_page_token = packer.arena.text(nextPageToken)
+    raw.n_aggregates = aggregates.count
+    raw.aggregates = packer.arena.messages(aggregates) {
+      (aggregate, raw: inout Stackmeter__V1__UsageAggregate) in
+      raw.series = packer.arena.message { aggregate.series.fill(&$0, packer.arena) }
+      raw.usage_start = aggregate.usageStart.nanoseconds
+      raw.usage_end = aggregate.usageEnd.nanoseconds
+      raw.quantity = aggregate.quantity.wire(packer.arena)
+      raw.window = aggregate.window.index
+      raw.provisional = aggregate.isProvisional ? 1 : 0
+    }
+  }
+}

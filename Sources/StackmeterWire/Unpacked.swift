@@ -1,0 +1,80 @@
+internal import CStackmeterProto
+
+/// Owns one unpacked protobuf-c message and all its parts.
+///
+/// The message is lent to a closure and never given away; all of its memory goes with the owner.
+package struct Unpacked<Raw: CMessage>: ~Copyable {
+  private let arena: Arena
+  private let message: UnsafePointer<Raw>
+
+  /// Unpacks after checking the size, the structure and every string, into an arena with a budget.
+  package init(_ bytes: UnsafeRawBufferPointer, limits: WireLimits) throws(WireError) {
+    guard bytes.count <= limits.messageBytesMax else {
+      throw .tooLarge(bytes: bytes.count, max: limits.messageBytesMax)
+    }
+    let descriptor = Raw.descriptor
+    try RawMessageCheck(bytes: bytes, limits: limits).check(descriptor)
+    let arena = Arena(bytesMax: limits.memoryBytesMax)
+    // An empty message has no address of its own; protobuf-c wants one all the same.
+    var none: UInt8 = 0
+    let unpacked = withUnsafePointer(to: &none) { none in
+      protobuf_c_message_unpack(
+        descriptor, arena.allocator, bytes.count,
+        bytes.baseAddress?.assumingMemoryBound(to: UInt8.self) ?? none)
+    }
+    guard let unpacked else {
+      if arena.isOverBudget { throw .overBudget(bytesMax: limits.memoryBytesMax) }
+      throw .malformed(message: String(cString: descriptor.pointee.name), offset: 0)
+    }
+    message = UnsafeRawPointer(unpacked).assumingMemoryBound(to: Raw.self)
+    self.arena = arena
+  }
+
+  /// Lends the message. Every pointer in it may be nil, also of an empty bytes field.
+  package borrowing func withMessage<Result>(
+    _ body: (borrowing Raw) throws(WireError) -> Result
+  ) throws(WireError) -> Result {
+    try body(message.pointee)
+  }
+
+  /// What the unpacked parts occupy.
+  package var memoryBytes: Int { arena.allocatedBytes }
+}
+
+/// The text of a string field, which was checked before it was unpacked.
+func text(_ pointer: UnsafeMutablePointer<CChar>?) -> String {
+  guard let pointer else { return "" }
+  return String(cString: pointer)
+}
+
+/// A repeated string field.
+func texts(_ pointer: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ count: Int) -> [String]
+{
+  guard let pointer else { return [] }
+  return (0..<count).map { text(pointer[$0]) }
+}
+
+/// The bytes of a bytes field.
+func bytes(_ data: ProtobufCBinaryData) -> [UInt8] {
+  Array(UnsafeRawBufferPointer(start: data.data, count: data.data == nil ? 0 : data.len))
+}
+
+/// A repeated number field.
+func column<T: BitwiseCopyable>(_ pointer: UnsafeMutablePointer<T>?, _ count: Int) -> [T] {
+  Array(UnsafeBufferPointer(start: pointer, count: pointer == nil ? 0 : count))
+}
+
+/// A repeated message field.
+func elements<Raw, Element>(
+  _ pointer: UnsafeMutablePointer<UnsafeMutablePointer<Raw>?>?, _ count: Int,
+  _ read: (borrowing Raw) throws(WireError) -> Element
+) throws(WireError) -> [Element] {
+  guard let pointer else { return [] }
+  var elements: [Element] = []
+  elements.reserveCapacity(count)
+  for index in 0..<count {
+    guard let element = pointer[index] else { continue }
+    elements.append(try read(element.pointee))
+  }
+  return elements
+}
