@@ -155,5 +155,6 @@ let package = Package(
       ]),
     tests("TidyTests", []),
     tests("StackmeterCoreTests", ["StackmeterCore", "StackmeterTesting"]),
+    tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
   ]
 )
