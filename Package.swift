@@ -146,5 +146,6 @@ let package = Package(
       ]),
     tests("TidyTests", []),
     tests("StackmeterCoreTests", ["StackmeterCore", "StackmeterTesting"]),
+    tests("AgentTests", ["AgentServer", "StackmeterCore"]),
   ]
 )
