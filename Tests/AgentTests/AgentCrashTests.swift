@@ -18,7 +18,7 @@ private struct SeededGenerator: RandomNumberGenerator {
 
 @Suite struct AgentCrashTests {
   /// A crash is the release of the agent: what only it knew is gone, and the state file stays as it is.
-  @Test(arguments: UInt64(1)...20)
+  @Test(arguments: UInt64(1)...10)
   func `an agent that crashes at any time counts every unit once`(seed: UInt64) async throws {
     try await TestHost.with { host in
       var random = SeededGenerator(state: seed)
@@ -34,7 +34,7 @@ private struct SeededGenerator: RandomNumberGenerator {
       host.kernel.setInterfaces([("eth0", 2, 0, 0)])
       var agent: Agent? = try host.agent()
       await agent!.sample()
-      for _ in 0..<200 {
+      for _ in 0..<100 {
         host.clock.advance(seconds: Int.random(in: 1...40, using: &random))
         grow()
         let behaviours: [TestCollector.Behaviour] = [.accept, .unreachable, .silent]

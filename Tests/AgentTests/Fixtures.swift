@@ -98,10 +98,11 @@ struct TestHost {
   }
 
   /// The agent as a process of the host would be: after it is released, another may start.
-  func agent() throws -> Agent {
+  func agent(pendingEventsMax: Int = AgentLimits.pendingEventsMax) throws -> Agent {
     try Agent(
       configuration: configuration, clock: clock, kernel: kernel, statePath: statePath,
-      reporter: collector, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+      reporter: collector, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+      pendingEventsMax: pendingEventsMax)
   }
 
   /// Samples every 5 s until `seconds` passed, and delivers after each.

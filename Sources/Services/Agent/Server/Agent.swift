@@ -15,6 +15,7 @@ package actor Agent {
   private let reporter: any EventReporter
   private let stateFile: StateFile
   private let logger: Logger
+  private let pendingEventsMax: Int
   private let host: String
   private let source: String
   private let mapping: SubscriptionMapping
@@ -34,13 +35,15 @@ package actor Agent {
   /// Takes the state file and learns what the kernel offers. The file's directory must exist.
   package init(
     configuration: AgentConfiguration, clock: some WallClock, kernel: some KernelSource,
-    statePath: String, reporter: some EventReporter, logger: Logger
+    statePath: String, reporter: some EventReporter, logger: Logger,
+    pendingEventsMax: Int = AgentLimits.pendingEventsMax
   ) throws(AgentError) {
     self.configuration = configuration
     self.clock = clock
     self.kernel = kernel
     self.reporter = reporter
     self.logger = logger
+    self.pendingEventsMax = pendingEventsMax
     let facts: HostFacts
     do {
       facts = try HostFacts(kernel, mode: configuration.mode)
@@ -186,8 +189,8 @@ package actor Agent {
     var next = state
     let start = max(state.intervalStart, now.advanced(by: .zero - AgentLimits.intervalMax))
     let due = state.accumulators.keys.sorted()
-    if state.pending.isEmpty || state.pending.count + due.count <= AgentLimits.pendingEventsMax {
-      for account in due.prefix(AgentLimits.pendingEventsMax) {
+    if state.pending.isEmpty || state.pending.count + due.count <= pendingEventsMax {
+      for account in due.prefix(pendingEventsMax) {
         guard let quantity = next.accumulators[account]!.take(account.meter) else { continue }
         next.pending.append(event(account, quantity, start..<now))
       }
