@@ -29,6 +29,9 @@ package actor Agent {
   private var walkedAt: Instant?
   private var usersReadAt: Instant?
   private var isDelivering = false
+  /// Tells the delivery that events wait. At most one call is kept.
+  private let wakeups: AsyncStream<Void>
+  private let wake: AsyncStream<Void>.Continuation
   /// The last problem logged of each thing, so that one that stays is logged once.
   private var problems: [String: String] = [:]
 
@@ -44,6 +47,7 @@ package actor Agent {
     self.reporter = reporter
     self.logger = logger
     self.pendingEventsMax = pendingEventsMax
+    (wakeups, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
     let facts: HostFacts
     do {
       facts = try HostFacts(kernel, mode: configuration.mode)
@@ -93,9 +97,15 @@ package actor Agent {
   /// Samples and delivers until the task is cancelled; then samples once more, saves and returns.
   package func run() async throws {
     logger.info("metering this host", metadata: ["summary": "\(summary)"])
+    if let unused = unusedRules {
+      logger.warning("rules have no effect", metadata: ["problem": "\(unused)"])
+    }
     await withTaskGroup(of: Void.self) { group in
-      group.addTask { await self.repeatAtSampleTimes { await self.sample() } }
-      group.addTask { await self.repeatAtSampleTimes { await self.deliver() } }
+      group.addTask { await self.sampleUntilCancelled() }
+      group.addTask {
+        // Each sample wakes the delivery while events wait, so this is also how often it tries again.
+        for await _ in self.wakeups { await self.deliver() }
+      }
       await group.waitForAll()
     }
     sample()
@@ -107,11 +117,22 @@ package actor Agent {
     }
   }
 
-  /// Runs `body` now and at each multiple of the sample interval until the task is cancelled.
-  private nonisolated func repeatAtSampleTimes(_ body: @Sendable () async -> Void) async {
+  /// What the operator mapped in vain, because the host is metered in the other way.
+  private var unusedRules: String? {
+    if cgroups != nil && !configuration.users.isEmpty {
+      return "users are mapped, but CPU time and memory are metered by cgroup"
+    }
+    if cgroups == nil && !configuration.cgroups.isEmpty {
+      return "cgroups are mapped, but CPU time and memory are metered by user"
+    }
+    return nil
+  }
+
+  /// Samples now and at each multiple of the sample interval.
+  private func sampleUntilCancelled() async {
     let interval = configuration.sampleInterval.wholeNanoseconds
     while !Task.isCancelled {
-      await body()
+      sample()
       let wait = interval - clock.now().nanoseconds % interval
       guard (try? await Task.sleep(for: .nanoseconds(wait))) != nil else { return }
     }
@@ -134,6 +155,7 @@ package actor Agent {
     } else if !isSaved {
       saveOrLog(state)
     }
+    if !state.pending.isEmpty { wake.yield() }
   }
 
   /// The present, or the boundary that just passed where the sample is only a little late for it, so that
@@ -299,9 +321,9 @@ package actor Agent {
     guard problems[thing] != problem else { return }
     problems[thing] = problem
     if let problem {
-      logger.warning("cannot go on with \(thing)", metadata: ["problem": "\(problem)"])
+      logger.warning("not working", metadata: ["part": "\(thing)", "problem": "\(problem)"])
     } else {
-      logger.info("\(thing) is well again")
+      logger.info("working again", metadata: ["part": "\(thing)"])
     }
   }
 }

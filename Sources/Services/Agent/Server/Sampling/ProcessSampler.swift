@@ -99,8 +99,9 @@ struct ProcessTimes {
   ///
   /// What the reaped counters of all processes gained, less all that the vanished processes were known to have
   /// used, is the unseen rest; no more than this is ever given out, so that nothing counts twice even where an
-  /// orphan was reaped by another process than its parent. The rest that a process reaped goes to the user of
-  /// the processes that vanished below it where they were all one user's, and to its own user otherwise.
+  /// orphan was reaped by another process than its parent. Whose the rest is, the kernel does not say: it goes to
+  /// the user whose processes that vanished below the reaper had used the most, so that the end of a job
+  /// follows the job and not the `sudo` that started it, and where none vanished to the reaper's own user.
   private func reapedTicks() -> [UInt32: Int64] {
     var unseen: [Int32: Int64] = [:]
     var budget: Int64 = 0
@@ -111,20 +112,19 @@ struct ProcessTimes {
       unseen[pid] = gain
       budget += gain
     }
-    var vanishedUsers: [Int32: Set<UInt32>] = [:]
+    var vanished: [Int32: [UInt32: Int64]] = [:]
     for (pid, entry) in last where !survives(pid) {
       budget -= entry.own + entry.reaped
       guard let reaper = survivingAncestor(of: entry) else { continue }
       unseen[reaper, default: 0] -= entry.own + entry.reaped
-      vanishedUsers[reaper, default: []].insert(entry.user)
+      vanished[reaper, default: [:]][entry.user, default: 0] += entry.own
     }
     var ticks: [UInt32: Int64] = [:]
     for (pid, rest) in unseen.sorted(by: { $0.key < $1.key }) where rest > 0 && budget > 0 {
       let given = min(rest, budget)
       budget -= given
-      let users = vanishedUsers[pid] ?? []
-      let user = users.count == 1 ? users.first! : now[pid]!.user
-      ticks[user, default: 0] += given
+      let busiest = vanished[pid]?.max { ($0.value, $1.key) < ($1.value, $0.key) }
+      ticks[busiest?.key ?? now[pid]!.user, default: 0] += given
     }
     return ticks
   }
