@@ -138,7 +138,11 @@ let package = Package(
       "stackmeter-query",
       ["AggregatorClient", "CollectorClient", "QueryServer", "StackmeterRPC", "StackmeterRuntime"]),
     program("stackmeter-gateway", ["GatewayServer", "StackmeterRPC", "StackmeterRuntime"]),
-    program("stackmeter-agent", ["AgentServer", "StackmeterRPC", "StackmeterRuntime"]),
+    program(
+      "stackmeter-agent",
+      [
+        "AgentServer", "CollectorClient", "StackmeterCore", "StackmeterRPC", "StackmeterRuntime",
+      ]),
     program(
       "stackmeter",
       [
@@ -156,5 +160,6 @@ let package = Package(
     tests("TidyTests", []),
     tests("StackmeterCoreTests", ["StackmeterCore", "StackmeterTesting"]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
+    tests("AgentTests", ["AgentServer", "StackmeterCore"]),
   ]
 )
