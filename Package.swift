@@ -155,11 +155,26 @@ let package = Package(
       "StackmeterTesting",
       [
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal", grpc,
-        grpcInProcess,
+        grpcInProcess, logging,
       ]),
     tests("TidyTests", []),
     tests("StackmeterCoreTests", ["StackmeterCore", "StackmeterTesting"]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
+    tests(
+      "StackmeterStoreTests", ["StackmeterStore", "StackmeterCore", "StackmeterTesting", "CSQLite"]),
+    tests(
+      "AggregatorTests",
+      [
+        "AggregatorServer", "AggregatorClient", "CollectorClient", "StackmeterCore",
+        "StackmeterJournal", "StackmeterRPC", "StackmeterStore", "StackmeterTesting",
+        "StackmeterWire", grpc, logging,
+      ]),
+    tests(
+      "QueryTests",
+      [
+        "QueryServer", "QueryClient", "AggregatorClient", "CollectorClient", "StackmeterCore",
+        "StackmeterRPC", "StackmeterStore", "StackmeterTesting", "StackmeterWire", grpc,
+      ]),
     tests("AgentTests", ["AgentServer", "StackmeterCore"]),
   ]
 )

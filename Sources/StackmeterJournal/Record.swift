@@ -58,7 +58,9 @@ package struct Record: Sendable {
     bytes.append(contentsOf: frame.bytes)
     bytes.append(contentsOf: payload)
     let checksum = Record.checksum(bytes[(start + 8)...])
-    withUnsafeBytes(of: checksum.littleEndian) { bytes.replaceSubrange(start + 4..<start + 8, with: $0) }
+    withUnsafeBytes(of: checksum.littleEndian) {
+      bytes.replaceSubrange(start + 4..<start + 8, with: $0)
+    }
   }
 
   static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt32 {

@@ -28,7 +28,8 @@ struct Recovery {
     var lastTime: Instant
   }
 
-  func open(replayFrom limit: Instant, _ replay: (Record) -> Void) throws(RecordLogError) -> Opened {
+  func open(replayFrom limit: Instant, _ replay: (Record) -> Void) throws(RecordLogError) -> Opened
+  {
     guard let last = segments.last else {
       let file = try system { () throws(DiskError) in
         try RecordLog.createSegment(disk, directory, firstPosition: 1)

@@ -24,7 +24,8 @@ package func secretFile(_ path: String, byteCount: Int) throws -> [UInt8] {
   }
   let secret = try fileContent(path, bytesMax: byteCount)
   guard secret.count == byteCount else {
-    throw SettingsError(problems: ["\(path): must have \(byteCount) bytes; remove it for a new one"])
+    throw SettingsError(problems: ["\(path): must have \(byteCount) bytes; remove it for a new one"]
+    )
   }
   return secret
 }

@@ -129,7 +129,8 @@ final class Statement {
     var value = value
     value.withUTF8 { bytes in
       _ = sqlite3_bind_text64(
-        handle, index, UnsafeRawPointer(bytes.baseAddress)?.assumingMemoryBound(to: CChar.self)
+        handle, index,
+        UnsafeRawPointer(bytes.baseAddress)?.assumingMemoryBound(to: CChar.self)
           ?? Statement.empty, UInt64(bytes.count), Statement.transient, UInt8(SQLITE_UTF8))
     }
   }

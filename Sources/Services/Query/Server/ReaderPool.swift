@@ -55,6 +55,7 @@ final class ReaderPool: Sendable {
 
   private func take() throws(StoreError) -> UsageReader {
     let reader = idle.withLock { idle in
+      // It leaves the list here, so that only this thread has it.
       nonisolated(unsafe) let reader = idle.readers.popLast()
       return reader
     }
@@ -63,6 +64,7 @@ final class ReaderPool: Sendable {
   }
 
   private func give(_ reader: UsageReader) {
+    // This thread gives it up here.
     nonisolated(unsafe) let reader = reader
     idle.withLock { $0.readers.append(reader) }
   }

@@ -1,0 +1,169 @@
+import AggregatorClient
+import CollectorClient
+import GRPCCore
+import Logging
+import StackmeterCore
+import StackmeterJournal
+import StackmeterRPC
+import StackmeterStore
+import StackmeterTesting
+import StackmeterWire
+import Synchronization
+import Testing
+
+@testable import AggregatorServer
+
+@Suite(.timeLimit(.minutes(1))) struct AggregatorTests {
+  private static let catalog = try! MeterCatalog([
+    Meter(
+      id: "cpu", name: "CPU", unit: "s", category: "Compute", resourceProvider: "test",
+      aggregation: .sum, isBillable: true)
+  ])
+
+  private func aggregator(_ path: String) throws -> Aggregator {
+    try Aggregator(
+      database: UsageDatabase(path: path), catalog: Self.catalog, logger: Logger(label: "test"))
+  }
+
+  private func chunk(_ records: [Record]) -> JournalChunk {
+    var bytes: [UInt8] = []
+    for record in records { record.write(to: &bytes) }
+    return JournalChunk(
+      records: bytes, nextPosition: records.last!.nextPosition,
+      durablePosition: records.last!.nextPosition)
+  }
+
+  private func quantities(_ path: String) throws -> [String] {
+    try UsageReader(path: path).aggregates(
+      windows: Hour(index: 0)..<Hour(index: 1_000_000), granularity: .hourly,
+      filter: .init(subscriptions: nil, meters: nil), after: nil, limit: 1000
+    ).aggregates.map { "\($0.series.subscription) \($0.quantity)" }
+  }
+
+  @Test func `aggregates and position move together, and a new process goes on from there`()
+    async throws
+  {
+    try await withTemporaryDirectory { directory in
+      let path = "\(directory)/usage.sqlite"
+      let first = try aggregator(path)
+      let one = Sample.record([Sample.event("1")], at: 1, time: Sample.start.start)
+      try await first.apply([chunk([one])])
+      #expect(first.status().nextPosition == 2)
+      let second = try aggregator(path)
+      #expect(second.status().nextPosition == 2)
+      let two = Sample.record(
+        [Sample.event("2", Quantity(4))], at: 2, time: Sample.start.start.advanced(by: .seconds(1)))
+      // The first record comes again, as it does when the answer to a commit was lost.
+      try await second.apply([chunk([one, two])])
+      #expect(try quantities(path) == ["a 5"])
+      #expect(second.status().appliedEvents == 1)
+    }
+  }
+
+  @Test func `a chunk that cannot be applied changes nothing, also not the known series`()
+    async throws
+  {
+    try await withTemporaryDirectory { directory in
+      let path = "\(directory)/usage.sqlite"
+      let aggregator = try aggregator(path)
+      let good = Sample.record(
+        [Sample.event("1", subscription: "b")], at: 1, time: Sample.start.start)
+      let gap = Sample.record(
+        [Sample.event("2")], at: 7, time: Sample.start.start.advanced(by: .seconds(1)))
+      await #expect(throws: RollupError.gap(expected: 2, found: 7)) {
+        try await aggregator.apply([chunk([good]), chunk([gap])])
+      }
+      #expect(try quantities(path) == [])
+      try await aggregator.apply([chunk([good])])
+      #expect(try quantities(path) == ["b 1"])
+    }
+  }
+
+  @Test func `damaged bytes from the collector are refused as a whole`() async throws {
+    try await withTemporaryDirectory { directory in
+      let path = "\(directory)/usage.sqlite"
+      let aggregator = try aggregator(path)
+      var damaged = chunk([
+        Sample.record([Sample.event("1")], at: 1, time: Sample.start.start)
+      ])
+      damaged.records[40] ^= 1
+      let sent = damaged
+      await #expect(throws: RollupError.undecodable(position: 1)) {
+        try await aggregator.apply([sent])
+      }
+      #expect(try quantities(path) == [])
+    }
+  }
+
+  @Test func `it follows a collector that fails, stops and starts again`() async throws {
+    try await withTemporaryDirectory { directory in
+      let path = "\(directory)/usage.sqlite"
+      let aggregator = try aggregator(path)
+      let records = (1...6).map { number in
+        Sample.record(
+          [Sample.event("\(number)")], at: UInt64(number),
+          time: Sample.start.start.advanced(by: .seconds(number)))
+      }
+      let collector = FailingCollector(chunks: records.map { chunk([$0]) })
+      try await withInProcessChannel(endpoints: [collector]) { channel in
+        let run = Task {
+          try? await aggregator.run(collector: CollectorClient(channel))
+        }
+        await collector.served(upTo: 7)
+        while aggregator.status().nextPosition < 7 { await Task.yield() }
+        run.cancel()
+        await run.value
+      }
+      #expect(try quantities(path) == ["a 6"])
+      #expect(collector.streams > 3)
+    }
+  }
+
+  @Test func `the endpoint tells how far it is`() async throws {
+    try await withTemporaryDirectory { directory in
+      let aggregator = try aggregator("\(directory)/usage.sqlite")
+      try await aggregator.apply([
+        chunk([Sample.tick(at: 1, time: Sample.start.start)])
+      ])
+      let endpoint = AggregatorEndpoint(aggregator)
+      try await withInProcessChannel(endpoints: [endpoint]) { channel in
+        let status = try await AggregatorClient(channel).status()
+        #expect(status.openWindow == Sample.start)
+        #expect(!status.isFollowing)
+      }
+    }
+  }
+}
+
+/// Serves one chunk on each stream and then fails it, as a collector that is killed over and over.
+private final class FailingCollector: RPCEndpoint {
+  static let serviceName = CollectorMethods.service
+
+  private let chunks: [JournalChunk]
+  private let position = Mutex(UInt64(1))
+  private let count = Atomic<Int>(0)
+
+  init(chunks: [JournalChunk]) {
+    self.chunks = chunks
+  }
+
+  var streams: Int { count.load(ordering: .relaxed) }
+
+  /// Returns once a reader has asked for what comes after `next`.
+  func served(upTo next: UInt64) async {
+    while position.withLock({ $0 }) < next { await Task.yield() }
+  }
+
+  func register<Transport: ServerTransport>(with routes: inout RPCRoutes<Transport>) {
+    routes.serverStreaming(CollectorMethods.readJournal) { [self] request, writer in
+      count.add(1, ordering: .relaxed)
+      position.withLock { $0 = max($0, request.fromPosition) }
+      guard let chunk = chunks.first(where: { $0.nextPosition > request.fromPosition }) else {
+        await StopSignal().wait()
+        return
+      }
+      try await writer.write(chunk)
+      throw RPCError(code: .unavailable, message: "killed")
+    }
+  }
+}

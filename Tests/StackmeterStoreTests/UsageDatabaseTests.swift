@@ -1,0 +1,220 @@
+import CSQLite
+import Glibc
+import StackmeterCore
+import StackmeterTesting
+import Testing
+
+@testable import StackmeterStore
+
+/// Sample usage for the tests of this target.
+enum Sample {
+  static let catalog = try! MeterCatalog([
+    meter("cpu", unit: "Core-Seconds"), meter("DISK", unit: "GB*hours"),
+  ])
+
+  static func meter(_ id: String, unit: String) -> Meter {
+    Meter(
+      id: id, name: id + " name", unit: unit, category: "Compute", resourceProvider: "test",
+      aggregation: .sum, isBillable: true)
+  }
+
+  static func series(_ subscription: String, meter: String = "cpu", uri: String = "/r") -> Series {
+    Series(
+      subscription: subscription, meter: meter,
+      resource: Resource(uri: uri, location: "local", tags: #"{"env":"prod"}"#))
+  }
+
+  static func position(_ next: UInt64, open: Int64) -> PipelinePosition {
+    PipelinePosition(
+      nextPosition: next, reportedTime: Hour(index: open).start, openWindow: Hour(index: open))
+  }
+}
+
+extension UsageDatabase {
+  /// Commits rows given as (window, series, usage hour, quantity).
+  func commit(
+    _ rows: [(Int64, Series, Int64, Quantity)], next: UInt64, open: Int64
+  ) throws {
+    try begin()
+    do {
+      var deltas: [AggregateKey: Quantity] = [:]
+      for (window, series, hour, quantity) in rows {
+        let key = AggregateKey(
+          window: Hour(index: window), series: try intern(series), usageHour: Hour(index: hour))
+        deltas[key] = deltas[key, default: .zero].adding(quantity)
+      }
+      _ = try commit(
+        deltas: deltas, unapplied: [], position: Sample.position(next, open: open))
+    } catch {
+      rollback()
+      throw error
+    }
+  }
+}
+
+@Suite struct UsageDatabaseTests {
+  @Test func `deltas add up exactly, across commits and signs`() throws {
+    try withDatabase { path in
+      let database = try UsageDatabase(path: path)
+      let series = Sample.series("a")
+      let tiny = try #require(Quantity(units: 0, attos: 1))
+      try database.commit([(100, series, 100, tiny)], next: 2, open: 100)
+      try database.commit([(100, series, 100, Quantity(-3))], next: 3, open: 100)
+      try database.commit([(100, series, 99, Quantity(5))], next: 4, open: 100)
+      let rows = try UsageReader(path: path).all()
+      #expect(rows.map(\.quantity.description) == ["5", "-2.999999999999999999"])
+      #expect(try database.position() == Sample.position(4, open: 100))
+    }
+  }
+
+  @Test func `a commit that fails leaves nothing behind`() throws {
+    try withDatabase { path in
+      let database = try UsageDatabase(path: path)
+      try database.commit([(100, Sample.series("a"), 100, Quantity(1))], next: 2, open: 101)
+      // The second row lies in a closed window, so the first must vanish with it.
+      #expect(throws: StoreError.self) {
+        try database.commit(
+          [
+            (101, Sample.series("b"), 101, Quantity(1)),
+            (100, Sample.series("a"), 100, Quantity(1)),
+          ], next: 3, open: 101)
+      }
+      #expect(try UsageReader(path: path).all().map(\.quantity) == [Quantity(1)])
+      #expect(try database.position().nextPosition == 2)
+      try database.commit([(101, Sample.series("b"), 101, Quantity(7))], next: 3, open: 101)
+      #expect(try UsageReader(path: path).all().map(\.quantity) == [Quantity(1), Quantity(7)])
+    }
+  }
+
+  @Test(
+    arguments: [
+      "UPDATE aggregate SET units = 9 WHERE window = 100",
+      "DELETE FROM aggregate WHERE window = 100",
+      "INSERT INTO aggregate VALUES (99, 1, 99, 1, 0)",
+      "UPDATE aggregate SET window = 100 WHERE window = 101",
+      "UPDATE pipeline SET open_window = 100",
+    ])
+  func `a closed window refuses every change by hand`(sql: String) throws {
+    try withDatabase { path in
+      let database = try UsageDatabase(path: path)
+      try database.commit(
+        [
+          (100, Sample.series("a"), 100, Quantity(1)), (101, Sample.series("a"), 101, Quantity(2)),
+        ], next: 3, open: 101)
+      let byHand = try SQLite(path, .writer)
+      let error = #expect(throws: StoreError.self) { try byHand.execute(sql) }
+      #expect(error?.message.contains("closed reporting window never") == true)
+      #expect(try UsageReader(path: path).all().map(\.quantity) == [Quantity(1), Quantity(2)])
+    }
+  }
+
+  @Test func `a quantity that no longer fits is kept aside, and the rest is counted`() throws {
+    try withDatabase { path in
+      let database = try UsageDatabase(path: path)
+      let series = Sample.series("a")
+      try database.commit([(100, series, 100, .max)], next: 2, open: 100)
+      try database.begin()
+      let key = AggregateKey(
+        window: Hour(index: 100), series: try database.intern(series), usageHour: Hour(index: 100))
+      let kept = try database.commit(
+        deltas: [key: Quantity(1)], unapplied: [], position: Sample.position(3, open: 100))
+      #expect(kept == 1)
+      let reader = try UsageReader(path: path)
+      #expect(try reader.all().map(\.quantity) == [.max])
+      #expect(try reader.unappliedCount() == 1)
+      #expect(try database.position().nextPosition == 3)
+    }
+  }
+
+  @Test func `a series gets one number, and every field tells series apart`() throws {
+    try withDatabase { path in
+      let database = try UsageDatabase(path: path)
+      try database.begin()
+      let first = try database.intern(Sample.series("a"))
+      #expect(try database.intern(Sample.series("a")) == first)
+      var others: [Series] = []
+      for change in [
+        { $0.subscription = "b" }, { $0.meter = "m" }, { $0.resource.uri = "/é" },
+        { $0.resource.uri = "/e\u{301}" }, { $0.resource.location = "" },
+        { $0.resource.tags = "" }, { $0.resource.additionalInfo = "x" },
+      ] as [(inout Series) -> Void] {
+        var series = Sample.series("a")
+        change(&series)
+        others.append(series)
+      }
+      let numbers = try others.map { try database.intern($0) }
+      #expect(Set(numbers + [first]).count == others.count + 1)
+      database.rollback()
+    }
+  }
+
+  @Test func `the catalog is replaced, but a meter that usage speaks of stays`() throws {
+    try withDatabase { path in
+      let database = try UsageDatabase(path: path)
+      try database.replaceCatalog(Sample.catalog)
+      try database.commit([(100, Sample.series("a"), 100, Quantity(1))], next: 2, open: 100)
+      try database.replaceCatalog(try MeterCatalog([Sample.meter("net", unit: "Bytes")]))
+      #expect(try UsageReader(path: path).meters().map(\.id) == ["cpu", "net"])
+    }
+  }
+
+  @Test func `the sqlite3 shell reads names and decimals`() throws {
+    try withDatabase { path in
+      let database = try UsageDatabase(path: path)
+      try database.replaceCatalog(Sample.catalog)
+      let half = try #require(Quantity(units: 0, attos: -500_000_000_000_000_000))
+      try database.commit([(498_736, Sample.series("a"), 498_735, half)], next: 2, open: 498_736)
+      let statement = try SQLite(path, .reader).prepare(
+        "SELECT window, state, usage_hour, subscription, meter, quantity, unit FROM usage")
+      #expect(try statement.step())
+      #expect(
+        (0..<7).map { statement.text($0) } == [
+          "2026-11-23T16:00:00Z", "provisional", "2026-11-23T15:00:00Z", "a", "cpu name",
+          "-0.500000000000000000", "Core-Seconds",
+        ])
+    }
+  }
+
+  @Test func `a database of a newer program is refused by writer and reader`() throws {
+    try withDatabase { path in
+      _ = try UsageDatabase(path: path)
+      try SQLite(path, .writer).execute("PRAGMA user_version = 2")
+      let writing = #expect(throws: StoreError.self) { _ = try UsageDatabase(path: path) }
+      let reading = #expect(throws: StoreError.self) { _ = try UsageReader(path: path) }
+      #expect(writing?.kind == .newerSchema)
+      #expect(reading?.kind == .newerSchema)
+    }
+  }
+
+  @Test func `a file that is no database is refused`() throws {
+    try withDatabase { path in
+      let file = try #require(fopen(path, "w"))
+      fputs(String(repeating: "not a database ", count: 1000), file)
+      fclose(file)
+      #expect(throws: StoreError.self) { _ = try UsageDatabase(path: path) }
+    }
+  }
+
+  @Test func `a reader before the first writer says that the database is missing`() throws {
+    try withDatabase { path in
+      let error = #expect(throws: StoreError.self) { _ = try UsageReader(path: path) }
+      #expect(error?.kind == .missing)
+    }
+  }
+}
+
+/// Lends the path of a database that is not there yet.
+func withDatabase(_ body: (String) throws -> Void) throws {
+  let directory = try TemporaryDirectory()
+  try body("\(directory.path)/usage.sqlite")
+}
+
+extension UsageReader {
+  /// Every hourly aggregate.
+  func all() throws -> [UsageAggregate] {
+    try aggregates(
+      windows: Hour(index: 0)..<Hour(index: 10_000_000), granularity: .hourly,
+      filter: Filter(subscriptions: nil, meters: nil), after: nil, limit: 10_000
+    ).aggregates
+  }
+}
