@@ -82,7 +82,9 @@ let package = Package(
     library("StackmeterJournal", ["CStackmeterSupport", "StackmeterCore"]),
     library("StackmeterStore", ["CSQLite", "StackmeterCore"]),
     library("StackmeterRPC", ["StackmeterCore", "StackmeterWire", grpc, grpcTransport, logging]),
-    library("StackmeterRuntime", ["StackmeterCore", logging, lifecycle, unixSignals]),
+    library(
+      "StackmeterRuntime",
+      ["CStackmeterSupport", "StackmeterCore", logging, lifecycle, unixSignals]),
 
     // The services.
     service("Collector", "Client", ["StackmeterCore", "StackmeterWire", "StackmeterRPC", grpc]),
@@ -121,18 +123,21 @@ let package = Package(
         "CollectorClient", logging,
       ]),
 
+    // The command line: all of it but main, so that tests reach it.
+    library(
+      "StackmeterCommand",
+      [
+        "CSQLite", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
+        "CollectorClient", "QueryClient", "GatewayServer", argumentParser, grpc, unixSignals,
+      ]),
+
     // The programs: one thin main each.
     program("stackmeter-collector", ["CollectorServer", "StackmeterRPC", "StackmeterRuntime"]),
     program("stackmeter-aggregator", ["AggregatorServer", "StackmeterRPC", "StackmeterRuntime"]),
     program("stackmeter-query", ["QueryServer", "StackmeterRPC", "StackmeterRuntime"]),
     program("stackmeter-gateway", ["GatewayServer", "StackmeterRPC", "StackmeterRuntime"]),
     program("stackmeter-agent", ["AgentServer", "StackmeterRPC", "StackmeterRuntime"]),
-    program(
-      "stackmeter",
-      [
-        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
-        "CollectorClient", "QueryClient", "GatewayServer", argumentParser, crypto,
-      ]),
+    program("stackmeter", ["StackmeterCommand"]),
 
     // The tests.
     library(
@@ -143,5 +148,12 @@ let package = Package(
       ]),
     tests("TidyTests", []),
     tests("StackmeterCoreTests", ["StackmeterCore", "StackmeterTesting"]),
+    tests(
+      "StackmeterCommandTests",
+      [
+        "CStackmeterSupport", "StackmeterCommand", "StackmeterCore", "StackmeterWire",
+        "StackmeterRPC", "StackmeterRuntime", "CollectorClient", argumentParser, grpc,
+        grpcInProcess, logging,
+      ]),
   ]
 )
