@@ -1,6 +1,7 @@
 internal import Glibc
-internal import StackmeterRuntime
 internal import Testing
+
+@testable import StackmeterRuntime
 
 @Suite(.timeLimit(.minutes(1)))
 struct ChildProcessTests {
