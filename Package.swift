@@ -127,16 +127,32 @@ let package = Package(
     library(
       "StackmeterCommand",
       [
-        "CSQLite", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
+        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
         "CollectorClient", "QueryClient", "GatewayServer", argumentParser, grpc, unixSignals,
       ]),
 
     // The programs: one thin main each.
-    program("stackmeter-collector", ["CollectorServer", "StackmeterRPC", "StackmeterRuntime"]),
-    program("stackmeter-aggregator", ["AggregatorServer", "StackmeterRPC", "StackmeterRuntime"]),
-    program("stackmeter-query", ["QueryServer", "StackmeterRPC", "StackmeterRuntime"]),
+    program(
+      "stackmeter-collector",
+      [
+        "StackmeterCore", "StackmeterJournal", "CollectorServer", "StackmeterRPC",
+        "StackmeterRuntime",
+      ]),
+    program(
+      "stackmeter-aggregator",
+      [
+        "AggregatorServer", "CollectorClient", "StackmeterRPC", "StackmeterRuntime",
+        "StackmeterStore",
+      ]),
+    program(
+      "stackmeter-query",
+      ["AggregatorClient", "CollectorClient", "QueryServer", "StackmeterRPC", "StackmeterRuntime"]),
     program("stackmeter-gateway", ["GatewayServer", "StackmeterRPC", "StackmeterRuntime"]),
-    program("stackmeter-agent", ["AgentServer", "StackmeterRPC", "StackmeterRuntime"]),
+    program(
+      "stackmeter-agent",
+      [
+        "AgentServer", "CollectorClient", "StackmeterCore", "StackmeterRPC", "StackmeterRuntime",
+      ]),
     program("stackmeter", ["StackmeterCommand"]),
 
     // The tests.
@@ -152,8 +168,10 @@ let package = Package(
       "StackmeterCommandTests",
       [
         "CStackmeterSupport", "StackmeterCommand", "StackmeterCore", "StackmeterWire",
-        "StackmeterRPC", "StackmeterRuntime", "CollectorClient", argumentParser, grpc,
-        grpcInProcess, logging,
+        "StackmeterRPC", "StackmeterRuntime", "StackmeterTesting", "CollectorClient",
+        argumentParser, grpc, grpcInProcess, logging,
       ]),
+    tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
+    tests("AgentTests", ["AgentServer", "StackmeterCore"]),
   ]
 )

@@ -50,8 +50,7 @@ package struct CivilDate: Hashable, Sendable {
 extension Day: CustomStringConvertible {
   /// `2026-11-23`.
   package var description: String {
-    let date = CivilDate(self)
-    return "\(zeroPadded(date.year, 4))-\(zeroPadded(date.month, 2))-\(zeroPadded(date.day, 2))"
+    AsciiText.make { $0.date(CivilDate(self)) }
   }
 
   /// Reads `2026-11-23`.
@@ -71,28 +70,38 @@ extension Hour: CustomStringConvertible {
 extension Instant: CustomStringConvertible {
   /// RFC 3339 in UTC with as many digits of the second as needed: `2026-11-23T15:04:05.25Z`.
   package var description: String {
-    let second = nanoseconds.flooredDivision(by: Instant.nanosecondsPerSecond)
-    let fraction = nanoseconds - second * Instant.nanosecondsPerSecond
-    var text = "\(hour.day)T\(clockText(second: second))"
-    if fraction != 0 {
-      var digits = zeroPadded(Int(fraction), 9)
-      while digits.last == "0" { digits.removeLast() }
-      text += "." + digits
+    AsciiText.make { text in
+      let fraction = writeSecond(&text)
+      if fraction != 0 {
+        text.byte(".")
+        text.fraction(UInt64(fraction), digits: 9)
+      }
+      text.byte("Z")
     }
-    return text + "Z"
   }
 
   /// The form of Azure's answers, `2026-11-23T15:00:00+00:00`, without a fraction of the second.
   package var azureText: String {
-    let second = nanoseconds.flooredDivision(by: Instant.nanosecondsPerSecond)
-    return "\(hour.day)T\(clockText(second: second))+00:00"
+    AsciiText.make { text in
+      _ = writeSecond(&text)
+      for byte in ["+", "0", "0", ":", "0", "0"] as [Unicode.Scalar] { text.byte(byte) }
+    }
   }
 
-  private func clockText(second: Int64) -> String {
-    let secondOfDay = Int(second - hour.day.index * 86_400)
-    let minute = secondOfDay / 60
-    return
-      "\(zeroPadded(minute / 60, 2)):\(zeroPadded(minute % 60, 2)):\(zeroPadded(secondOfDay % 60, 2))"
+  /// Writes `2026-11-23T15:04:05` and returns the nanoseconds that are left.
+  private func writeSecond(_ text: inout AsciiText) -> Int64 {
+    let day = hour.day
+    let second = nanoseconds.flooredDivision(by: Instant.nanosecondsPerSecond)
+    let secondOfDay = UInt64(second - day.index * 86_400)
+    text.date(CivilDate(day))
+    text.byte("T")
+    text.number(secondOfDay / 3600, digits: 2)
+    text.byte(":")
+    text.number(secondOfDay / 60 % 60, digits: 2)
+    text.byte(":")
+    text.number(secondOfDay % 60, digits: 2)
+    let remainder = nanoseconds % Instant.nanosecondsPerSecond
+    return remainder < 0 ? remainder + Instant.nanosecondsPerSecond : remainder
   }
 
   /// Reads RFC 3339 (`2026-11-23T15:04:05.123456789+01:00`). An offset is needed; digits past the ninth of
@@ -131,14 +140,16 @@ extension Instant: CustomStringConvertible {
 
 /// A cursor over ASCII digits and separators.
 private struct DigitScanner {
+  static let textBytesMax = 64
   private let bytes: [UInt8]
   private var position = 0
 
   init(_ text: some StringProtocol) {
-    bytes = Array(text.utf8.prefix(64))
+    // One byte more than may be used, so that no longer text is cut to one that is a time.
+    bytes = Array(text.utf8.prefix(DigitScanner.textBytesMax + 1))
   }
 
-  var isAtEnd: Bool { position == bytes.count }
+  var isAtEnd: Bool { position == bytes.count && position <= DigitScanner.textBytesMax }
 
   mutating func skip(_ separator: Unicode.Scalar) -> Bool {
     guard position < bytes.count, bytes[position] == UInt8(ascii: separator) else { return false }
@@ -178,7 +189,12 @@ private struct DigitScanner {
   }
 }
 
-private func zeroPadded(_ value: Int, _ width: Int) -> String {
-  let digits = String(value)
-  return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+extension AsciiText {
+  fileprivate mutating func date(_ date: CivilDate) {
+    number(UInt64(date.year), digits: 4)
+    byte("-")
+    number(UInt64(date.month), digits: 2)
+    byte("-")
+    number(UInt64(date.day), digits: 2)
+  }
 }

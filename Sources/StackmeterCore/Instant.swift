@@ -34,7 +34,9 @@ package struct Instant: Hashable, Comparable, Sendable {
   }
 
   /// The hour that contains this instant.
-  package var hour: Hour { Hour(index: nanoseconds.flooredDivision(by: Instant.nanosecondsPerHour)) }
+  package var hour: Hour {
+    Hour(index: nanoseconds.flooredDivision(by: Instant.nanosecondsPerHour))
+  }
 }
 
 /// One hour of UTC, counted from 1970-01-01T00:00Z: a usage hour, or a reporting window.

@@ -36,24 +36,37 @@ package enum Aggregation: String, Sendable, CaseIterable {
 /// All meters that are known. Lookup ignores ASCII case and gives the catalog's own spelling.
 package struct MeterCatalog: Sendable {
   package let meters: [Meter]
-  private let indexByFoldedID: [String: Int]
+  private let indexByFoldedID: [ExactText: Int]
 
   /// Throws where two meters share an id.
   package init(_ meters: [Meter]) throws(MeterCatalogError) {
-    var indexByFoldedID: [String: Int] = [:]
-    var problems: [String] = []
-    for (index, meter) in meters.enumerated() {
-      if let first = indexByFoldedID.updateValue(index, forKey: meter.id.asciiLowercased) {
-        problems.append("meters[\(index)].id: \"\(meter.id)\" is the id of meters[\(first)] too")
-      }
-    }
+    let problems = MeterCatalog.repeatedIDs(meters.map(\.id))
     guard problems.isEmpty else { throw MeterCatalogError(problems: problems) }
     self.meters = meters
-    self.indexByFoldedID = indexByFoldedID
+    indexByFoldedID = Dictionary(
+      uniqueKeysWithValues: meters.enumerated().map { index, meter in
+        (ExactText(meter.id.asciiLowercased), index)
+      })
   }
 
   package subscript(id: String) -> Meter? {
-    indexByFoldedID[id.asciiLowercased].map { meters[$0] }
+    indexByFoldedID[ExactText(id.asciiLowercased)].map { meters[$0] }
+  }
+
+  /// A problem for each id that an earlier meter has already. Nil stands for a meter without a valid id.
+  private static func repeatedIDs(_ ids: [String?]) -> [String] {
+    var firstIndex: [ExactText: Int] = [:]
+    var problems: [String] = []
+    for (index, id) in ids.enumerated() {
+      guard let id else { continue }
+      let folded = ExactText(id.asciiLowercased)
+      if let first = firstIndex[folded] {
+        problems.append("meters[\(index)].id: \"\(id)\" is the id of meters[\(first)] too")
+      } else {
+        firstIndex[folded] = index
+      }
+    }
+    return problems
   }
 }
 
@@ -78,45 +91,76 @@ extension MeterCatalog {
     } catch {
       throw MeterCatalogError(problems: [error.description])
     }
-    guard let file = JSONObject(root, path: ""), let list = file["meters"]?.array else {
-      throw MeterCatalogError(problems: ["meters: must be an array of meters"])
+    guard let file = JSONObject(root, path: "") else {
+      throw MeterCatalogError(problems: ["must be an object with the member meters"])
     }
     var problems = file.unknownMembers(known: ["meters"])
     var meters: [Meter] = []
-    for (index, element) in list.enumerated() {
-      let path = "meters[\(index)]"
-      guard let object = JSONObject(element, path: path) else {
-        problems.append("\(path): must be an object")
-        continue
+    var ids: [String?] = []
+    if let list = file["meters"]?.array {
+      for (index, element) in list.enumerated() {
+        var reader = MeterReader(path: "meters[\(index)]")
+        let meter = reader.meter(element)
+        ids.append(meter?.id)
+        if let meter { meters.append(meter) }
+        problems += reader.problems
       }
-      problems += object.unknownMembers(known: [
-        "id", "name", "unit", "category", "resourceProvider", "aggregation", "billable",
-      ])
-      func text(_ name: String, maxBytes: Int = 256) -> String {
-        guard let value = object[name]?.string, !value.isEmpty, value.utf8.count <= maxBytes else {
-          problems.append("\(path).\(name): must be a text of 1 to \(maxBytes) bytes")
-          return ""
-        }
-        return value
-      }
-      let aggregation = Aggregation(rawValue: object["aggregation"]?.string ?? "")
-      if aggregation == nil {
-        let known = Aggregation.allCases.map(\.rawValue).joined(separator: ", ")
-        problems.append("\(path).aggregation: must be one of \(known)")
-      }
-      guard case .bool(let isBillable)? = object["billable"] else {
-        problems.append("\(path).billable: must be true or false")
-        continue
-      }
-      meters.append(
-        Meter(
-          id: text("id", maxBytes: EventLimits.meterBytesMax), name: text("name"),
-          unit: text("unit"), category: text("category"),
-          resourceProvider: text("resourceProvider"), aggregation: aggregation ?? .sum,
-          isBillable: isBillable))
+    } else {
+      problems.append("meters: must be an array of meters")
     }
+    problems += MeterCatalog.repeatedIDs(ids)
     guard problems.isEmpty else { throw MeterCatalogError(problems: problems) }
     try self.init(meters)
+  }
+}
+
+/// Reads one meter of the catalog file and gathers what is wrong with it.
+private struct MeterReader {
+  let path: String
+  var problems: [String] = []
+
+  init(path: String) {
+    self.path = path
+  }
+
+  /// The meter, as far as it can be read; nil without an id. Counts only where `problems` stays empty.
+  mutating func meter(_ element: JSONValue) -> Meter? {
+    guard let object = JSONObject(element, path: path) else {
+      problems.append("\(path): must be an object")
+      return nil
+    }
+    problems += object.unknownMembers(known: [
+      "id", "name", "unit", "category", "resourceProvider", "aggregation", "billable",
+    ])
+    let meter = Meter(
+      id: text(object, "id", maxBytes: EventLimits.meterBytesMax), name: text(object, "name"),
+      unit: text(object, "unit"), category: text(object, "category"),
+      resourceProvider: text(object, "resourceProvider"), aggregation: aggregation(object),
+      isBillable: bool(object, "billable"))
+    return meter.id.isEmpty ? nil : meter
+  }
+
+  private mutating func text(_ object: JSONObject, _ name: String, maxBytes: Int = 256) -> String {
+    guard let value = object[name]?.string, !value.isEmpty, value.utf8.count <= maxBytes else {
+      problems.append("\(path).\(name): must be a text of 1 to \(maxBytes) bytes")
+      return ""
+    }
+    return value
+  }
+
+  private mutating func aggregation(_ object: JSONObject) -> Aggregation {
+    if let known = object["aggregation"]?.string.flatMap(Aggregation.init(rawValue:)) {
+      return known
+    }
+    let known = Aggregation.allCases.map(\.rawValue).joined(separator: ", ")
+    problems.append("\(path).aggregation: must be one of \(known)")
+    return .sum
+  }
+
+  private mutating func bool(_ object: JSONObject, _ name: String) -> Bool {
+    if case .bool(let value)? = object[name] { return value }
+    problems.append("\(path).\(name): must be true or false")
+    return false
   }
 }
 

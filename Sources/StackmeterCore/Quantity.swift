@@ -110,7 +110,8 @@ extension Quantity {
       }
       return cursor - start
     }
-    guard takeDigits() > 0 else { throw .notANumber }
+    let wholeDigits = takeDigits()
+    guard wholeDigits == 1 || (wholeDigits > 1 && digits[0] != 0) else { throw .notANumber }
     if peek() == UInt8(ascii: ".") {
       cursor += 1
       digitsAfterPoint = takeDigits()
@@ -167,14 +168,14 @@ extension Quantity {
 extension Quantity: CustomStringConvertible {
   /// The shortest exact decimal: no exponent, no needless zeros, `-` only before a value below zero.
   package var description: String {
-    let magnitude = attos.magnitude
-    let whole = String(magnitude / Quantity.attosPerUnit.magnitude)
-    let fraction = magnitude % Quantity.attosPerUnit.magnitude
-    let sign = attos < 0 ? "-" : ""
-    guard fraction != 0 else { return sign + whole }
-    let digits = String(fraction)
-    var padded = String(repeating: "0", count: Quantity.fractionDigits - digits.utf8.count) + digits
-    while padded.last == "0" { padded.removeLast() }
-    return "\(sign)\(whole).\(padded)"
+    let whole = units
+    let fraction = remainingAttos
+    return AsciiText.make { text in
+      if attos < 0 { text.byte("-") }
+      text.number(whole.magnitude)
+      guard fraction != 0 else { return }
+      text.byte(".")
+      text.fraction(fraction.magnitude, digits: Quantity.fractionDigits)
+    }
   }
 }

@@ -32,41 +32,68 @@ package struct Resource: Sendable {
   }
 
   /// The one text for a set of tags, so that equal tags make equal series. Empty for no tags.
-  package static func canonicalTags(_ tags: [String: String]) -> String {
+  ///
+  /// Where a name stands twice, byte for byte, its last value counts.
+  package static func canonicalTags(_ tags: [(name: String, value: String)]) -> String {
     guard !tags.isEmpty else { return "" }
+    var last: [ExactText: String] = [:]
+    for tag in tags { last[ExactText(tag.name)] = tag.value }
     // Sorted by UTF-8 bytes: the same order in every language and locale.
-    let sorted = tags.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }
+    let sorted = last.sorted { $0.key.text.utf8.lexicographicallyPrecedes($1.key.text.utf8) }
     var writer = JSONWriter()
     writer.object { writer in
-      for (name, value) in sorted { writer.member(name, string: value) }
+      for (name, value) in sorted { writer.member(name.text, string: value) }
     }
     return String(decoding: writer.bytes, as: UTF8.self)
   }
 
-  /// The tags as a dictionary; empty where the text is not what `canonicalTags` makes.
-  package var tagValues: [String: String] {
+  /// The same for names that are known to differ by more than their Unicode form.
+  package static func canonicalTags(_ tags: [String: String]) -> String {
+    canonicalTags(tags.map { (name: $0.key, value: $0.value) })
+  }
+
+  /// The tags in canonical order; empty where the text is not what `canonicalTags` makes.
+  package var tagMembers: [(name: String, value: String)] {
     guard !tags.isEmpty,
       case .object(let members)? = try? JSONValue(parsing: Array(tags.utf8), limits: .event)
-    else { return [:] }
-    var values: [String: String] = [:]
-    for member in members { values[member.name] = member.value.string }
-    return values
+    else { return [] }
+    return members.compactMap { member in
+      member.value.string.map { (name: member.name, value: $0) }
+    }
+  }
+
+  /// The tags as a dictionary, for questions by name.
+  package var tagValues: [String: String] {
+    Dictionary(tagMembers.map { ($0.name, $0.value) }) { _, last in last }
   }
 }
 
 extension Resource: Hashable {
   package static func == (left: Resource, right: Resource) -> Bool {
-    left.uri.utf8.elementsEqual(right.uri.utf8)
-      && left.location.utf8.elementsEqual(right.location.utf8)
-      && left.tags.utf8.elementsEqual(right.tags.utf8)
-      && left.additionalInfo.utf8.elementsEqual(right.additionalInfo.utf8)
+    left.uri.hasSameBytes(as: right.uri)
+      && left.location.hasSameBytes(as: right.location)
+      && left.tags.hasSameBytes(as: right.tags)
+      && left.additionalInfo.hasSameBytes(as: right.additionalInfo)
   }
 
   package func hash(into hasher: inout Hasher) {
-    for text in [uri, location, tags, additionalInfo] {
-      var text = text
-      text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
-      hasher.combine(0 as UInt8)
-    }
+    uri.hashBytes(into: &hasher)
+    location.hashBytes(into: &hasher)
+    tags.hashBytes(into: &hasher)
+    additionalInfo.hashBytes(into: &hasher)
+  }
+}
+
+extension Series {
+  package static func == (left: Series, right: Series) -> Bool {
+    left.subscription.hasSameBytes(as: right.subscription)
+      && left.meter.hasSameBytes(as: right.meter)
+      && left.resource == right.resource
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    subscription.hashBytes(into: &hasher)
+    meter.hashBytes(into: &hasher)
+    hasher.combine(resource)
   }
 }

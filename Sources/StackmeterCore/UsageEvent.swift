@@ -23,6 +23,24 @@ package struct UsageEvent: Hashable, Sendable {
   }
 }
 
+/// Two events are the same when all fields are, texts byte for byte.
+extension UsageEvent {
+  package static func == (left: UsageEvent, right: UsageEvent) -> Bool {
+    left.usageStart == right.usageStart && left.usageEnd == right.usageEnd
+      && left.quantity == right.quantity && left.id.hasSameBytes(as: right.id)
+      && left.source.hasSameBytes(as: right.source) && left.series == right.series
+  }
+
+  package func hash(into hasher: inout Hasher) {
+    id.hashBytes(into: &hasher)
+    source.hashBytes(into: &hasher)
+    hasher.combine(series)
+    hasher.combine(usageStart)
+    hasher.combine(usageEnd)
+    hasher.combine(quantity)
+  }
+}
+
 /// The events of one source in columns: what travels, is journaled and is aggregated.
 ///
 /// All columns have `count` elements; `seriesIndex` points into `series`, and `idEnds[i]` is where the bytes
@@ -66,7 +84,8 @@ package struct EventBatch: Hashable, Sendable {
     String(decoding: ids[idRange(index)], as: UTF8.self)
   }
 
-  /// The i-th event as a row.
+  /// The i-th event as a row. A quantity that is none reads as zero: whoever accepts a batch checks `attos`
+  /// first.
   package func event(_ index: Int) -> UsageEvent {
     UsageEvent(
       id: id(index), source: source, series: series[Int(seriesIndex[index])],
@@ -107,7 +126,7 @@ package struct SourcedBatch: Hashable, Sendable {
 /// Gathers rows into one batch for each source.
 package struct EventBatchBuilder {
   package private(set) var batches: [SourcedBatch] = []
-  private var slots: [String: Int] = [:]
+  private var slots: [ExactText: Int] = [:]
   private var knownSeries: [[Series: UInt32]] = []
   private var count = 0
 
@@ -125,9 +144,9 @@ package struct EventBatchBuilder {
   package mutating func append(
     id: String, source: String, series: Series, usageStart: Int64, usageEnd: Int64, attos: Int128
   ) {
-    let slot = slots[source] ?? batches.count
+    let slot = slots[ExactText(source)] ?? batches.count
     if slot == batches.count {
-      slots[source] = slot
+      slots[ExactText(source)] = slot
       batches.append(SourcedBatch(batch: EventBatch(source: source), requestIndices: []))
       knownSeries.append([:])
     }

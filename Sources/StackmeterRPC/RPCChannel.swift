@@ -80,21 +80,45 @@ package struct GRPCChannel<Transport: ClientTransport>: RPCChannel {
   }
 }
 
-/// Lends a channel to the server at a Unix socket, which need not be up yet: the connection is made, and made
-/// again after every loss, for as long as `body` runs.
+/// The connection of a process to the server at a Unix socket, which need not be up yet: it is made, and made
+/// again after every loss, for as long as `run` runs.
+package final class RPCConnection: Sendable {
+  private let client: GRPCClient<HTTP2ClientTransport.Posix>
+
+  package init(socketPath: String) throws {
+    client = GRPCClient(
+      transport: try HTTP2ClientTransport.Posix(
+        target: .unixDomainSocket(path: socketPath, authority: "localhost"),
+        transportSecurity: .plaintext,
+        config: .defaults { config in
+          config.backoff = .init(
+            initial: .milliseconds(50), max: .milliseconds(500), multiplier: 1.6, jitter: 0.2)
+          config.http2.maxFrameSize = RPCLimits.frameBytesMax
+          config.http2.targetWindowSize = RPCLimits.windowBytes
+        }))
+  }
+
+  package var channel: any RPCChannel { GRPCChannel(client) }
+
+  /// Calls can be made while this runs.
+  package func run() async throws {
+    try await client.runConnections()
+  }
+
+  /// Lets the calls under way end.
+  package func stop() {
+    client.beginGracefulShutdown()
+  }
+}
+
+/// Lends a channel for as long as `body` runs.
 package func withRPCChannel<Result: Sendable>(
   socketPath: String, _ body: @Sendable (any RPCChannel) async throws -> Result
 ) async throws -> Result {
-  let transport = try HTTP2ClientTransport.Posix(
-    target: .unixDomainSocket(path: socketPath, authority: "localhost"),
-    transportSecurity: .plaintext,
-    config: .defaults { config in
-      config.backoff = .init(
-        initial: .milliseconds(50), max: .milliseconds(500), multiplier: 1.6, jitter: 0.2)
-      config.http2.maxFrameSize = RPCLimits.frameBytesMax
-      config.http2.targetWindowSize = RPCLimits.windowBytes
-    })
-  return try await withGRPCClient(transport: transport) { client in
-    try await body(GRPCChannel(client))
+  let connection = try RPCConnection(socketPath: socketPath)
+  return try await withThrowingTaskGroup(of: Void.self) { group in
+    group.addTask { try await connection.run() }
+    defer { connection.stop() }
+    return try await body(connection.channel)
   }
 }

@@ -17,8 +17,8 @@ package enum RPCLimits {
   package static let messageBytesMax = WireLimits.standard.messageBytesMax
   /// Calls that one service works on at once. The next is refused with `RESOURCE_EXHAUSTED`.
   package static let callsInFlightMax = 256
-  /// HTTP/2 streams of one connection. More wait in the client.
-  package static let streamsPerConnectionMax = 512
+  /// HTTP/2 streams of one connection. More wait in the client, so that one client alone is never refused.
+  package static let streamsPerConnectionMax = 128
   /// HTTP/2 frames and flow-control windows, chosen for large batches on a local socket.
   package static let frameBytesMax = 256 << 10
   package static let windowBytes = 4 << 20

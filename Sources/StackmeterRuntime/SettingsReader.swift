@@ -4,6 +4,10 @@ internal import StackmeterCore
 package struct SettingsError: Error, Equatable, CustomStringConvertible {
   package let problems: [String]
 
+  package init(problems: [String]) {
+    self.problems = problems
+  }
+
   package var description: String { problems.joined(separator: "\n") }
 }
 

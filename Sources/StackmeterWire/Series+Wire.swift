@@ -3,12 +3,8 @@ internal import StackmeterCore
 
 extension Series {
   init(wire raw: borrowing Stackmeter__V1__Series) throws(WireError) {
-    var tags: [String: String] = [:]
-    if let entries = raw.tags {
-      for index in 0..<raw.n_tags {
-        guard let entry = entries[index] else { continue }
-        tags[text(entry.pointee.key)] = text(entry.pointee.value)
-      }
+    let tags = try elements(raw.tags, raw.n_tags) { (entry) throws(WireError) in
+      (name: text(entry.key), value: text(entry.value))
     }
     self.init(
       subscription: text(raw.subscription), meter: text(raw.meter),
@@ -24,17 +20,12 @@ extension Series {
     raw.location = arena.text(resource.location)
     raw.additional_info = arena.text(resource.additionalInfo)
     guard !resource.tags.isEmpty else { return }
-    let tags = resource.tagValues.sorted { $0.key < $1.key }
+    let tags = resource.tagMembers
     raw.n_tags = tags.count
-    let entries = arena.buffer(
-      UnsafeMutablePointer<Stackmeter__V1__Series__TagsEntry>?.self, count: tags.count)
-    for (index, tag) in tags.enumerated() {
-      (entries + index).initialize(
-        to: arena.message { entry in
-          entry.key = arena.text(tag.key)
-          entry.value = arena.text(tag.value)
-        })
+    raw.tags = arena.messages(tags) {
+      (tag, entry: inout Stackmeter__V1__Series__TagsEntry) in
+      entry.key = arena.text(tag.name)
+      entry.value = arena.text(tag.value)
     }
-    raw.tags = entries
   }
 }

@@ -1,6 +1,7 @@
 internal import Glibc
 internal import StackmeterCore
 internal import StackmeterRuntime
+internal import StackmeterTesting
 internal import StackmeterWire
 internal import Testing
 

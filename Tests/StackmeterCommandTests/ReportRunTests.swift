@@ -5,6 +5,7 @@ internal import Glibc
 internal import Logging
 internal import StackmeterCore
 internal import StackmeterRPC
+internal import StackmeterTesting
 internal import StackmeterWire
 internal import Synchronization
 internal import Testing

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import StackmeterRuntime
+internal import StackmeterTesting
 internal import Testing
 
 @testable import StackmeterCommand

@@ -1,1 +1,29 @@
-@main struct P { static func main() {} }
+import AggregatorServer
+import CollectorClient
+import StackmeterRPC
+import StackmeterRuntime
+import StackmeterStore
+
+/// Turns the journal into the usage database.
+@main
+struct Program {
+  static func main() async {
+    await ServiceProgram.main("aggregator") { settings, logger in
+      try StateLock.take("\(settings.stateDirectory)/aggregator.lock")
+      let aggregator = try Aggregator(
+        database: UsageDatabase(path: settings.usageDatabase),
+        catalog: try meterCatalog(settings.meterCatalog), logger: logger)
+      let server = try RPCServer(
+        socketPath: settings.socketPath("aggregator"), endpoints: [AggregatorEndpoint(aggregator)],
+        logger: logger)
+      return [
+        StoppablePart {
+          try await withRPCChannel(socketPath: settings.socketPath("collector")) { channel in
+            try await aggregator.run(collector: CollectorClient(channel))
+          }
+        },
+        StoppablePart(run: server.run, stop: server.stop),
+      ]
+    }
+  }
+}

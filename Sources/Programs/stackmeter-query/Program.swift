@@ -1,1 +1,30 @@
-@main struct P { static func main() {} }
+import AggregatorClient
+import CollectorClient
+import QueryServer
+import StackmeterRPC
+import StackmeterRuntime
+
+/// Answers every question about usage.
+@main
+struct Program {
+  static func main() async {
+    await ServiceProgram.main("query") { settings, logger in
+      try StateLock.makeDirectory(settings.stateDirectory)
+      let tokenKey = try secretFile(settings.queryKey, byteCount: 32)
+      let collector = try RPCConnection(socketPath: settings.socketPath("collector"))
+      let aggregator = try RPCConnection(socketPath: settings.socketPath("aggregator"))
+      let query = Query(
+        databasePath: settings.usageDatabase, tokenKey: tokenKey,
+        collector: CollectorClient(collector.channel),
+        aggregator: AggregatorClient(aggregator.channel))
+      let server = try RPCServer(
+        socketPath: settings.socketPath("query"), endpoints: [QueryEndpoint(query)],
+        logger: logger)
+      return [
+        StoppablePart(run: collector.run, stop: collector.stop),
+        StoppablePart(run: aggregator.run, stop: aggregator.stop),
+        StoppablePart(run: server.run, stop: server.stop),
+      ]
+    }
+  }
+}

@@ -1,7 +1,7 @@
-internal import CSQLite
 internal import Glibc
 internal import StackmeterCore
 internal import StackmeterRuntime
+internal import StackmeterStore
 
 /// The checks of `stackmeter doctor` that need no service to run.
 struct FileChecks {
@@ -111,10 +111,9 @@ struct FileChecks {
     }
   }
 
-  /// STRICT tables are the newest of what the usage database needs.
   func library() -> Finding {
-    let version = String(cString: sqlite3_libversion())
-    guard sqlite3_libversion_number() >= 3_037_000 else {
+    let version = SQLiteLibrary.version
+    guard SQLiteLibrary.versionNumber >= SQLiteLibrary.versionNumberMin else {
       return .fail(
         "SQLite", "version \(version); 3.37 or later is needed",
         advice: "install the libsqlite3-0 of Debian 12 or later")

@@ -32,7 +32,7 @@ extension UsageEvent {
     reader.expect(event, "type", UsageEvent.cloudEventType)
     let id = reader.text(event, "id", maxBytes: EventLimits.idBytesMax)
     let source = reader.text(event, "source", maxBytes: EventLimits.sourceBytesMax)
-    let subject = reader.text(event, "subject", maxBytes: EventLimits.subscriptionBytesMax + 16)
+    let subscription = reader.subscription(event, "subject")
     let time = reader.instant(event, "time")
     let dataObject = event["data"].flatMap { JSONObject($0, path: "data") }
     if dataObject == nil { reader.add("data", "must be a JSON object") }
@@ -42,14 +42,12 @@ extension UsageEvent {
     let resource = reader.resource(data)
     let start = reader.instant(data, "startTime") ?? time
     let end = reader.instant(data, "endTime") ?? start
-    if start == nil { reader.add("data.startTime", "is needed where the event has no time") }
+    if reader.isAbsent(event, "time") && reader.isAbsent(data, "startTime") {
+      reader.add("data.startTime", "is needed where the event has no time")
+    }
     guard reader.problems.isEmpty, let quantity, let start, let end else {
       throw CloudEventError(problems: reader.problems)
     }
-    let prefix = "/subscriptions/"
-    let subscription =
-      subject.asciiLowercased.hasPrefix(prefix)
-      ? String(subject.dropFirst(prefix.utf8.count)) : subject
     self.init(
       id: id, source: source,
       series: Series(subscription: subscription, meter: meter, resource: resource),
@@ -80,6 +78,31 @@ private struct CloudEventReader {
       return ""
     }
     return text
+  }
+
+  /// The subscription's id, of which `/subscriptions/` before it is no part.
+  mutating func subscription(_ object: JSONObject, _ name: String) -> String {
+    let prefix = "/subscriptions/".utf8
+    var text = Substring(object[name]?.string ?? "")
+    if text.utf8.count >= prefix.count,
+      String(text.utf8.prefix(prefix.count))?.asciiLowercased.utf8.elementsEqual(prefix) == true
+    {
+      text = Substring(text.utf8.dropFirst(prefix.count))
+    }
+    guard !text.isEmpty, text.utf8.count <= EventLimits.subscriptionBytesMax else {
+      add(
+        path(object, name),
+        "must be a subscription's id of 1 to \(EventLimits.subscriptionBytesMax) bytes")
+      return ""
+    }
+    return String(text)
+  }
+
+  func isAbsent(_ object: JSONObject, _ name: String) -> Bool {
+    switch object[name] {
+    case nil, .null: true
+    default: false
+    }
   }
 
   mutating func optionalText(_ object: JSONObject, _ name: String, maxBytes: Int) -> String {
@@ -128,13 +151,13 @@ private struct CloudEventReader {
     switch data["tags"] {
     case nil, .null: break
     case .object(let members):
-      var tags: [String: String] = [:]
+      var tags: [(name: String, value: String)] = []
       for member in members {
         guard let value = member.value.string else {
           add("data.tags.\(member.name)", "must be a string")
           continue
         }
-        tags[member.name] = value
+        tags.append((member.name, value))
       }
       resource.tags = Resource.canonicalTags(tags)
       if tags.count > EventLimits.tagsMax || resource.tags.utf8.count > EventLimits.tagsBytesMax {

@@ -18,7 +18,10 @@ private struct JSONParser {
     valuesLeft = limits.valuesMax
   }
 
-  func failure(_ problem: String) -> JSONError { JSONError(offset: position, problem: problem) }
+  /// A failure here, or at `offset` where the fault began before.
+  func failure(_ problem: String, at offset: Int? = nil) -> JSONError {
+    JSONError(offset: offset ?? position, problem: problem)
+  }
 
   mutating func wholeText() throws(JSONError) -> JSONValue {
     let value = try value(depth: 0)
@@ -72,7 +75,7 @@ private struct JSONParser {
     position += 1
     var members: [JSONValue.Member] = []
     // Few members are compared directly; many by a set, so that no text costs quadratic time.
-    var names: Set<String> = []
+    var names: Set<ExactText> = []
     skipSpace()
     if skip("}") { return members }
     while true {
@@ -83,11 +86,10 @@ private struct JSONParser {
       let start = position
       let name = try string()
       let isNew =
-        members.count < 8 ? !members.contains { $0.name.utf8.elementsEqual(name.utf8) } : true
-      if members.count == 8 { names = Set(members.map(\.name)) }
-      guard isNew, members.count < 8 || names.insert(name).inserted else {
-        position = start
-        throw failure("the name \"\(name.prefix(64))\" stands twice in one object")
+        members.count < 8 ? !members.contains { $0.name.hasSameBytes(as: name) } : true
+      if members.count == 8 { names = Set(members.map { ExactText($0.name) }) }
+      guard isNew, members.count < 8 || names.insert(ExactText(name)).inserted else {
+        throw failure("the name \"\(name.prefix(64))\" stands twice in one object", at: start)
       }
       skipSpace()
       guard skip(":") else { throw failure("a colon must follow a member's name") }
@@ -118,12 +120,9 @@ private struct JSONParser {
     let wholeStart = position
     while digit() { position += 1 }
     let wholeDigits = position - wholeStart
-    guard wholeDigits > 0 else {
-      position = start
-      throw failure("not a value")
-    }
+    guard wholeDigits > 0 else { throw failure("not a value", at: start) }
     guard wholeDigits == 1 || bytes[wholeStart] != UInt8(ascii: "0") else {
-      throw failure("a number must not start with 0")
+      throw failure("a number must not start with 0", at: start)
     }
     if skip(".") {
       let fractionStart = position
@@ -136,7 +135,9 @@ private struct JSONParser {
       while digit() { position += 1 }
       guard position > exponentStart else { throw failure("digits must follow the exponent") }
     }
-    guard position - start <= 64 else { throw failure("a number of more than 64 characters") }
+    guard position - start <= Quantity.textBytesMax else {
+      throw failure("a number of more than \(Quantity.textBytesMax) characters", at: start)
+    }
     return String(decoding: bytes[start..<position], as: UTF8.self)
   }
 
@@ -150,7 +151,7 @@ private struct JSONParser {
       position += 1
     }
     if position < bytes.count, bytes[position] == UInt8(ascii: "\"") {
-      let text = try checked(bytes[start..<position])
+      let text = try checked(bytes[start..<position], from: start)
       position += 1
       return text
     }
@@ -160,12 +161,12 @@ private struct JSONParser {
       let byte = bytes[position]
       switch byte {
       case UInt8(ascii: "\""):
-        let text = try checked(unescaped[...])
+        let text = try checked(unescaped[...], from: start)
         position += 1
         return text
       case UInt8(ascii: "\\"):
         position += 1
-        unescaped.append(contentsOf: String(try escape()).utf8)
+        unescaped.append(contentsOf: UTF8.encode(try escape())!)
       case 0..<0x20:
         throw failure("a control character in a string must be escaped")
       default:
@@ -175,18 +176,20 @@ private struct JSONParser {
     }
   }
 
-  func checked(_ slice: ArraySlice<UInt8>) throws(JSONError) -> String {
+  /// The text of a string whose first byte is at `start`. Failures point at its opening quotation mark.
+  func checked(_ slice: ArraySlice<UInt8>, from start: Int) throws(JSONError) -> String {
     guard slice.count <= limits.stringBytesMax else {
-      throw failure("a string of more than \(limits.stringBytesMax) bytes")
+      throw failure("a string of more than \(limits.stringBytesMax) bytes", at: start - 1)
     }
     guard let text = String(validating: slice, as: UTF8.self) else {
-      throw failure("a string is not UTF-8")
+      throw failure("a string is not UTF-8", at: start - 1)
     }
-    guard !slice.contains(0) else { throw failure("a string holds the character NUL") }
     return text
   }
 
+  /// The character of an escape whose backslash was just passed. Failures point at that backslash.
   mutating func escape() throws(JSONError) -> Unicode.Scalar {
+    let start = position - 1
     guard position < bytes.count else { throw failure("a string does not end") }
     let byte = bytes[position]
     position += 1
@@ -198,26 +201,33 @@ private struct JSONParser {
     case UInt8(ascii: "r"): return "\r"
     case UInt8(ascii: "t"): return "\t"
     case UInt8(ascii: "u"): break
-    default: throw failure("unknown escape")
+    default: throw failure("unknown escape", at: start)
     }
-    let first = try hexadecimal()
+    let first = try hexadecimal(escapeStart: start)
+    guard first != 0 else { throw failure("a string holds the character NUL", at: start) }
     if let scalar = Unicode.Scalar(first) { return scalar }
-    guard (0xD800..<0xDC00).contains(first), skip("\\"), skip("u") else {
-      throw failure("half of a surrogate pair")
+    guard first < 0xDC00, skip("\\"), skip("u") else {
+      throw failure("half of a surrogate pair", at: start)
     }
-    let second = try hexadecimal()
+    let second = try hexadecimal(escapeStart: start)
     guard (0xDC00..<0xE000).contains(second),
-      let scalar = Unicode.Scalar(0x10000 + (first - 0xD800) << 10 + (second - 0xDC00))
-    else { throw failure("half of a surrogate pair") }
+      let scalar = Unicode.Scalar(0x10000 + ((first - 0xD800) << 10) + (second - 0xDC00))
+    else { throw failure("half of a surrogate pair", at: start) }
     return scalar
   }
 
-  mutating func hexadecimal() throws(JSONError) -> UInt32 {
-    guard position + 4 <= bytes.count else { throw failure("four hexadecimal digits must follow") }
+  mutating func hexadecimal(escapeStart: Int) throws(JSONError) -> UInt32 {
+    guard position + 4 <= bytes.count else {
+      throw failure("four hexadecimal digits must follow", at: escapeStart)
+    }
     var value: UInt32 = 0
     for byte in bytes[position..<position + 4] {
-      guard let digit = Character(Unicode.Scalar(byte)).hexDigitValue else {
-        throw failure("four hexadecimal digits must follow")
+      let digit: UInt8
+      switch byte {
+      case UInt8(ascii: "0")...UInt8(ascii: "9"): digit = byte - UInt8(ascii: "0")
+      case UInt8(ascii: "a")...UInt8(ascii: "f"): digit = byte - UInt8(ascii: "a") + 10
+      case UInt8(ascii: "A")...UInt8(ascii: "F"): digit = byte - UInt8(ascii: "A") + 10
+      default: throw failure("four hexadecimal digits must follow", at: escapeStart)
       }
       value = value << 4 | UInt32(digit)
     }

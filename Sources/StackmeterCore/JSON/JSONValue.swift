@@ -3,7 +3,7 @@
 /// Ours because a quantity must be read from the raw token, and because usage must not depend on which of
 /// two equal names a parser prefers: duplicate names, trailing bytes, invalid UTF-8, lone surrogates, NUL
 /// and anything past the limits are errors.
-package indirect enum JSONValue: Hashable, Sendable {
+package enum JSONValue: Hashable, Sendable {
   case null
   case bool(Bool)
   /// The token, as written.
@@ -16,6 +16,11 @@ package indirect enum JSONValue: Hashable, Sendable {
   package struct Member: Hashable, Sendable {
     package let name: String
     package let value: JSONValue
+
+    package init(name: String, value: JSONValue) {
+      self.name = name
+      self.value = value
+    }
   }
 
   package var string: String? {
@@ -39,7 +44,7 @@ package struct JSONObject {
   }
 
   package subscript(name: String) -> JSONValue? {
-    members.first { $0.name == name }?.value
+    members.first { $0.name.hasSameBytes(as: name) }?.value
   }
 
   /// A problem for each member that is not known.

@@ -39,7 +39,8 @@ package struct CollectorClient: Sendable {
   /// Reads the journal from a position for at most `timeout`; the reader then goes on from where it is.
   package func readJournal<Result: Sendable>(
     from position: UInt64, follow: Bool, timeout: Duration,
-    _ consume: @escaping @Sendable (RPCAsyncSequence<JournalChunk, any Error>) async throws ->
+    _ consume:
+      @escaping @Sendable (RPCAsyncSequence<JournalChunk, any Error>) async throws ->
       Result
   ) async throws -> Result {
     try await channel.serverStreaming(

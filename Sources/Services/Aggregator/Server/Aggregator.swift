@@ -1,0 +1,156 @@
+package import CollectorClient
+internal import GRPCCore
+package import Logging
+package import StackmeterCore
+internal import StackmeterJournal
+package import StackmeterStore
+package import StackmeterWire
+internal import Synchronization
+
+/// Turns the journal into usage aggregates: follows it from the database's position, and commits deltas and
+/// position in one transaction, so that every event is counted exactly once whatever stops it where.
+package actor Aggregator {
+  /// Commits are at least this far apart; an event that comes alone is committed at once.
+  package static let commitInterval: Duration = .milliseconds(200)
+  /// How long one stream is used before it is opened anew from where it is.
+  private static let streamTimeout: Duration = .seconds(600)
+  private static let retryPause: Duration = .milliseconds(200)
+  /// Numbers of series that are remembered between commits.
+  private static let knownSeriesMax = 1_000_000
+
+  private let database: UsageDatabase
+  private let logger: Logger
+  private var position: PipelinePosition
+  private var knownSeries: [Series: Int64] = [:]
+  private nonisolated let currentStatus: Mutex<AggregatorStatus>
+
+  /// Takes over the usage database, and puts the catalog into it.
+  package init(database: UsageDatabase, catalog: MeterCatalog, logger: Logger) throws(StoreError) {
+    try database.replaceCatalog(catalog)
+    position = try database.position()
+    self.database = database
+    self.logger = logger
+    var status = AggregatorStatus()
+    status.nextPosition = position.nextPosition
+    status.appliedReportedTime = position.reportedTime
+    status.openWindow = position.openWindow
+    currentStatus = Mutex(status)
+  }
+
+  package nonisolated func status() -> AggregatorStatus {
+    currentStatus.withLock { $0 }
+  }
+
+  /// Follows the collector's journal until cancelled, through its restarts.
+  package func run(collector: CollectorClient) async throws(CancellationError) {
+    while !Task.isCancelled {
+      do {
+        try await follow(collector)
+      } catch {
+        note(problem: error)
+      }
+      currentStatus.withLock { $0.isFollowing = false }
+      do { try await Task.sleep(for: Aggregator.retryPause) } catch { break }
+    }
+    throw CancellationError()
+  }
+
+  /// Says once what is wrong, until something else is.
+  private func note(problem error: any Error) {
+    guard !(error is CancellationError), !Task.isCancelled else { return }
+    let text = (error as? RPCError).map { "collector: \($0.message)" } ?? "\(error)"
+    let isNews = currentStatus.withLock { status in
+      defer { status.problem = text }
+      return status.problem != text
+    }
+    if isNews { logger.warning("not following the journal", metadata: ["problem": "\(text)"]) }
+  }
+
+  private nonisolated func noteFollowing() {
+    currentStatus.withLock { status in
+      status.isFollowing = true
+      status.problem = ""
+    }
+  }
+
+  private func follow(_ collector: CollectorClient) async throws {
+    let start = position.nextPosition
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      let buffer = ChunkBuffer()
+      group.addTask {
+        defer { buffer.finish() }
+        try await collector.readJournal(
+          from: start, follow: true, timeout: Aggregator.streamTimeout
+        ) { chunks in
+          self.noteFollowing()
+          for try await chunk in chunks { await buffer.put(chunk) }
+        }
+      }
+      group.addTask { try await self.commitLoop(buffer) }
+      defer {
+        group.cancelAll()
+        buffer.finish()
+      }
+      try await group.waitForAll()
+    }
+  }
+
+  private func commitLoop(_ buffer: ChunkBuffer) async throws {
+    let clock = ContinuousClock()
+    while true {
+      let chunks = await buffer.take()
+      guard !chunks.isEmpty else { return }
+      let started = clock.now
+      try apply(chunks)
+      try await Task.sleep(until: started + Aggregator.commitInterval, clock: clock)
+    }
+  }
+
+  /// Applies whole chunks in one transaction. After an error nothing of them is applied.
+  package func apply(_ chunks: [JournalChunk]) throws {
+    var rollup = Rollup(from: position)
+    var unapplied = 0
+    try database.begin()
+    do {
+      for chunk in chunks {
+        for record in Record.all(in: chunk.records) {
+          try rollup.apply(record) { (series) throws(StoreError) in try intern(series) }
+        }
+        guard rollup.position.nextPosition >= chunk.nextPosition else {
+          throw RollupError.undecodable(position: rollup.position.nextPosition)
+        }
+      }
+      unapplied = try database.commit(
+        deltas: rollup.deltas, unapplied: rollup.unapplied, position: rollup.position)
+    } catch {
+      database.rollback()
+      // Numbers that were given in this transaction are gone with it.
+      knownSeries = [:]
+      throw error
+    }
+    position = rollup.position
+    if unapplied > 0 {
+      logger.error(
+        "quantities are too large to aggregate; they are kept in the table unapplied",
+        metadata: ["count": "\(unapplied)"])
+    }
+    currentStatus.withLock { status in
+      status.nextPosition = position.nextPosition
+      status.appliedReportedTime = position.reportedTime
+      status.openWindow = position.openWindow
+      status.appliedEvents += rollup.events
+      status.commits += 1
+      status.unappliedEvents += UInt64(unapplied)
+      status.durablePosition = max(
+        chunks.last?.durablePosition ?? 0, position.nextPosition)
+    }
+  }
+
+  private func intern(_ series: Series) throws(StoreError) -> Int64 {
+    if let known = knownSeries[series] { return known }
+    if knownSeries.count >= Aggregator.knownSeriesMax { knownSeries = [:] }
+    let number = try database.intern(series)
+    knownSeries[series] = number
+    return number
+  }
+}

@@ -1,0 +1,88 @@
+internal import StackmeterCore
+internal import StackmeterJournal
+internal import StackmeterStore
+
+/// Why a journal record cannot be applied after those before it.
+enum RollupError: Error, Equatable, CustomStringConvertible {
+  case gap(expected: UInt64, found: UInt64)
+  case undecodable(position: UInt64)
+
+  var description: String {
+    switch self {
+    case .gap(let expected, let found):
+      "the journal goes on at position \(found) instead of \(expected): a part of it is missing"
+    case .undecodable(let position):
+      "the journal's record at position \(position) is of no known form"
+    }
+  }
+}
+
+/// What journal records add up to: pure arithmetic between a position and the next.
+///
+/// An event belongs to the reporting window of its own reported time, and to the usage hours that it spans, pro
+/// rata. A record with a reported time in a later hour closes every window before that hour, because reported
+/// time never goes back.
+struct Rollup {
+  private(set) var position: PipelinePosition
+  private(set) var deltas: [AggregateKey: Quantity] = [:]
+  private(set) var unapplied: [UnappliedQuantity] = []
+  private(set) var events: UInt64 = 0
+
+  init(from position: PipelinePosition) {
+    self.position = position
+  }
+
+  /// Adds one record; `intern` gives each series its number. A record that was applied before adds nothing.
+  mutating func apply<Failure: Error>(
+    _ record: Record, intern: (Series) throws(Failure) -> Int64
+  ) throws {
+    guard record.firstPosition <= position.nextPosition else {
+      throw RollupError.gap(expected: position.nextPosition, found: record.firstPosition)
+    }
+    let isTick = record.count == 0
+    guard isTick || record.nextPosition > position.nextPosition else { return }
+    if record.kind == .batch {
+      guard let batch = EventBatch(journalPayload: record.payload), batch.count == record.count
+      else { throw RollupError.undecodable(position: record.firstPosition) }
+      guard batch.isCountable else {
+        throw RollupError.undecodable(position: record.firstPosition)
+      }
+      let series = try batch.series.map { (series) throws(Failure) in try intern(series) }
+      let known = Int(position.nextPosition - record.firstPosition)
+      for index in known..<batch.count {
+        add(
+          batch, index, series: series[Int(batch.seriesIndex[index])], record: record)
+      }
+      events += UInt64(batch.count - known)
+    }
+    position.nextPosition = max(position.nextPosition, record.nextPosition)
+    position.reportedTime = max(position.reportedTime, record.lastTime)
+    position.openWindow = max(position.openWindow, position.reportedTime.hour)
+  }
+
+  private mutating func add(_ batch: EventBatch, _ index: Int, series: Int64, record: Record) {
+    let quantity = Quantity(attos: batch.attos[index])!
+    let window = record.firstTime.advanced(by: .nanoseconds(index)).hour
+    let split = UsageSplit(
+      start: Instant(nanoseconds: batch.usageStart[index]),
+      end: Instant(nanoseconds: batch.usageEnd[index]), quantity: quantity)
+    for (hour, part) in split {
+      let key = AggregateKey(window: window, series: series, usageHour: hour)
+      if let sum = deltas[key, default: .zero].adding(part) {
+        deltas[key] = sum
+      } else {
+        unapplied.append(
+          UnappliedQuantity(
+            key: key, quantity: part, position: record.firstPosition + UInt64(index)))
+      }
+    }
+  }
+}
+
+extension EventBatch {
+  /// Whether every event is one that the collector may have accepted.
+  fileprivate var isCountable: Bool {
+    attos.allSatisfy { Quantity(attos: $0) != nil }
+      && zip(usageStart, usageEnd).allSatisfy { $0 <= $1 }
+  }
+}

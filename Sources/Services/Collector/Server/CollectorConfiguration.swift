@@ -1,0 +1,34 @@
+package import StackmeterRuntime
+
+/// What the collector may be told.
+package struct CollectorConfiguration: Hashable, Sendable {
+  package var journalDirectory: String
+  package var quarantineDirectory: String
+  /// Usage of an hour that began longer ago is quarantined. Deduplication is exact within it.
+  package var latenessLimit: Duration
+  /// Ingest is refused while the disk has less free than this.
+  package var diskReserveBytes: UInt64
+  /// Past this, what is refused is told so but no longer kept.
+  package var quarantineBytesMax: UInt64
+
+  package init(
+    journalDirectory: String, quarantineDirectory: String,
+    latenessLimit: Duration = .seconds(7 * 86_400), diskReserveBytes: UInt64 = 256 << 20,
+    quarantineBytesMax: UInt64 = 256 << 20
+  ) {
+    self.journalDirectory = journalDirectory
+    self.quarantineDirectory = quarantineDirectory
+    self.latenessLimit = latenessLimit
+    self.diskReserveBytes = diskReserveBytes
+    self.quarantineBytesMax = quarantineBytesMax
+  }
+
+  package init(_ settings: Settings) {
+    self.init(
+      journalDirectory: settings.journalDirectory,
+      quarantineDirectory: settings.quarantineDirectory,
+      latenessLimit: .seconds(settings.latenessLimitDays * 86_400),
+      diskReserveBytes: UInt64(settings.diskReserveMebibytes) << 20,
+      quarantineBytesMax: UInt64(settings.quarantineMebibytesMax) << 20)
+  }
+}

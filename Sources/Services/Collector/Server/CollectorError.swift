@@ -1,0 +1,46 @@
+package import GRPCCore
+internal import StackmeterJournal
+
+/// Why a whole call was refused; nothing of it was kept, unless said otherwise.
+package enum CollectorError: Error, Equatable {
+  /// Too much work waits for the disk already.
+  case queueFull
+  /// The disk has less free than the reserve.
+  case diskFull(freeBytes: UInt64, reserveBytes: UInt64)
+  /// The journal failed while the call waited: its events may be kept or not. The process is stopping.
+  case journalFailed(String)
+  case stopping
+  /// A reader asks for what the journal never had.
+  case beyondJournal(position: UInt64, nextPosition: UInt64)
+  case journalDamaged(String)
+}
+
+/// The one table of what callers are told.
+extension CollectorError: RPCErrorConvertible {
+  package var rpcErrorCode: RPCError.Code {
+    switch self {
+    case .queueFull, .diskFull: .resourceExhausted
+    case .journalFailed, .stopping: .unavailable
+    case .beyondJournal: .outOfRange
+    case .journalDamaged: .dataLoss
+    }
+  }
+
+  package var rpcErrorMessage: String {
+    switch self {
+    case .queueFull: "too many reports wait for the disk; retry after a pause"
+    case .diskFull(let free, let reserve):
+      "the journal's disk has \(free) bytes free, less than the reserve of \(reserve); "
+        + "free some space and retry"
+    case .journalFailed(let problem):
+      "the journal failed (\(problem)); whether the events were kept is unknown, so retry"
+    case .stopping: "the collector is stopping; retry"
+    case .beyondJournal(let position, let next):
+      "position \(position) is beyond the journal, which ends at \(next): "
+        + "this is another journal, or a part of it was lost"
+    case .journalDamaged(let problem): problem
+    }
+  }
+
+  package var rpcErrorCause: (any Error)? { nil }
+}

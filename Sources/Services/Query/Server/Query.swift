@@ -1,0 +1,178 @@
+package import AggregatorClient
+package import CollectorClient
+internal import GRPCCore
+internal import StackmeterCore
+internal import StackmeterStore
+package import StackmeterWire
+
+/// Answers every question about usage, within what its caller may see.
+package final class Query: Sendable {
+  private let readers: ReaderPool
+  private let tokens: PageTokens
+  private let collector: CollectorClient
+  private let aggregator: AggregatorClient
+
+  /// `tokenKey` proves page tokens: 32 random bytes that outlive the process.
+  package init(
+    databasePath: String, tokenKey: [UInt8], collector: CollectorClient,
+    aggregator: AggregatorClient
+  ) {
+    readers = ReaderPool(path: databasePath)
+    tokens = PageTokens(key: tokenKey)
+    self.collector = collector
+    self.aggregator = aggregator
+  }
+
+  package func stop() async {
+    await readers.stop()
+  }
+
+  package func listUsage(
+    _ request: ListUsageRequest
+  ) async throws(QueryError) -> ListUsageResponse {
+    guard request.pageSize <= ListUsageRequest.pageSizeMax else {
+      throw .invalid(
+        field: "page_size", problem: "at most \(ListUsageRequest.pageSizeMax)")
+    }
+    if request.granularity == .daily {
+      for (hour, field) in [
+        (request.windows.lowerBound, "from_window"), (request.windows.upperBound, "to_window"),
+      ] where hour != hour.day.firstHour {
+        throw .invalid(field: field, problem: "must begin a day (UTC) for daily usage")
+      }
+    }
+    var cursor: UsageReader.Cursor?
+    if !request.pageToken.isEmpty {
+      cursor = tokens.cursor(request.pageToken, of: request)
+      guard cursor != nil else {
+        throw .invalid(
+          field: "page_token", problem: "was not given to this caller for this question")
+      }
+    }
+    let pageSize =
+      request.pageSize == 0 ? ListUsageRequest.pageSizeMax : Int(request.pageSize)
+    guard let filter = filter(request.caller, request.subscriptions, request.meters) else {
+      return ListUsageResponse(aggregates: [], nextPageToken: "")
+    }
+    let after = cursor
+    let (page, last) = try await readers.read { (reader) throws(StoreError) in
+      try reader.aggregates(
+        windows: request.windows, granularity: request.granularity, filter: filter, after: after,
+        limit: pageSize)
+    }
+    return ListUsageResponse(
+      aggregates: page, nextPageToken: last.map { tokens.token(for: $0, of: request) } ?? "")
+  }
+
+  package func summarize(
+    _ request: SummarizeRequest
+  ) async throws(QueryError) -> SummarizeResponse {
+    guard let filter = filter(request.caller, request.subscriptions, request.meters) else {
+      return SummarizeResponse(totals: [])
+    }
+    let totals = try await readers.read { (reader) throws(StoreError) in
+      try reader.totals(
+        hours: request.hours, byDay: request.byDay, bySubscription: request.bySubscription,
+        filter: filter, limit: SummarizeResponse.totalsMax + 1)
+    }
+    guard totals.count <= SummarizeResponse.totalsMax else {
+      throw .tooWide(
+        "the answer has more than \(SummarizeResponse.totalsMax) totals; "
+          + "ask for a shorter time, or for fewer subscriptions or meters")
+    }
+    return SummarizeResponse(totals: totals)
+  }
+
+  package func listMeters() async throws(QueryError) -> ListMetersResponse {
+    ListMetersResponse(
+      meters: try await readers.read { (reader) throws(StoreError) in try reader.meters() })
+  }
+
+  package func listWindows(
+    _ request: ListWindowsRequest
+  ) async throws(QueryError) -> ListWindowsResponse {
+    guard request.pageSize <= ListWindowsRequest.pageSizeMax else {
+      throw .invalid(
+        field: "page_size", problem: "at most \(ListWindowsRequest.pageSizeMax)")
+    }
+    let limit =
+      request.pageSize == 0 ? ListWindowsRequest.pageSizeDefault : Int(request.pageSize)
+    return ListWindowsResponse(
+      windows: try await readers.read { (reader) throws(StoreError) in
+        try reader.windows(before: request.before, limit: limit)
+      })
+  }
+
+  /// What a question may look at; nil where its caller may see nothing of what it asks for. The only place
+  /// where a caller's scope becomes a filter.
+  private func filter(
+    _ caller: Caller, _ subscriptions: [String], _ meters: [String]
+  ) -> UsageReader.Filter? {
+    let asked: [String]? = subscriptions.isEmpty ? nil : subscriptions
+    let meters: [String]? = meters.isEmpty ? nil : meters.map(\.asciiLowercased)
+    switch caller {
+    case .operator:
+      return UsageReader.Filter(subscriptions: asked, meters: meters)
+    case .tenant(let own):
+      let visible = asked.map { $0.filter(own.contains) } ?? own
+      guard !visible.isEmpty else { return nil }
+      return UsageReader.Filter(subscriptions: visible, meters: meters)
+    }
+  }
+
+  /// The state of every part, and what is wrong in words.
+  package func status() async -> PipelineStatus {
+    async let collectorAnswer = answer("collector") { try await self.collector.status() }
+    async let aggregatorAnswer = answer("aggregator") { try await self.aggregator.status() }
+    var status = PipelineStatus()
+    do throws(QueryError) {
+      let position = try await readers.read { (reader) throws(StoreError) in
+        try reader.position()
+      }
+      status.appliedPosition = position.nextPosition
+      status.appliedReportedTime = position.reportedTime
+      status.openWindow = position.openWindow
+    } catch {
+      status.problems.append("usage database: \(error.rpcErrorMessage)")
+    }
+    switch await collectorAnswer {
+    case .success(let collector):
+      status.collector = collector
+      if !collector.refusing.isEmpty {
+        status.problems.append("collector: events are refused: \(collector.refusing)")
+      }
+    case .failure(let problem): status.problems.append(problem.text)
+    }
+    switch await aggregatorAnswer {
+    case .success(let aggregator):
+      status.aggregator = aggregator
+      if !aggregator.isFollowing {
+        status.problems.append(
+          "aggregator: not following the journal: "
+            + (aggregator.problem.isEmpty ? "no stream yet" : aggregator.problem))
+      }
+      if aggregator.unappliedEvents > 0 {
+        status.problems.append(
+          "aggregator: \(aggregator.unappliedEvents) quantities are too large to aggregate")
+      }
+    case .failure(let problem): status.problems.append(problem.text)
+    }
+    return status
+  }
+
+  private struct Problem: Error {
+    let text: String
+  }
+
+  private func answer<Status: Sendable>(
+    _ service: String, _ ask: @Sendable () async throws -> Status
+  ) async -> Result<Status, Problem> {
+    do {
+      return .success(try await ask())
+    } catch let error as RPCError {
+      return .failure(Problem(text: "\(service): does not answer: \(error.message)"))
+    } catch {
+      return .failure(Problem(text: "\(service): \(error)"))
+    }
+  }
+}

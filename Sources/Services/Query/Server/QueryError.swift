@@ -1,0 +1,42 @@
+package import GRPCCore
+package import StackmeterStore
+
+/// Why a question has no answer.
+package enum QueryError: Error, Equatable {
+  case invalid(field: String, problem: String)
+  /// The answer would be larger than answers may be.
+  case tooWide(String)
+  case store(StoreError)
+  /// All readers are busy.
+  case busy
+}
+
+/// The one table of what callers are told.
+extension QueryError: RPCErrorConvertible {
+  package var rpcErrorCode: RPCError.Code {
+    switch self {
+    case .invalid: .invalidArgument
+    case .tooWide: .outOfRange
+    case .busy: .resourceExhausted
+    case .store(let error):
+      switch error.kind {
+      case .missing: .unavailable
+      case .overflow: .outOfRange
+      case .newerSchema, .system: .internalError
+      }
+    }
+  }
+
+  package var rpcErrorMessage: String {
+    switch self {
+    case .invalid(let field, let problem): "\(field): \(problem)"
+    case .tooWide(let problem): problem
+    case .busy: "too many questions are being answered; retry after a pause"
+    case .store(let error):
+      error.kind == .missing
+        ? "the usage database is not there yet; is the aggregator running?" : error.message
+    }
+  }
+
+  package var rpcErrorCause: (any Error)? { nil }
+}

@@ -1,0 +1,69 @@
+internal import NIOPosix
+internal import StackmeterStore
+internal import Synchronization
+
+/// A few read-only connections, each used by one thread at a time. Questions past `waitingMax` are refused.
+final class ReaderPool: Sendable {
+  static let readersMax = 4
+  static let waitingMax = 64
+
+  /// Idle connections. Taken under the lock, used outside of it by one thread.
+  private struct Idle: Sendable {
+    // A reader is in this list or in the hands of one thread, never both.
+    nonisolated(unsafe) var readers: [UsageReader] = []
+    var waiting = 0
+  }
+
+  private let path: String
+  private let threads = NIOThreadPool(numberOfThreads: ReaderPool.readersMax)
+  private let idle = Mutex(Idle())
+
+  init(path: String) {
+    self.path = path
+    threads.start()
+  }
+
+  func stop() async {
+    try? await threads.shutdownGracefully()
+  }
+
+  /// Runs a question on a thread that may block.
+  func read<Answer: Sendable>(
+    _ question: @escaping @Sendable (UsageReader) throws(StoreError) -> Answer
+  ) async throws(QueryError) -> Answer {
+    let isRoom = idle.withLock { idle in
+      guard idle.waiting < ReaderPool.waitingMax else { return false }
+      idle.waiting += 1
+      return true
+    }
+    guard isRoom else { throw .busy }
+    defer { idle.withLock { $0.waiting -= 1 } }
+    do {
+      return try await threads.runIfActive { [self] in
+        let reader = try take()
+        // After an error the connection is not used again: the file may have been replaced.
+        let answer = try question(reader)
+        give(reader)
+        return answer
+      }
+    } catch let error as StoreError {
+      throw .store(error)
+    } catch {
+      throw .busy
+    }
+  }
+
+  private func take() throws(StoreError) -> UsageReader {
+    let reader = idle.withLock { idle in
+      nonisolated(unsafe) let reader = idle.readers.popLast()
+      return reader
+    }
+    if let reader { return reader }
+    return try UsageReader(path: path)
+  }
+
+  private func give(_ reader: UsageReader) {
+    nonisolated(unsafe) let reader = reader
+    idle.withLock { $0.readers.append(reader) }
+  }
+}

@@ -1,0 +1,123 @@
+internal import CStackmeterSupport
+package import StackmeterCore
+
+/// One record of a log: a frame of 32 bytes and a payload. See README.md for the bytes.
+package struct Record: Sendable {
+  package enum Kind: UInt8, Sendable {
+    /// Accepted events; the payload is an `EventBatch`.
+    case batch = 1
+    /// Time has passed: everything later is reported later than this. No payload.
+    case tick = 2
+    /// A refused event; the payload is a `Refusal` and an `EventBatch` of one.
+    case refusal = 3
+  }
+
+  package static let frameBytes = 32
+  /// More than the largest batch of one call can take.
+  package static let payloadBytesMax = 16 << 20
+  static let version: UInt8 = 1
+
+  package let kind: Kind
+  /// How many positions it takes: one for each event.
+  package let count: UInt32
+  package let firstPosition: UInt64
+  /// Of the first event; each further one is a nanosecond later.
+  package let firstTime: Instant
+  package let payload: ArraySlice<UInt8>
+
+  package var nextPosition: UInt64 { firstPosition + UInt64(count) }
+  /// The time of the last event, or of the tick.
+  package var lastTime: Instant {
+    Instant(nanoseconds: firstTime.nanoseconds + Int64(max(count, 1)) - 1)
+  }
+  package var byteCount: Int { Record.frameBytes + payload.count }
+
+  package init(
+    kind: Kind, count: UInt32, firstPosition: UInt64, firstTime: Instant, payload: [UInt8]
+  ) {
+    precondition(payload.count <= Record.payloadBytesMax, "a payload has a limit")
+    self.kind = kind
+    self.count = count
+    self.firstPosition = firstPosition
+    self.firstTime = firstTime
+    self.payload = payload[...]
+  }
+
+  /// Appends frame and payload.
+  package func write(to bytes: inout [UInt8]) {
+    let start = bytes.count
+    var frame = ByteWriter()
+    frame.number(UInt32(payload.count))
+    frame.number(UInt32(0))
+    frame.number(kind.rawValue)
+    frame.number(Record.version)
+    frame.number(UInt16(0))
+    frame.number(count)
+    frame.number(firstPosition)
+    frame.number(firstTime.nanoseconds)
+    bytes.append(contentsOf: frame.bytes)
+    bytes.append(contentsOf: payload)
+    let checksum = Record.checksum(bytes[(start + 8)...])
+    withUnsafeBytes(of: checksum.littleEndian) { bytes.replaceSubrange(start + 4..<start + 8, with: $0) }
+  }
+
+  static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+    bytes.withUnsafeBytes { raw in
+      raw.baseAddress.map { stackmeter_crc32c(0, $0, raw.count) } ?? 0
+    }
+  }
+
+  /// What stands at the start of some bytes.
+  package enum Parsed {
+    case record(Record)
+    /// The bytes end before the record does.
+    case incomplete
+    case damaged(String)
+  }
+
+  /// Reads the record at the start of `bytes`, and checks it whole.
+  package static func parse(_ bytes: ArraySlice<UInt8>) -> Parsed {
+    var reader = ByteReader(bytes)
+    guard let length = reader.number(UInt32.self), let checksum = reader.number(UInt32.self),
+      let kindCode = reader.number(UInt8.self), let version = reader.number(UInt8.self),
+      let reserved = reader.number(UInt16.self), let count = reader.number(UInt32.self),
+      let firstPosition = reader.number(UInt64.self), let firstTime = reader.number(Int64.self)
+    else { return .incomplete }
+    guard length <= payloadBytesMax else { return .damaged("a length of \(length) bytes") }
+    guard let payload = reader.slice(Int(length)) else { return .incomplete }
+    guard checksum == Record.checksum(bytes[(bytes.startIndex + 8)..<payload.endIndex]) else {
+      return .damaged("checksum mismatch")
+    }
+    guard version == Record.version, reserved == 0, let kind = Kind(rawValue: kindCode),
+      firstPosition <= UInt64.max - UInt64(count), firstTime <= Int64.max - Int64(count)
+    else { return .damaged("kind \(kindCode) of version \(version) is unknown here") }
+    return .record(
+      Record(
+        parsedKind: kind, count: count, firstPosition: firstPosition,
+        firstTime: Instant(nanoseconds: firstTime), payload: payload))
+  }
+
+  private init(
+    parsedKind kind: Kind, count: UInt32, firstPosition: UInt64, firstTime: Instant,
+    payload: ArraySlice<UInt8>
+  ) {
+    self.kind = kind
+    self.count = count
+    self.firstPosition = firstPosition
+    self.firstTime = firstTime
+    self.payload = payload
+  }
+}
+
+extension Record {
+  /// The whole records at the start of `bytes`; ends before the first that is not.
+  package static func all(in bytes: [UInt8]) -> [Record] {
+    var records: [Record] = []
+    var position = 0
+    while position < bytes.count, case .record(let record) = parse(bytes[position...]) {
+      records.append(record)
+      position += record.byteCount
+    }
+    return records
+  }
+}

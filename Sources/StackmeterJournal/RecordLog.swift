@@ -1,0 +1,95 @@
+package import StackmeterCore
+
+/// A durable, append-only log of records in segments: the journal, and the quarantine.
+///
+/// Used by one thread. `append` gathers, `commit` makes all that was gathered durable with one sync. The first
+/// error is final: whoever owns the log must stop the process, because after a failed sync nothing that is
+/// read back proves that it is on the disk. `open` then rewrites the unsealed tail before anything is served.
+package struct RecordLog: ~Copyable {
+  /// A segment is closed and the next one begun once it has this many bytes.
+  package static let segmentBytesMax = 64 << 20
+
+  private let disk: any Disk
+  private let directory: String
+  private let segmentBytesMax: Int
+  private var file: any DiskFile
+  private var pending: [UInt8] = []
+  private var pendingPosition: UInt64
+  /// What is durable.
+  package private(set) var tail: LogTail
+  /// The bytes of all segments.
+  package private(set) var byteCount: UInt64
+  /// The time of the last record; records never go back behind it.
+  package private(set) var lastTime: Instant
+
+  /// The position that the next record will have.
+  package var nextPosition: UInt64 { pendingPosition }
+  package var hasPending: Bool { !pending.isEmpty }
+
+  /// Opens the log in `directory`, making it where there is none.
+  ///
+  /// Records that were reported at or after `replayFrom`, and some before, are given to `replay` in order.
+  /// An incomplete end of the last segment, which a crash leaves, is kept beside it as `….torn` and cut off. Any
+  /// other damage is an error that changes nothing.
+  package init(
+    disk: any Disk, directory: String, replayFrom: Instant,
+    segmentBytesMax: Int = RecordLog.segmentBytesMax, replay: (Record) -> Void
+  ) throws(RecordLogError) {
+    let recovery: Recovery
+    do throws(DiskError) {
+      recovery = try Recovery(disk: disk, directory: directory)
+    } catch {
+      throw .disk(error)
+    }
+    let opened = try recovery.open(replayFrom: replayFrom, replay)
+    file = opened.file
+    tail = opened.tail
+    lastTime = opened.lastTime
+    byteCount = opened.byteCount
+    self.disk = disk
+    self.directory = directory
+    self.segmentBytesMax = segmentBytesMax
+    pendingPosition = tail.nextPosition
+  }
+
+  /// Gathers one record at the next position; `time` must lie after `lastTime`.
+  package mutating func append(_ record: consuming Record) {
+    precondition(
+      record.firstPosition == pendingPosition && record.firstTime > lastTime,
+      "records follow each other in position and time")
+    record.write(to: &pending)
+    pendingPosition = record.nextPosition
+    lastTime = record.lastTime
+  }
+
+  /// Returns once every gathered record is durable.
+  package mutating func commit() throws(DiskError) {
+    guard hasPending else { return }
+    if tail.segmentBytes > segmentBytesMax { try beginSegment() }
+    try file.append(pending)
+    try file.sync()
+    tail.segmentBytes += pending.count
+    tail.nextPosition = pendingPosition
+    byteCount += UInt64(pending.count)
+    pending.removeAll(keepingCapacity: pending.capacity <= 1 << 20)
+  }
+
+  private mutating func beginSegment() throws(DiskError) {
+    file.close()
+    file = try RecordLog.createSegment(disk, directory, firstPosition: tail.nextPosition)
+    tail.segment = tail.nextPosition
+    tail.segmentBytes = Segment.header.count
+    byteCount += UInt64(Segment.header.count)
+  }
+
+  /// A new segment whose name and header are durable.
+  static func createSegment(
+    _ disk: any Disk, _ directory: String, firstPosition: UInt64
+  ) throws(DiskError) -> any DiskFile {
+    let file = try disk.create("\(directory)/\(Segment.name(firstPosition: firstPosition))")
+    try file.append(Segment.header)
+    try file.sync()
+    try disk.syncDirectory(directory)
+    return file
+  }
+}

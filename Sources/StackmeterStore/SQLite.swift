@@ -1,0 +1,178 @@
+internal import CSQLite
+
+/// What SQLite refused.
+package struct StoreError: Error, Equatable, CustomStringConvertible {
+  package enum Kind: Sendable {
+    /// The usage database is not there yet: the aggregator has not made it.
+    case missing
+    /// A newer program made it.
+    case newerSchema
+    /// A total does not fit a quantity.
+    case overflow
+    /// The disk is full, the file is damaged, …
+    case system
+  }
+
+  package let kind: Kind
+  package let message: String
+
+  package init(_ kind: Kind, _ message: String) {
+    self.kind = kind
+    self.message = message
+  }
+
+  package var description: String { message }
+}
+
+/// One connection to an SQLite file, for one thread at a time.
+///
+/// Debian's SQLite can corrupt a WAL database that two connections write and checkpoint at the same instant, so
+/// exactly one connection of one process opens it to write: the aggregator's, under a lock. All others are
+/// read-only. https://sqlite.org/wal.html#walresetbug
+final class SQLite {
+  enum Mode {
+    case writer
+    case reader
+  }
+
+  private let handle: OpaquePointer
+  private let path: String
+
+  init(_ path: String, _ mode: Mode) throws(StoreError) {
+    var opened: OpaquePointer?
+    let flags =
+      switch mode {
+      case .writer: SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE
+      case .reader: SQLITE_OPEN_READONLY
+      }
+    let result = sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_NOMUTEX, nil)
+    guard result == SQLITE_OK, let opened else {
+      let reason = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+      sqlite3_close_v2(opened)
+      if result == SQLITE_CANTOPEN, case .reader = mode {
+        throw StoreError(.missing, "\(path) cannot be opened: \(reason)")
+      }
+      throw StoreError(.system, "\(path): \(reason)")
+    }
+    handle = opened
+    self.path = path
+    sqlite3_extended_result_codes(opened, 1)
+    sqlite3_busy_timeout(opened, 5000)
+  }
+
+  deinit {
+    sqlite3_close_v2(handle)
+  }
+
+  /// Runs statements that give no rows.
+  func execute(_ sql: String) throws(StoreError) {
+    guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw failure() }
+  }
+
+  func prepare(_ sql: String) throws(StoreError) -> Statement {
+    var prepared: OpaquePointer?
+    guard
+      sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
+        == SQLITE_OK, let prepared
+    else { throw failure() }
+    return Statement(prepared, connection: self)
+  }
+
+  /// Runs `body` in one transaction, which ends with it whichever way.
+  func transaction<Result>(
+    _ begin: String = "BEGIN IMMEDIATE", _ body: () throws(StoreError) -> Result
+  ) throws(StoreError) -> Result {
+    try execute(begin)
+    do throws(StoreError) {
+      let result = try body()
+      try execute("COMMIT")
+      return result
+    } catch {
+      // Fails where SQLite has rolled back already; the first error is the one that tells.
+      sqlite3_exec(handle, "ROLLBACK", nil, nil, nil)
+      throw error
+    }
+  }
+
+  func failure() -> StoreError {
+    let reason = String(cString: sqlite3_errmsg(handle))
+    if reason == "integer overflow" {
+      return StoreError(.overflow, "a total is too large; ask for a shorter time")
+    }
+    if sqlite3_extended_errcode(handle) == SQLITE_CANTOPEN {
+      return StoreError(.missing, "\(path): \(reason)")
+    }
+    return StoreError(.system, "\(path): \(reason)")
+  }
+}
+
+/// A prepared statement. Parameters and columns count from 1 and from 0, as in SQLite.
+final class Statement {
+  private let handle: OpaquePointer
+  /// Keeps the connection open.
+  private let connection: SQLite
+
+  fileprivate init(_ handle: OpaquePointer, connection: SQLite) {
+    self.handle = handle
+    self.connection = connection
+  }
+
+  deinit {
+    sqlite3_finalize(handle)
+  }
+
+  func bind(_ index: Int32, _ value: Int64) {
+    sqlite3_bind_int64(handle, index, value)
+  }
+
+  func bind(_ index: Int32, _ value: String) {
+    var value = value
+    value.withUTF8 { bytes in
+      _ = sqlite3_bind_text64(
+        handle, index, UnsafeRawPointer(bytes.baseAddress)?.assumingMemoryBound(to: CChar.self)
+          ?? Statement.empty, UInt64(bytes.count), Statement.transient, UInt8(SQLITE_UTF8))
+    }
+  }
+
+  /// Tells SQLite to copy the text before the call returns.
+  private static var transient: sqlite3_destructor_type {
+    unsafeBitCast(-1, to: sqlite3_destructor_type.self)
+  }
+
+  /// Any address: a nil pointer would bind NULL instead of an empty text.
+  private static var empty: UnsafePointer<CChar> {
+    sqlite3_libversion()
+  }
+
+  /// Whether there is a row. After the last one the statement is ready to run again.
+  func step() throws(StoreError) -> Bool {
+    switch sqlite3_step(handle) {
+    case SQLITE_ROW: return true
+    case SQLITE_DONE:
+      sqlite3_reset(handle)
+      return false
+    default:
+      let error = connection.failure()
+      sqlite3_reset(handle)
+      throw error
+    }
+  }
+
+  /// Runs a statement that gives no rows.
+  func run() throws(StoreError) {
+    while try step() {}
+  }
+
+  /// Gives up rows that were not read.
+  func reset() {
+    sqlite3_reset(handle)
+  }
+
+  func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+
+  func text(_ column: Int32) -> String {
+    let count = Int(sqlite3_column_bytes(handle, column))
+    guard count > 0, let bytes = sqlite3_column_text(handle, column) else { return "" }
+    return String(decoding: UnsafeBufferPointer(start: bytes, count: count), as: UTF8.self)
+  }
+}
