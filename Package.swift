@@ -82,7 +82,9 @@ let package = Package(
     library("StackmeterJournal", ["CStackmeterSupport", "StackmeterCore"]),
     library("StackmeterStore", ["CSQLite", "StackmeterCore"]),
     library("StackmeterRPC", ["StackmeterCore", "StackmeterWire", grpc, grpcTransport, logging]),
-    library("StackmeterRuntime", ["StackmeterCore", logging, lifecycle, unixSignals]),
+    library(
+      "StackmeterRuntime",
+      ["CStackmeterSupport", "StackmeterCore", logging, lifecycle, unixSignals]),
 
     // The services.
     service("Collector", "Client", ["StackmeterCore", "StackmeterWire", "StackmeterRPC", grpc]),
@@ -121,6 +123,14 @@ let package = Package(
         "CollectorClient", logging,
       ]),
 
+    // The command line: all of it but main, so that tests reach it.
+    library(
+      "StackmeterCommand",
+      [
+        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
+        "CollectorClient", "QueryClient", "GatewayServer", argumentParser, grpc, unixSignals,
+      ]),
+
     // The programs: one thin main each.
     program(
       "stackmeter-collector",
@@ -143,12 +153,7 @@ let package = Package(
       [
         "AgentServer", "CollectorClient", "StackmeterCore", "StackmeterRPC", "StackmeterRuntime",
       ]),
-    program(
-      "stackmeter",
-      [
-        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
-        "CollectorClient", "QueryClient", "GatewayServer", argumentParser, crypto,
-      ]),
+    program("stackmeter", ["StackmeterCommand"]),
 
     // The tests.
     library(
@@ -159,6 +164,13 @@ let package = Package(
       ]),
     tests("TidyTests", []),
     tests("StackmeterCoreTests", ["StackmeterCore", "StackmeterTesting"]),
+    tests(
+      "StackmeterCommandTests",
+      [
+        "CStackmeterSupport", "StackmeterCommand", "StackmeterCore", "StackmeterWire",
+        "StackmeterRPC", "StackmeterRuntime", "StackmeterTesting", "CollectorClient",
+        argumentParser, grpc, grpcInProcess, logging,
+      ]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
     tests(
       "StackmeterStoreTests", ["StackmeterStore", "StackmeterCore", "StackmeterTesting", "CSQLite"]),

@@ -5,6 +5,11 @@ package struct FileReadError: Error, Equatable, CustomStringConvertible {
   package let path: String
   package let problem: String
 
+  package init(path: String, problem: String) {
+    self.path = path
+    self.problem = problem
+  }
+
   package var description: String { "cannot read \(path): \(problem)" }
 }
 

@@ -1,1 +1,8 @@
-@main struct P { static func main() {} }
+internal import StackmeterCommand
+
+@main
+enum Program {
+  static func main() async {
+    await RootCommand.runProgram()
+  }
+}

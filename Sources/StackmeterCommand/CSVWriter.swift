@@ -1,0 +1,44 @@
+/// Writes RFC 4180 rows that a spreadsheet opens without running anything.
+struct CSVWriter {
+  private(set) var bytes: [UInt8] = []
+
+  enum Cell {
+    /// From outside: a leading `=`, `+`, `-`, `@`, tab or carriage return would be a formula in a
+    /// spreadsheet, so an apostrophe goes before it.
+    case text(String)
+    /// Digits, times and words of ours, written as they are.
+    case literal(String)
+  }
+
+  mutating func row(_ cells: [Cell]) {
+    for (index, cell) in cells.enumerated() {
+      if index > 0 { bytes.append(UInt8(ascii: ",")) }
+      switch cell {
+      case .text(let text):
+        let isFormula = text.utf8.first.map { "=+-@\t\r".utf8.contains($0) } ?? false
+        append(isFormula ? "'" + text : text)
+      case .literal(let text): append(text)
+      }
+    }
+    bytes.append(contentsOf: "\r\n".utf8)
+  }
+
+  /// The rows so far, which are forgotten.
+  mutating func take() -> [UInt8] {
+    defer { bytes = [] }
+    return bytes
+  }
+
+  private mutating func append(_ text: String) {
+    guard text.utf8.contains(where: { "\",\r\n".utf8.contains($0) }) else {
+      bytes.append(contentsOf: text.utf8)
+      return
+    }
+    bytes.append(UInt8(ascii: "\""))
+    for byte in text.utf8 {
+      if byte == UInt8(ascii: "\"") { bytes.append(byte) }
+      bytes.append(byte)
+    }
+    bytes.append(UInt8(ascii: "\""))
+  }
+}

@@ -1,0 +1,27 @@
+package import ArgumentParser
+internal import Glibc
+
+/// The command line, `stackmeter`.
+package struct RootCommand: AsyncParsableCommand {
+  package static let configuration = CommandConfiguration(
+    commandName: "stackmeter",
+    abstract: "Usage metering and chargeback for private clouds.",
+    discussion: """
+      The commands speak to the services over the Unix sockets of the run directory: whoever may use these \
+      is an operator.
+      """,
+    subcommands: [
+      UpCommand.self, UsageCommand.self, ReportCommand.self, MetersCommand.self, TokenCommand.self,
+      StatusCommand.self, DoctorCommand.self,
+    ])
+
+  package init() {}
+
+  /// Runs what the arguments ask for and ends the process.
+  package static func runProgram() async -> Never {
+    // A peer or a reader that goes away is an error where it is written to.
+    signal(SIGPIPE, SIG_IGN)
+    await main()
+    Glibc.exit(0)
+  }
+}

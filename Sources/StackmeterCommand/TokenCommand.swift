@@ -1,0 +1,113 @@
+internal import ArgumentParser
+internal import StackmeterCore
+internal import StackmeterRuntime
+
+/// `stackmeter token`.
+struct TokenCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "token", abstract: "Make, list and revoke the gateway's API keys.",
+    subcommands: [Create.self, List.self, Revoke.self])
+
+  /// `stackmeter token create`: prints the token, which is nowhere else: the file has its hash only.
+  struct Create: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "create", abstract: "Make a key and print its token, this once.")
+
+    @OptionGroup var options: SettingsOptions
+    @Option(help: "operator sees every subscription, tenant those of --subscription.")
+    var role: String
+    @Option(name: .customLong("subscription"), help: "A tenant's subscription; may be repeated.")
+    var subscriptions: [String] = []
+    @Option(help: "What the key is for.")
+    var note = ""
+
+    func validate() throws {
+      switch role {
+      case "operator":
+        if !subscriptions.isEmpty {
+          throw ValidationError("--subscription is for tenants; an operator sees all")
+        }
+      case "tenant":
+        if subscriptions.isEmpty { throw ValidationError("a tenant needs a --subscription") }
+      default: throw ValidationError("--role must be operator or tenant")
+      }
+    }
+
+    func run() async throws {
+      try await reportingFailure {
+        let keys = APIKeyFile(path: try options.settings().apiKeys)
+        let caller: Caller =
+          role == "operator"
+          ? .operator : .tenant(subscriptions: subscriptions.map(\.asciiLowercased))
+        StandardStream.output.write(try keys.create(for: caller, note: note) + "\n")
+      }
+    }
+  }
+
+  /// `stackmeter token list`.
+  struct List: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "list", abstract: "Show the keys; nobody can show their tokens.")
+
+    @OptionGroup var options: SettingsOptions
+
+    func run() async throws {
+      try await reportingFailure {
+        var table = Table([
+          .init("ID"), .init("ROLE"), .init("SUBSCRIPTIONS"), .init("NOTE"),
+        ])
+        for key in try APIKeyFile(path: try options.settings().apiKeys).list() {
+          switch key.caller {
+          case .operator: table.append([key.id, "operator", "all", key.note])
+          case .tenant(let subscriptions):
+            table.append([key.id, "tenant", subscriptions.joined(separator: " "), key.note])
+          }
+        }
+        StandardStream.output.write(table.lines().joined(separator: "\n") + "\n")
+      }
+    }
+  }
+
+  /// `stackmeter token revoke`.
+  struct Revoke: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "revoke", abstract: "Remove a key.")
+
+    @OptionGroup var options: SettingsOptions
+    @Argument(help: "The key's id, as stackmeter token list shows it.")
+    var id: String
+
+    func run() async throws {
+      try await reportingFailure {
+        guard try APIKeyFile(path: try options.settings().apiKeys).revoke(id) else {
+          throw CommandFailure("no key has the id \(id)", exitCode: 65)
+        }
+      }
+    }
+  }
+}
+
+/// The gateway's API keys as the command line uses them.
+private struct APIKeyFile {
+  struct Key {
+    let id: String
+    let caller: Caller
+    let note: String
+  }
+
+  let path: String
+
+  /// Adds a key and gives its token.
+  func create(for caller: Caller, note: String) throws -> String {
+    throw CommandFailure("the gateway's keys are not connected")
+  }
+
+  func list() throws -> [Key] {
+    throw CommandFailure("the gateway's keys are not connected")
+  }
+
+  /// False where no key has the id.
+  func revoke(_ id: String) throws -> Bool {
+    throw CommandFailure("the gateway's keys are not connected")
+  }
+}

@@ -1,0 +1,50 @@
+internal import ArgumentParser
+internal import Testing
+
+@testable import StackmeterCommand
+
+struct ArgumentsTests {
+  @Test(arguments: [
+    (["usage", "--json", "--csv"], "--json and --csv exclude each other"),
+    (["usage", "--by", "week"], "--by: week is not one of day, subscription, meter"),
+    (["usage", "--by", ""], "--by:  is not one of day, subscription, meter"),
+    (["usage", "--daily"], "--hourly and --daily need --list"),
+    (["usage", "--list", "--daily", "--hourly"], "--hourly and --daily exclude each other"),
+    (["usage", "--watch", "--csv"], "--watch shows the table of totals only"),
+    (["usage", "--digits", "19"], "--digits must be 0 to 18"),
+    (["usage", "--digits", "2", "--csv"], "--digits is for the table; --json and --csv are exact"),
+    (
+      ["report", "-", "--checkpoint", "c"],
+      "--checkpoint needs a file; standard input cannot be read again"
+    ),
+    (["report", "c", "--checkpoint", "c"], "--checkpoint must not be the file of events"),
+    (["report"], "Missing expected argument '<file>'"),
+    (["token", "create", "--role", "king"], "--role must be operator or tenant"),
+    (["token", "create", "--role", "tenant"], "a tenant needs a --subscription"),
+    (
+      ["token", "create", "--role", "operator", "--subscription", "a"],
+      "--subscription is for tenants; an operator sees all"
+    ),
+    (["fly"], "Unexpected argument 'fly'"),
+  ])
+  func `wrong arguments are named`(_ arguments: [String], _ message: String) {
+    #expect {
+      _ = try RootCommand.parseAsRoot(arguments)
+    } throws: { error in
+      RootCommand.message(for: error) == message
+        && RootCommand.exitCode(for: error) == .validationFailure
+    }
+  }
+
+  @Test
+  func `all of a report on usage can be asked for`() throws {
+    let command = try RootCommand.parseAsRoot([
+      "usage", "--from", "2026-11-01", "--to", "2026-12-01", "--by", "day,subscription",
+      "--subscription", "a", "--subscription", "b", "--meter", "m", "--csv",
+    ])
+    let usage = try #require(command as? UsageCommand)
+    #expect(try usage.groupings() == [.day, .subscription])
+    #expect(usage.subscriptions == ["a", "b"])
+    #expect(usage.format == .csv)
+  }
+}
