@@ -150,7 +150,9 @@ let package = Package(
     program(
       "stackmeter-query",
       ["AggregatorClient", "CollectorClient", "QueryServer", "StackmeterRPC", "StackmeterRuntime"]),
-    program("stackmeter-gateway", ["GatewayServer", "StackmeterRPC", "StackmeterRuntime"]),
+    program(
+      "stackmeter-gateway",
+      ["CollectorClient", "GatewayServer", "QueryClient", "StackmeterRPC", "StackmeterRuntime"]),
     program(
       "stackmeter-agent",
       [

@@ -1,4 +1,4 @@
-#include "stackmeter_support.h"
+#include "stackmeter_hash.h"
 
 #include <string.h>
 

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import GatewayServer
 internal import StackmeterCore
 internal import StackmeterRuntime
 
@@ -35,11 +36,13 @@ struct TokenCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await reportingFailure {
-        let keys = APIKeyFile(path: try options.settings().apiKeys)
-        let caller: Caller =
-          role == "operator"
-          ? .operator : .tenant(subscriptions: subscriptions.map(\.asciiLowercased))
-        StandardStream.output.write(try keys.create(for: caller, note: note) + "\n")
+        let created = try APIKeys.create(
+          role: role == "operator" ? .operator : .tenant,
+          subscriptions: subscriptions.map(\.asciiLowercased), note: note)
+        try APIKeys.update(file: try options.settings().apiKeys) { (keys) throws(APIKeysError) in
+          try keys.add(created.key)
+        }
+        StandardStream.output.write(created.token + "\n")
       }
     }
   }
@@ -56,7 +59,7 @@ struct TokenCommand: AsyncParsableCommand {
         var table = Table([
           .init("ID"), .init("ROLE"), .init("SUBSCRIPTIONS"), .init("NOTE"),
         ])
-        for key in try APIKeyFile(path: try options.settings().apiKeys).list() {
+        for key in try APIKeys(file: try options.settings().apiKeys).keys {
           switch key.caller {
           case .operator: table.append([key.id, "operator", "all", key.note])
           case .tenant(let subscriptions):
@@ -79,35 +82,13 @@ struct TokenCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await reportingFailure {
-        guard try APIKeyFile(path: try options.settings().apiKeys).revoke(id) else {
+        let isRemoved = try APIKeys.update(file: try options.settings().apiKeys) {
+          $0.remove(id: id)
+        }
+        guard isRemoved else {
           throw CommandFailure("no key has the id \(id)", exitCode: 65)
         }
       }
     }
-  }
-}
-
-/// The gateway's API keys as the command line uses them.
-private struct APIKeyFile {
-  struct Key {
-    let id: String
-    let caller: Caller
-    let note: String
-  }
-
-  let path: String
-
-  /// Adds a key and gives its token.
-  func create(for caller: Caller, note: String) throws -> String {
-    throw CommandFailure("the gateway's keys are not connected")
-  }
-
-  func list() throws -> [Key] {
-    throw CommandFailure("the gateway's keys are not connected")
-  }
-
-  /// False where no key has the id.
-  func revoke(_ id: String) throws -> Bool {
-    throw CommandFailure("the gateway's keys are not connected")
   }
 }

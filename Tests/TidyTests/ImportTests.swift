@@ -63,7 +63,9 @@ import Testing
     "stackmeter-query": [
       "AggregatorClient", "CollectorClient", "QueryServer", "StackmeterRPC", "StackmeterRuntime",
     ],
-    "stackmeter-gateway": ["GatewayServer", "StackmeterRPC", "StackmeterRuntime"],
+    "stackmeter-gateway": [
+      "CollectorClient", "GatewayServer", "QueryClient", "StackmeterRPC", "StackmeterRuntime",
+    ],
     "stackmeter-agent": [
       "AgentServer", "CollectorClient", "Logging", "StackmeterCore", "StackmeterRPC",
       "StackmeterRuntime",

@@ -1,1 +1,29 @@
-@main struct P { static func main() {} }
+import CollectorClient
+import GatewayServer
+import QueryClient
+import StackmeterRPC
+import StackmeterRuntime
+
+/// Speaks HTTP and JSON with clients.
+@main
+struct Program {
+  static func main() async {
+    await ServiceProgram.main("gateway") { settings, logger in
+      let query = try RPCConnection(socketPath: settings.socketPath("query"))
+      let collector = try RPCConnection(socketPath: settings.socketPath("collector"))
+      let gateway: Gateway
+      do throws(APIKeysError) {
+        gateway = try Gateway(
+          configuration: GatewayConfiguration(settings), query: QueryClient(query.channel),
+          collector: CollectorClient(collector.channel), clock: SystemClock(), logger: logger)
+      } catch {
+        throw SettingsError(problems: error.problems)
+      }
+      return [
+        StoppablePart(run: query.run, stop: query.stop),
+        StoppablePart(run: collector.run, stop: collector.stop),
+        gateway,
+      ]
+    }
+  }
+}

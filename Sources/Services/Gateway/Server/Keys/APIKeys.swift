@@ -63,7 +63,7 @@ package struct APIKeys: Hashable, Sendable {
     var generator = SystemRandomNumberGenerator()
     let id =
       "k" + hexadecimal((0..<6).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
-    let secret = base64URL(
+    let secret = Base64URL.text(
       (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
     let key = APIKey(
       id: id, secretHash: APIKey.hash(secret: secret), role: role, subscriptions: subscriptions,
@@ -81,21 +81,4 @@ func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
   let digits = Array("0123456789abcdef".utf8)
   return String(
     decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-}
-
-/// Base64 with the alphabet that is safe in URLs, without padding. RFC 4648, section 5.
-private func base64URL(_ bytes: [UInt8]) -> String {
-  let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
-  var text: [UInt8] = []
-  for start in stride(from: 0, to: bytes.count, by: 3) {
-    let group = bytes[start..<min(start + 3, bytes.count)]
-    var bits: UInt32 = 0
-    for offset in 0..<3 {
-      bits = bits << 8 | UInt32(offset < group.count ? group[start + offset] : 0)
-    }
-    for digit in 0...group.count {
-      text.append(alphabet[Int(bits >> UInt32(18 - 6 * digit)) & 63])
-    }
-  }
-  return String(decoding: text, as: UTF8.self)
 }
