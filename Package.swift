@@ -36,8 +36,10 @@ let argumentParser: Target.Dependency = .product(
   name: "ArgumentParser", package: "swift-argument-parser")
 
 /// A library of ours, at Sources/<name>.
-func library(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+func library(
+  _ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []
+) -> Target {
+  .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
 }
 
 /// One half of a service, at Sources/Services/<service>/<half>.
@@ -55,8 +57,11 @@ func program(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
 }
 
 /// The tests of one module, at Tests/<name>.
-func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
-  .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+func tests(
+  _ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []
+) -> Target {
+  .testTarget(
+    name: name, dependencies: dependencies, exclude: exclude, swiftSettings: settings)
 }
 
 let package = Package(
@@ -79,10 +84,10 @@ let package = Package(
     .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
 
     // The layers, lowest first. Tests/TidyTests holds these arrows.
-    library("StackmeterCore"),
+    library("StackmeterCore", exclude: ["README.md"]),
     library("StackmeterWire", ["CStackmeterProto", "StackmeterCore"]),
     library("StackmeterJournal", ["CStackmeterSupport", "StackmeterCore"]),
-    library("StackmeterStore", ["CSQLite", "StackmeterCore"]),
+    library("StackmeterStore", ["CSQLite", "StackmeterCore"], exclude: ["README.md"]),
     library("StackmeterRPC", ["StackmeterCore", "StackmeterWire", grpc, grpcTransport, logging]),
     library(
       "StackmeterRuntime",
@@ -164,8 +169,8 @@ let package = Package(
     library(
       "StackmeterTesting",
       [
-        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal", grpc,
-        grpcInProcess, logging,
+        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal",
+        "StackmeterRuntime", grpc, grpcInProcess, logging,
       ]),
     tests("TidyTests", []),
     tests("StackmeterCoreTests", ["StackmeterCore", "StackmeterTesting"]),
@@ -193,6 +198,13 @@ let package = Package(
         "StackmeterRPC", "StackmeterStore", "StackmeterTesting", "StackmeterWire", grpc,
       ]),
     tests("AgentTests", ["AgentServer", "StackmeterCore"]),
+    tests(
+      "SystemTests",
+      [
+        "CollectorClient", "QueryClient", "StackmeterCore", "StackmeterRPC", "StackmeterRuntime",
+        "StackmeterTesting", "StackmeterWire", grpc,
+      ],
+      exclude: ["Python"]),
     tests(
       "GatewayTests",
       [

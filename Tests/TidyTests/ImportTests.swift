@@ -77,7 +77,8 @@ import Testing
     ],
     "stackmeter": ["StackmeterCommand"],
     "StackmeterTesting": [
-      "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal", "GRPCCore",
+      "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal",
+      "StackmeterRuntime", "GRPCCore",
       "GRPCInProcessTransport", "Foundation", "Glibc", "Logging", "Synchronization",
     ],
   ]

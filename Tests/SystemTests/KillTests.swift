@@ -1,0 +1,131 @@
+import CollectorClient
+import StackmeterCore
+import StackmeterRPC
+import StackmeterRuntime
+import StackmeterTesting
+import Synchronization
+import Testing
+
+/// Real processes that are killed at any time, while known events are sent throughout.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct KillTests {
+  /// How often each process is killed in one run.
+  static let rounds = 5
+
+  @Test func `whatever is killed, every event is counted once and exactly`() async throws {
+    try await withCluster { cluster in
+      for service in ["collector", "aggregator", "query"] { try cluster.start(service) }
+      try await cluster.serving("collector", "query")
+      let isOver = Atomic<Bool>(false)
+      let sent = Mutex<[String: Quantity]>([:])
+      let last = Mutex<UInt64>(0)
+      let start = SystemClock().now().hour.start.advanced(by: .seconds(-7200))
+      try await withThrowingTaskGroup(of: Void.self) { group in
+        for reporter in 0..<4 {
+          group.addTask {
+            try await cluster.call("collector") { channel in
+              let collector = CollectorClient(channel)
+              var random = SeededRandom(seed: UInt64(reporter))
+              var number = 0
+              while !isOver.load(ordering: .relaxed) {
+                let events = (0..<Int.random(in: 1...40, using: &random)).map { offset in
+                  Reports.event(
+                    "\(reporter)-\(number + offset)",
+                    Quantity(
+                      attos: Int128(Int64.random(in: -1_000_000...1_000_000_000, using: &random)))!,
+                    subscription: "s\(Int.random(in: 0..<3, using: &random))",
+                    at: start.advanced(
+                      by: .seconds(Int.random(in: 0..<7000, using: &random))))
+                }
+                number += events.count
+                let results = try await Reports.reportBlindly(events, to: collector)
+                // Sent once more, as by a provider that missed the answer.
+                let again = try await Reports.reportBlindly(events, to: collector)
+                for (event, (first, second)) in zip(events, zip(results, again)) {
+                  try #require(first.isSuccess && second.isSuccess)
+                  if case .accepted = second { Issue.record("accepted twice: \(event.id)") }
+                  if case .duplicate(let position) = second {
+                    last.withLock { $0 = max($0, position + 1) }
+                  }
+                  sent.withLock { sent in
+                    sent[event.series.subscription] =
+                      sent[event.series.subscription, default: .zero].adding(event.quantity)!
+                  }
+                }
+              }
+            }
+          }
+        }
+        group.addTask {
+          var random = try SeededRandom()
+          for round in 0..<Self.rounds * 3 {
+            let service = ["collector", "aggregator", "query"][round % 3]
+            try await Task.sleep(for: .milliseconds(Int.random(in: 50...400, using: &random)))
+            try await cluster.kill(service)
+            try cluster.start(service)
+            try await cluster.serving(service)
+          }
+          isOver.store(true, ordering: .relaxed)
+        }
+        try await group.waitForAll()
+      }
+      let expected = sent.withLock { $0 }
+      let counted = try await Reports.settledTotals(cluster, position: last.withLock { $0 })
+      #expect(counted == expected)
+      #expect(expected.count == 3)
+    }
+  }
+
+  @Test func `a service that is asked to stop ends well, with work under way`() async throws {
+    try await withCluster { cluster in
+      for service in ["collector", "aggregator", "query"] { try cluster.start(service) }
+      try await cluster.serving("collector", "aggregator", "query")
+      for service in ["query", "aggregator", "collector"] {
+        #expect(try await cluster.stop(service) == .exited(0), "\(cluster.log(service))")
+      }
+      #expect(cluster.log("collector").contains(#""message":"stopped""#))
+    }
+  }
+
+  @Test func `services start in any order and wait for each other`() async throws {
+    try await withCluster { cluster in
+      try cluster.start("query")
+      try cluster.start("aggregator")
+      try await cluster.serving("query", "aggregator")
+      try cluster.start("collector")
+      try await cluster.serving("collector")
+      let now = SystemClock().now().advanced(by: .seconds(-120))
+      let results = try await cluster.call("collector") { channel in
+        try await CollectorClient(channel).report([
+          Reports.event("1", Quantity(7), subscription: "S", at: now)
+        ])
+      }
+      #expect(results.count == 1)
+      let totals = try await Reports.settledTotals(cluster, position: 2)
+      #expect(totals == ["s": Quantity(7)])
+    }
+  }
+
+  @Test func `an accepted event is visible, marked provisional, within a second`() async throws {
+    try await withCluster { cluster in
+      for service in ["collector", "aggregator", "query"] { try cluster.start(service) }
+      try await cluster.serving("collector", "aggregator", "query")
+      _ = try await Reports.settledTotals(cluster, position: 1)
+      var waits: [Duration] = []
+      for number in 1...5 {
+        let start = SystemClock().now().advanced(by: .seconds(-120))
+        _ = try await cluster.call("collector") { channel in
+          try await CollectorClient(channel).report([
+            Reports.event("\(number)", Quantity(1), subscription: "s", at: start)
+          ])
+        }
+        let accepted = ContinuousClock.now
+        _ = try await eventually {
+          try await Reports.totals(cluster)["s"] == Quantity(Int32(number)) ? true : nil
+        }
+        waits.append(ContinuousClock.now - accepted)
+      }
+      // The median, so that a pause of a busy host is not taken for one of ours.
+      #expect(waits.sorted()[2] < .seconds(1), "\(waits)")
+    }
+  }
+}

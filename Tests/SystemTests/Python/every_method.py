@@ -1,0 +1,176 @@
+"""Calls every method of every service with grpcio and stubs that grpcio-tools makes from our .proto files.
+
+Usage: every_method.py ROOT RUN_DIRECTORY WORK_DIRECTORY. Prints one line for each method; fails on the first surprise.
+"""
+
+import pathlib
+import sys
+import time
+
+root, run, work = sys.argv[1:]
+
+from grpc_tools import protoc  # noqa: E402
+
+protos = [str(p.relative_to(f"{root}/proto")) for p in pathlib.Path(f"{root}/proto").rglob("*.proto")]
+assert protos
+assert (
+    protoc.main(
+        ["protoc", f"-I{root}/proto", f"--python_out={work}", f"--grpc_python_out={work}", *protos]
+    )
+    == 0
+)
+# The package grpc of grpcio shadows our stubs of grpc.health.v1, so that one is loaded by its file.
+sys.path.insert(0, work)
+import grpc  # noqa: E402
+from stackmeter.v1 import aggregator_pb2_grpc, collector_pb2, collector_pb2_grpc  # noqa: E402
+from stackmeter.v1 import common_pb2, query_pb2, query_pb2_grpc  # noqa: E402
+
+grpc.__path__.append(f"{work}/grpc")
+from grpc.health.v1 import health_pb2, health_pb2_grpc  # noqa: E402
+
+DEADLINE = 10
+HOUR = 3600 * 10**9
+
+
+def stub(service, kind):
+    return kind(grpc.insecure_channel(f"unix:{run}/{service}.sock"))
+
+
+def done(method):
+    print(method, "ok", flush=True)
+
+
+collector = stub("collector", collector_pb2_grpc.CollectorStub)
+aggregator = stub("aggregator", aggregator_pb2_grpc.AggregatorStub)
+query = stub("query", query_pb2_grpc.QueryStub)
+operator = common_pb2.Caller(role=common_pb2.Caller.ROLE_OPERATOR)
+
+now = time.time_ns()
+start = now - now % HOUR - HOUR
+series = common_pb2.Series(
+    subscription="From-Python",
+    meter="AGENT-CPU-CORE-SECONDS",
+    resource_uri="/subscriptions/from-python/résumé",
+    tags={"b": "2", "a": "1"},
+)
+
+
+def event(identity, **changes):
+    fields = dict(
+        id=identity, source="grpcio", series=series, usage_start=start, usage_end=start + HOUR,
+        quantity=common_pb2.Quantity(units=1, attos=5 * 10**17),
+    )
+    return collector_pb2.UsageEvent(**{**fields, **changes})
+
+
+answer = collector.Report(
+    collector_pb2.ReportRequest(
+        events=[
+            event("1"), event("1"), event("1", quantity=common_pb2.Quantity(units=9)),
+            event("2", series=common_pb2.Series(subscription="x", meter="nope", resource_uri="/r")),
+            event(""),
+        ]
+    ),
+    timeout=DEADLINE,
+)
+outcomes = [collector_pb2.Outcome.Name(r.outcome) for r in answer.results]
+assert outcomes == [
+    "OUTCOME_ACCEPTED", "OUTCOME_DUPLICATE", "OUTCOME_CONFLICT", "OUTCOME_QUARANTINED",
+    "OUTCOME_INVALID",
+], outcomes
+assert answer.results[4].field == "id", answer.results[4]
+done("Collector.Report")
+
+
+def batches():
+    for number in (7, 8):
+        yield collector_pb2.EventBatch(
+            number=number, source="grpcio", series=[series], ids=b"ab" * 1, id_lengths=[1, 1],
+            series_indices=[0, 0], usage_starts=[start, start], usage_ends=[start + 1] * 2,
+            quantity_units=[1, 2],
+        )
+
+
+results = list(collector.ReportStream(batches(), timeout=DEADLINE))
+assert [r.number for r in results] == [7, 8], results
+assert results[0].ranges[0].count == 2, results
+assert results[0].ranges[0].outcome == collector_pb2.OUTCOME_ACCEPTED, results
+assert {r.outcome for r in results[1].ranges} == {collector_pb2.OUTCOME_DUPLICATE}, results
+done("Collector.ReportStream")
+
+chunks = list(collector.ReadJournal(collector_pb2.ReadJournalRequest(from_position=1), timeout=DEADLINE))
+assert chunks[-1].next_position == 4, chunks
+done("Collector.ReadJournal")
+
+entries = collector.ListQuarantine(collector_pb2.ListQuarantineRequest(), timeout=DEADLINE).entries
+assert [e.reason for e in entries] == ["Conflict", "UnknownMeter", "Malformed"], entries
+done("Collector.ListQuarantine")
+
+assert collector.GetStatus(common_pb2.GetStatusRequest(), timeout=DEADLINE).next_position == 4
+done("Collector.GetStatus")
+
+while aggregator.GetStatus(common_pb2.GetStatusRequest(), timeout=DEADLINE).next_position < 4:
+    time.sleep(0.02)
+done("Aggregator.GetStatus")
+
+this_hour = now // HOUR
+usage = query.ListUsage(
+    query_pb2.ListUsageRequest(
+        caller=operator, from_window=this_hour - 1, to_window=this_hour + 2,
+        granularity=query_pb2.GRANULARITY_HOURLY,
+    ),
+    timeout=DEADLINE,
+)
+assert len(usage.aggregates) == 1, usage
+row = usage.aggregates[0]
+assert row.series.subscription == "from-python" and row.series.tags["a"] == "1", row
+assert (row.quantity.units, row.quantity.attos) == (4, 5 * 10**17), row
+assert row.usage_start == start and row.provisional, row
+done("Query.ListUsage")
+
+totals = query.Summarize(
+    query_pb2.SummarizeRequest(
+        caller=common_pb2.Caller(
+            role=common_pb2.Caller.ROLE_TENANT, subscriptions=["from-python"]),
+        from_hour=this_hour - 24, to_hour=this_hour + 1, by_day=True, by_subscription=True,
+    ),
+    timeout=DEADLINE,
+).totals
+assert [(t.subscription, t.quantity.units) for t in totals] == [("from-python", 4)], totals
+done("Query.Summarize")
+
+meters = query.ListMeters(query_pb2.ListMetersRequest(), timeout=DEADLINE).meters
+assert "agent-cpu-core-seconds" in {m.id for m in meters}
+done("Query.ListMeters")
+
+windows = query.ListWindows(query_pb2.ListWindowsRequest(), timeout=DEADLINE).windows
+assert windows and not windows[0].closed, windows
+done("Query.ListWindows")
+
+status = query.GetStatus(common_pb2.GetStatusRequest(), timeout=DEADLINE)
+assert status.applied_position == 4 and not status.problems, status
+done("Query.GetStatus")
+
+try:
+    query.ListUsage(query_pb2.ListUsageRequest(), timeout=DEADLINE)
+    raise AssertionError("a question without a caller was answered")
+except grpc.RpcError as error:
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT, error
+    assert "caller.role" in error.details(), error
+
+for service in ("collector", "aggregator", "query"):
+    health = stub(service, health_pb2_grpc.HealthStub)
+    full = f"stackmeter.v1.{service.capitalize()}"
+    for name in ("", full):
+        answer = health.Check(health_pb2.HealthCheckRequest(service=name), timeout=DEADLINE)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING, answer
+    watch = health.Watch(health_pb2.HealthCheckRequest(service=full), timeout=DEADLINE)
+    assert next(watch).status == health_pb2.HealthCheckResponse.SERVING
+    watch.cancel()
+    try:
+        health.Check(health_pb2.HealthCheckRequest(service="nobody"), timeout=DEADLINE)
+        raise AssertionError("an unknown service is healthy")
+    except grpc.RpcError as error:
+        assert error.code() == grpc.StatusCode.NOT_FOUND, error
+done("Health.Check")
+done("Health.Watch")
