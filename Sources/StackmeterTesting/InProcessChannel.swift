@@ -1,4 +1,4 @@
-package import GRPCCore
+internal import GRPCCore
 internal import GRPCInProcessTransport
 package import Logging
 package import StackmeterRPC
