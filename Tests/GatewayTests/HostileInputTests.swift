@@ -1,5 +1,9 @@
+import HTTPTypes
+import Hummingbird
 import StackmeterCore
 import Testing
+
+@testable import GatewayServer
 
 @Suite(.timeLimit(.minutes(1))) struct HostileInputTests {
   /// After whatever was sent, the gateway still answers others.
@@ -96,6 +100,24 @@ import Testing
         ])
       #expect(answer.status == 413)
       try await expectAlive(gateway)
+    }
+  }
+
+  @Test func `a body that does not arrive in time is given up`() async throws {
+    let (body, source) = RequestBody.makeStream()
+    let problem = await #expect(throws: HTTPProblem.self) {
+      try await body.bytes(announced: 100, max: 1000, within: .milliseconds(1))
+    }
+    #expect(problem?.status == .requestTimeout)
+    source.finish()
+  }
+
+  @Test func `HEAD is answered as GET is, without the body`() async throws {
+    try await withGateway { gateway in
+      let bytes = Array("HEAD /healthz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n".utf8)
+      let head = try await exchange(port: gateway.port, bytes, isHead: true)
+      #expect(head?.status == 200)
+      #expect(head?.headers["content-length"] == "15")
     }
   }
 

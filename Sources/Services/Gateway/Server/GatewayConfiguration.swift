@@ -27,6 +27,8 @@ enum GatewayLimits {
   static let headerFieldsMax = 64
   /// The body of `POST /v1/events`. It is cut off while it arrives.
   static let eventsBodyBytesMax = 16 << 20
+  /// How long such a body may take to arrive.
+  static let eventsBodyTimeMax: Duration = .seconds(60)
   /// Requests with events that are worked on at once. The next is refused at once.
   static let eventRequestsMax = 16
   static let connectionsMax = 1024
