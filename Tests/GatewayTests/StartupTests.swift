@@ -7,17 +7,42 @@ import StackmeterCore
 import StackmeterRPC
 import StackmeterRuntime
 import StackmeterTesting
+import Synchronization
 import Testing
+
+/// Keeps what is logged.
+private final class LogRecord: Sendable {
+  let lines = Mutex<[(message: String, metadata: Logger.Metadata)]>([])
+
+  var logger: Logger { Logger(label: "gateway") { _ in Handler(record: self) } }
+
+  private struct Handler: LogHandler {
+    let record: LogRecord
+    var logLevel = Logger.Level.info
+    var metadata = Logger.Metadata()
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+      get { metadata[key] }
+      set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) {
+      let line = (event.message.description, event.metadata ?? [:])
+      record.lines.withLock { $0.append(line) }
+    }
+  }
+}
 
 private func gateway(
   channel: any RPCChannel, port: Int, keysPath: String, host: String = "127.0.0.1",
+  logger: Logger = LogRecord().logger,
   onListening: @escaping @Sendable (Int) async -> Void = { _ in }
 ) throws(APIKeysError) -> Gateway {
   try Gateway(
     configuration: GatewayConfiguration(host: host, port: port, apiKeysPath: keysPath),
     query: QueryClient(channel), collector: CollectorClient(channel),
     clock: SettableClock(RunningGateway.start),
-    logger: Logger(label: "gateway") { _ in SwiftLogNoOpLogHandler() }, onListening: onListening)
+    logger: logger, onListening: onListening)
 }
 
 @Suite(.timeLimit(.minutes(1))) struct StartupTests {
@@ -61,13 +86,14 @@ private func gateway(
     }
   }
 
-  @Test func `a graceful stop lets the gateway end`() async throws {
+  @Test func `the gateway logs where it listens, and a graceful stop lets it end`() async throws {
     let directory = try ScratchDirectory()
     let path = directory.path + "/keys.json"
     writeFile(path, #"{"keys": []}"#)
     try await withInProcessChannel(endpoints: []) { channel in
       let (ports, continuation) = AsyncStream<Int>.makeStream()
-      let service = try gateway(channel: channel, port: 0, keysPath: path) {
+      let log = LogRecord()
+      let service = try gateway(channel: channel, port: 0, keysPath: path, logger: log.logger) {
         continuation.yield($0)
       }
       let group = ServiceGroup(
@@ -78,6 +104,9 @@ private func gateway(
           let answer = try await exchange(
             port: port, Array("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
           #expect(answer?.status == 200)
+          let lines = log.lines.withLock { $0 }
+          #expect(lines.map(\.message) == ["listening"])
+          #expect(lines.first?.metadata == ["host": "127.0.0.1", "port": "\(port)"])
           break
         }
         await group.triggerGracefulShutdown()
