@@ -39,7 +39,8 @@ private func gateway(
   onListening: @escaping @Sendable (Int) async -> Void = { _ in }
 ) throws(APIKeysError) -> Gateway {
   try Gateway(
-    configuration: GatewayConfiguration(host: host, port: port, apiKeysPath: keysPath),
+    configuration: GatewayConfiguration(
+      host: host, port: port, apiKeysPath: keysPath, drainMax: .milliseconds(50)),
     query: QueryClient(channel), collector: CollectorClient(channel),
     clock: SettableClock(RunningGateway.start),
     logger: logger, onListening: onListening)
@@ -107,6 +108,37 @@ private func gateway(
           let lines = log.lines.withLock { $0 }
           #expect(lines.map(\.message) == ["listening"])
           #expect(lines.first?.metadata == ["host": "127.0.0.1", "port": "\(port)"])
+          break
+        }
+        await group.triggerGracefulShutdown()
+        try await tasks.waitForAll()
+      }
+    }
+  }
+
+  @Test func `a request that never ends does not hold up a stop`() async throws {
+    let directory = try ScratchDirectory()
+    let path = directory.path + "/keys.json"
+    let (key, token) = try APIKeys.create(role: .operator)
+    try APIKeys.update(file: path) { (keys) throws(APIKeysError) in try keys.add(key) }
+    try await withInProcessChannel(endpoints: []) { channel in
+      let (ports, continuation) = AsyncStream<Int>.makeStream()
+      let service = try gateway(channel: channel, port: 0, keysPath: path) {
+        continuation.yield($0)
+      }
+      let group = ServiceGroup(
+        services: [service], logger: Logger(label: "group") { _ in SwiftLogNoOpLogHandler() })
+      try await withThrowingTaskGroup(of: Void.self) { tasks in
+        tasks.addTask { try await group.run() }
+        for await port in ports {
+          let endless =
+            "POST /v1/events HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer \(token)\r\n"
+            + "Content-Type: application/json\r\nContent-Length: 100\r\n\r\n["
+          // It is answered by the end of the connection alone.
+          tasks.addTask { _ = try? await exchange(port: port, Array(endless.utf8)) }
+          let answer = try await exchange(
+            port: port, Array("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+          #expect(answer?.status == 200)
           break
         }
         await group.triggerGracefulShutdown()
