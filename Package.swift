@@ -209,8 +209,8 @@ let package = Package(
       "GatewayTests",
       [
         "GatewayServer", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
-        "CollectorClient", "QueryClient", "StackmeterTesting", nio, nioPosix, logging, lifecycle,
-        grpc,
+        "CollectorClient", "QueryClient", "StackmeterTesting", hummingbird, httpTypes, nio,
+        nioPosix, logging, lifecycle, grpc,
       ]),
   ]
 )

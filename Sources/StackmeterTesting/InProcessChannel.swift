@@ -11,11 +11,21 @@ package func withInProcessChannel<Result: Sendable>(
   let transport = InProcessTransport()
   let server = GRPCServer(
     transport: transport.server, router: .serving(endpoints, logger: logger))
+  let client = GRPCClient(transport: transport.client)
   return try await withThrowingTaskGroup(of: Void.self) { group in
-    group.addTask { try await server.serve() }
-    let result = try await withGRPCClient(transport: transport.client) { client in
-      try await body(GRPCChannel(client))
+    // A body may be over before either has begun; then there is nothing to run.
+    group.addTask {
+      do {
+        try await server.serve()
+      } catch let error as RuntimeError where error.code == .serverIsStopped {}
     }
+    group.addTask {
+      do {
+        try await client.runConnections()
+      } catch let error as RuntimeError where error.code == .clientIsStopped {}
+    }
+    let result = try await body(GRPCChannel(client))
+    client.beginGracefulShutdown()
     server.beginGracefulShutdown()
     try await group.waitForAll()
     return result

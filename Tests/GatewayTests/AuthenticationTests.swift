@@ -1,5 +1,6 @@
 import GatewayServer
 import StackmeterCore
+import StackmeterWire
 import Testing
 
 private let azurePath =
@@ -107,9 +108,10 @@ private let azureQuery =
       #expect(try await gateway.send("GET", "/v1/meters", token: token).status == 401)
       gateway.clock.advance(by: .seconds(1))
       #expect(try await gateway.send("GET", "/v1/meters", token: token).status == 200)
-      try APIKeys.update(file: gateway.keysPath) { (keys) throws(APIKeysError) in
-        #expect(keys.remove(id: key.id))
+      let wasThere = try APIKeys.update(file: gateway.keysPath) { (keys) throws(APIKeysError) in
+        keys.remove(id: key.id)
       }
+      #expect(wasThere)
       gateway.clock.advance(by: .seconds(1))
       #expect(try await gateway.send("GET", "/v1/meters", token: token).status == 401)
       #expect(try await gateway.get("/v1/meters").status == 200)
@@ -120,7 +122,8 @@ private let azureQuery =
     try await withGateway { gateway in
       writeFile(gateway.keysPath, "{")
       gateway.clock.advance(by: .seconds(1))
-      #expect(try await gateway.get("/v1/meters").status == 200)
+      let answer = try await gateway.get("/v1/meters")
+      #expect(answer.status == 200)
     }
   }
 }

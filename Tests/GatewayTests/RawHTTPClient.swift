@@ -36,7 +36,7 @@ struct HTTPAnswer {
 ///
 /// Knows just enough of HTTP for tests, and so sends whatever a test wants sent.
 func exchange(
-  port: Int, _ bytes: [UInt8], closesAfterSending: Bool = false
+  port: Int, _ bytes: [UInt8], closesAfterSending: Bool = false, isHead: Bool = false
 ) async throws -> HTTPAnswer? {
   let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
     .channelOption(.allowRemoteHalfClosure, value: true)
@@ -56,7 +56,7 @@ func exchange(
     do {
       for try await chunk in inbound {
         received += Array(chunk.readableBytesView)
-        if let answer = answer(received) { return answer }
+        if let answer = answer(received, isHead: isHead) { return answer }
       }
     } catch is IOError {}
     return nil
@@ -64,7 +64,7 @@ func exchange(
 }
 
 /// Nil while the answer is not whole.
-private func answer(_ bytes: [UInt8]) -> HTTPAnswer? {
+private func answer(_ bytes: [UInt8], isHead: Bool) -> HTTPAnswer? {
   let end = Array("\r\n\r\n".utf8)
   guard
     let headEnd = bytes.indices.first(where: { bytes[$0...].starts(with: end) })
@@ -79,6 +79,8 @@ private func answer(_ bytes: [UInt8]) -> HTTPAnswer? {
     headers[parts[0].lowercased()] = String(parts[1].drop { $0 == " " })
   }
   let body = Array(bytes[(headEnd + end.count)...])
-  guard body.count >= headers["content-length"].flatMap({ Int($0) }) ?? 0 else { return nil }
+  guard isHead || body.count >= headers["content-length"].flatMap({ Int($0) }) ?? 0 else {
+    return nil
+  }
   return HTTPAnswer(status: status, headers: headers, body: body)
 }

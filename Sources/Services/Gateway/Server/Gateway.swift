@@ -56,14 +56,14 @@ package struct Gateway: Service {
   }
 
   /// Serves until the task is cancelled or its service group stops gracefully. Then no connection is taken any
-  /// more, and answers in progress have `GatewayLimits.drainMax`.
+  /// more, and answers in progress have `drainMax` of the configuration.
   package func run() async throws {
     let application = application()
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await serve(application) }
-      group.addTask {
+      group.addTask { [configuration] in
         try? await gracefulShutdown()
-        try? await Task.sleep(for: GatewayLimits.drainMax)
+        try? await Task.sleep(for: configuration.drainMax)
       }
       try await group.next()
       group.cancelAll()

@@ -7,11 +7,16 @@ package struct GatewayConfiguration: Hashable, Sendable {
   package var port: Int
   /// The file of hashed API keys, see `APIKeys`.
   package var apiKeysPath: String
+  /// How long the answers in progress may take once the gateway was asked to stop.
+  package var drainMax: Duration
 
-  package init(host: String, port: Int, apiKeysPath: String) {
+  package init(
+    host: String, port: Int, apiKeysPath: String, drainMax: Duration = .seconds(5)
+  ) {
     self.host = host
     self.port = port
     self.apiKeysPath = apiKeysPath
+    self.drainMax = drainMax
   }
 
   package init(_ settings: Settings) {
@@ -27,6 +32,8 @@ enum GatewayLimits {
   static let headerFieldsMax = 64
   /// The body of `POST /v1/events`. It is cut off while it arrives.
   static let eventsBodyBytesMax = 16 << 20
+  /// How long such a body may take to arrive.
+  static let eventsBodyTimeMax: Duration = .seconds(60)
   /// Requests with events that are worked on at once. The next is refused at once.
   static let eventRequestsMax = 16
   static let connectionsMax = 1024
@@ -35,8 +42,6 @@ enum GatewayLimits {
   /// Events of one call to the collector, and about how many bytes they have: half of what a message may.
   static let callEventsMax = 2000
   static let callBytesMax = 2 << 20
-  /// How long the answers in progress may take once the gateway was asked to stop.
-  static let drainMax: Duration = .seconds(5)
   /// Rows of a page of Azure's API. Its clients count on it.
   static let azurePageRows: UInt32 = 1000
   /// How old names and units of meters may be.

@@ -69,7 +69,7 @@ final class AzureUsage: Sendable {
         })
       if !page.nextPageToken.isEmpty {
         writer.member(
-          "nextLink", string: nextLink(request.head, parameters, token: page.nextPageToken))
+          "nextLink", string: nextLink(request, parameters, token: page.nextPageToken))
       }
     }
   }
@@ -98,12 +98,11 @@ final class AzureUsage: Sendable {
 
   /// The request's own URL with another token, absolute, as Azure writes it.
   private func nextLink(
-    _ head: HTTPRequest, _ parameters: QueryParameters, token: String
+    _ request: GatewayRequest, _ parameters: QueryParameters, token: String
   ) -> String {
-    let path = (head.path ?? "").prefix { $0 != "?" }
     let kept = parameters.items.filter { $0.name.asciiLowercased != "continuationtoken" }.map(\.raw)
     let query = (kept + ["continuationToken=\(percentEncoded(token))"]).joined(separator: "&")
-    return "http://\(head.authority ?? fallbackAuthority)\(path)?\(query)"
+    return "http://\(request.head.authority ?? fallbackAuthority)\(request.path)?\(query)"
   }
 }
 

@@ -36,8 +36,11 @@ final class EventsAnswers: Sendable {
         "the Content-Encoding \"\(encoding)\" is not taken; send the body as it is",
         headers: [.acceptEncoding: "identity"])
     }
-    let body = try EventsBody(
-      try await request.bodyBytes(max: GatewayLimits.eventsBodyBytesMax), form: form)
+    let announced = request.head.headerFields[.contentLength].flatMap { Int($0) }
+    let bytes = try await request.body.bytes(
+      announced: announced, max: GatewayLimits.eventsBodyBytesMax,
+      within: GatewayLimits.eventsBodyTimeMax)
+    let body = try EventsBody(bytes, form: form)
     let results = try await report(body.events)
     let outcome = ReportOutcome(body, results)
     return body.isSingle ? try outcome.singleReply() : outcome.reply()

@@ -44,7 +44,7 @@ struct GatewayResponder: HTTPResponder {
       let caller = try authenticate(request.headers, for: route)
       return try await route.handler(
         GatewayRequest(
-          head: request.head, body: request.body, pathValue: pathValue,
+          head: request.head, body: request.body, path: path, pathValue: pathValue,
           query: request.uri.query ?? "", caller: caller))
     }
   }

@@ -6,6 +6,8 @@ internal import StackmeterCore
 struct GatewayRequest: Sendable {
   let head: HTTPRequest
   let body: RequestBody
+  /// As it stands in the request, without a query.
+  let path: String
   /// The decoded `{id}` of the path; empty where the path has none.
   let pathValue: String
   let query: String

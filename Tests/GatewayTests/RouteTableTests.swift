@@ -1,0 +1,67 @@
+import CollectorClient
+import HTTPTypes
+import QueryClient
+import StackmeterCore
+import StackmeterTesting
+import Testing
+
+@testable import GatewayServer
+
+/// The table of a gateway whose services are not there.
+private func withTable(_ body: (RouteTable) async throws -> Void) async throws {
+  try await withInProcessChannel(endpoints: []) { channel in
+    let (query, collector) = (QueryClient(channel), CollectorClient(channel))
+    let clock = SettableClock(RunningGateway.start)
+    try await body(
+      .gateway(
+        azure: AzureUsage(query: query, clock: clock, fallbackAuthority: "h"),
+        usage: UsageAnswers(
+          query: query, meters: MeterNames(query: query, clock: clock), clock: clock),
+        catalog: CatalogAnswers(query: query),
+        status: StatusAnswers(query: query, collector: collector),
+        events: EventsAnswers(collector: collector)))
+  }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct RouteTableTests {
+  @Test func `only the health of the gateway is open to anyone`() async throws {
+    try await withTable { table in
+      let open = table.routes.filter { $0.access == .anyone }.map(\.path.text)
+      #expect(open == ["/healthz", "/readyz"])
+      let guarded = table.routes.filter { $0.access != .anyone }
+      try await withGateway { gateway in
+        for route in guarded {
+          let path = String(route.path.text.map { $0 == "{" || $0 == "}" ? "x" : $0 })
+          let answer = try await gateway.send(route.method.rawValue, path, token: nil)
+          #expect(answer.status == 401, "\(route.method) \(path)")
+        }
+      }
+    }
+  }
+
+  @Test func `what changes or tells of everything is for operators`() async throws {
+    try await withTable { table in
+      for route in table.routes where route.method != .get {
+        #expect(route.access == .operatorOnly)
+      }
+      for route in table.routes where route.path.text.contains("subscriber") {
+        #expect(route.access == .operatorOnly)
+      }
+    }
+  }
+
+  @Test func `a pattern keeps the case of what it captures and decodes it`() {
+    let azure: PathPattern = "/subscriptions/{id}/providers/Microsoft.Commerce/UsageAggregates"
+    #expect(azure.match("/subscriptions/AbC/providers/microsoft.commerce/usageaggregates") == "AbC")
+    #expect(azure.match("/Subscriptions/a%2Fb/Providers/Microsoft.Commerce/X") == nil)
+    #expect(
+      azure.match("/Subscriptions/a%2fb+c/Providers/Microsoft.Commerce/UsageAggregates/")
+        == "a/b+c")
+    #expect(azure.match("/subscriptions/%zz/providers/Microsoft.Commerce/UsageAggregates") == nil)
+    let native: PathPattern = "/v1/usage"
+    #expect(native.match("/v1/usage") == "")
+    #expect(native.match("/v1/usage/") == "")
+    #expect(native.match("/v1/Usage") == nil)
+    #expect(native.match("/v1//usage") == nil)
+  }
+}
