@@ -28,6 +28,9 @@ package final class UsageReader {
     }
   }
 
+  /// A page ends early once its texts have this many bytes, so that it fits one message.
+  package static let pageBytesMax = 2 << 20
+
   private let connection: SQLite
 
   package init(path: String) throws(StoreError) {
@@ -90,14 +93,16 @@ package final class UsageReader {
     statement.bind(9, Int64(limit) + 1)
     var aggregates: [UsageAggregate] = []
     var last: Cursor?
+    var pageBytes = 0
     while try statement.step() {
-      if aggregates.count == limit {
+      if aggregates.count == limit || pageBytes > UsageReader.pageBytesMax {
         statement.reset()
         return (aggregates, last)
       }
       last = Cursor(
         window: statement.integer(0), series: statement.integer(1), usage: statement.integer(2))
       let usageStart = Hour(index: statement.integer(2) * granularity.hours)
+      for column in 7...12 { pageBytes += statement.byteCount(Int32(column)) }
       aggregates.append(
         UsageAggregate(
           series: Series(

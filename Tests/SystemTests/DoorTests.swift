@@ -124,7 +124,7 @@ import Testing
         """
         #!/bin/sh
         exec unshare \(inNamespace) sh -c 'mount -t tmpfs -o size=3m tmpfs "\(state)" &&
-          while "\(Cluster.programs)/stackmeter-collector"; [ $? -eq 1 ]; do :; done'
+          exec "\(Cluster.programs)/stackmeter-collector"'
         """, to: "\(cluster.directory)/full.sh")
       let log = "\(cluster.directory)/full.log"
       var environment = cluster.environmentOfServices()

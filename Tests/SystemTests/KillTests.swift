@@ -6,18 +6,43 @@ import StackmeterTesting
 import Synchronization
 import Testing
 
+/// How often each process is killed in one run.
+private let rounds = 5
+
+/// What the reporters of one run have sent, and whether they should go on.
+private final class Ledger: Sendable {
+  private struct State {
+    var isOver = false
+    var sums: [String: Quantity] = [:]
+    var nextPosition: UInt64 = 0
+  }
+
+  private let state = Mutex(State())
+
+  var isOver: Bool { state.withLock { $0.isOver } }
+  var sums: [String: Quantity] { state.withLock { $0.sums } }
+  var nextPosition: UInt64 { state.withLock { $0.nextPosition } }
+
+  func finish() {
+    state.withLock { $0.isOver = true }
+  }
+
+  func add(_ event: UsageEvent, at position: UInt64) {
+    state.withLock { state in
+      state.sums[event.series.subscription] =
+        state.sums[event.series.subscription, default: .zero].adding(event.quantity)!
+      state.nextPosition = max(state.nextPosition, position + 1)
+    }
+  }
+}
+
 /// Real processes that are killed at any time, while known events are sent throughout.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct KillTests {
-  /// How often each process is killed in one run.
-  static let rounds = 5
-
   @Test func `whatever is killed, every event is counted once and exactly`() async throws {
     try await withCluster { cluster in
       for service in ["collector", "aggregator", "query"] { try cluster.start(service) }
       try await cluster.serving("collector", "query")
-      let isOver = Atomic<Bool>(false)
-      let sent = Mutex<[String: Quantity]>([:])
-      let last = Mutex<UInt64>(0)
+      let ledger = Ledger()
       let start = SystemClock().now().hour.start.advanced(by: .seconds(-7200))
       try await withThrowingTaskGroup(of: Void.self) { group in
         for reporter in 0..<4 {
@@ -26,7 +51,7 @@ import Testing
               let collector = CollectorClient(channel)
               var random = SeededRandom(seed: UInt64(reporter))
               var number = 0
-              while !isOver.load(ordering: .relaxed) {
+              while !ledger.isOver {
                 let events = (0..<Int.random(in: 1...40, using: &random)).map { offset in
                   Reports.event(
                     "\(reporter)-\(number + offset)",
@@ -42,14 +67,11 @@ import Testing
                 let again = try await Reports.reportBlindly(events, to: collector)
                 for (event, (first, second)) in zip(events, zip(results, again)) {
                   try #require(first.isSuccess && second.isSuccess)
-                  if case .accepted = second { Issue.record("accepted twice: \(event.id)") }
-                  if case .duplicate(let position) = second {
-                    last.withLock { $0 = max($0, position + 1) }
+                  guard case .duplicate(let position) = second else {
+                    Issue.record("accepted twice: \(event.id)")
+                    continue
                   }
-                  sent.withLock { sent in
-                    sent[event.series.subscription] =
-                      sent[event.series.subscription, default: .zero].adding(event.quantity)!
-                  }
+                  ledger.add(event, at: position)
                 }
               }
             }
@@ -57,21 +79,20 @@ import Testing
         }
         group.addTask {
           var random = try SeededRandom()
-          for round in 0..<Self.rounds * 3 {
+          for round in 0..<rounds * 3 {
             let service = ["collector", "aggregator", "query"][round % 3]
             try await Task.sleep(for: .milliseconds(Int.random(in: 50...400, using: &random)))
             try await cluster.kill(service)
             try cluster.start(service)
             try await cluster.serving(service)
           }
-          isOver.store(true, ordering: .relaxed)
+          ledger.finish()
         }
         try await group.waitForAll()
       }
-      let expected = sent.withLock { $0 }
-      let counted = try await Reports.settledTotals(cluster, position: last.withLock { $0 })
-      #expect(counted == expected)
-      #expect(expected.count == 3)
+      let counted = try await Reports.settledTotals(cluster, position: ledger.nextPosition)
+      #expect(counted == ledger.sums)
+      #expect(counted.count == 3)
     }
   }
 
