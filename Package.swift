@@ -21,6 +21,8 @@ let grpcTransport: Target.Dependency = .product(
 let grpcInProcess: Target.Dependency = .product(
   name: "GRPCInProcessTransport", package: "grpc-swift-2")
 let hummingbird: Target.Dependency = .product(name: "Hummingbird", package: "hummingbird")
+let hummingbirdCore: Target.Dependency = .product(
+  name: "HummingbirdCore", package: "hummingbird")
 let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-http-types")
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
@@ -114,7 +116,8 @@ let package = Package(
       "Gateway", "Server",
       [
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
-        "CollectorClient", "QueryClient", hummingbird, httpTypes, nio, logging, crypto, grpc,
+        "CollectorClient", "QueryClient", hummingbird, hummingbirdCore, httpTypes, nio, logging,
+        lifecycle, crypto, grpc,
       ]),
     service(
       "Agent", "Server",
@@ -160,7 +163,7 @@ let package = Package(
       "StackmeterTesting",
       [
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal", grpc,
-        grpcInProcess,
+        grpcInProcess, logging,
       ]),
     tests("TidyTests", []),
     tests("StackmeterCoreTests", ["StackmeterCore", "StackmeterTesting"]),
@@ -173,5 +176,12 @@ let package = Package(
       ]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
     tests("AgentTests", ["AgentServer", "StackmeterCore"]),
+    tests(
+      "GatewayTests",
+      [
+        "GatewayServer", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
+        "CollectorClient", "QueryClient", "StackmeterTesting", nio, nioPosix, logging, lifecycle,
+        grpc,
+      ]),
   ]
 )

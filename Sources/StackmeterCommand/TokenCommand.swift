@@ -1,5 +1,5 @@
 internal import ArgumentParser
-internal import StackmeterCore
+internal import GatewayServer
 internal import StackmeterRuntime
 
 /// `stackmeter token`.
@@ -15,7 +15,7 @@ struct TokenCommand: AsyncParsableCommand {
 
     @OptionGroup var options: SettingsOptions
     @Option(help: "operator sees every subscription, tenant those of --subscription.")
-    var role: String
+    var role: APIKey.Role
     @Option(name: .customLong("subscription"), help: "A tenant's subscription; may be repeated.")
     var subscriptions: [String] = []
     @Option(help: "What the key is for.")
@@ -23,23 +23,22 @@ struct TokenCommand: AsyncParsableCommand {
 
     func validate() throws {
       switch role {
-      case "operator":
+      case .operator:
         if !subscriptions.isEmpty {
           throw ValidationError("--subscription is for tenants; an operator sees all")
         }
-      case "tenant":
+      case .tenant:
         if subscriptions.isEmpty { throw ValidationError("a tenant needs a --subscription") }
-      default: throw ValidationError("--role must be operator or tenant")
       }
     }
 
     func run() async throws {
       try await reportingFailure {
-        let keys = APIKeyFile(path: try options.settings().apiKeys)
-        let caller: Caller =
-          role == "operator"
-          ? .operator : .tenant(subscriptions: subscriptions.map(\.asciiLowercased))
-        StandardStream.output.write(try keys.create(for: caller, note: note) + "\n")
+        let path = try options.settings().apiKeys
+        let (key, token) = try APIKeys.create(
+          role: role, subscriptions: subscriptions, note: note)
+        try APIKeys.update(file: path) { (keys) throws(APIKeysError) in try keys.add(key) }
+        StandardStream.output.write(token + "\n")
       }
     }
   }
@@ -56,12 +55,9 @@ struct TokenCommand: AsyncParsableCommand {
         var table = Table([
           .init("ID"), .init("ROLE"), .init("SUBSCRIPTIONS"), .init("NOTE"),
         ])
-        for key in try APIKeyFile(path: try options.settings().apiKeys).list() {
-          switch key.caller {
-          case .operator: table.append([key.id, "operator", "all", key.note])
-          case .tenant(let subscriptions):
-            table.append([key.id, "tenant", subscriptions.joined(separator: " "), key.note])
-          }
+        for key in try APIKeys(file: try options.settings().apiKeys).keys {
+          let seen = key.role == .operator ? "all" : key.subscriptions.joined(separator: " ")
+          table.append([key.id, key.role.rawValue, seen, key.note])
         }
         StandardStream.output.write(table.lines().joined(separator: "\n") + "\n")
       }
@@ -79,35 +75,16 @@ struct TokenCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await reportingFailure {
-        guard try APIKeyFile(path: try options.settings().apiKeys).revoke(id) else {
-          throw CommandFailure("no key has the id \(id)", exitCode: 65)
+        let path = try options.settings().apiKeys
+        // An update would make the file where there is none.
+        _ = try APIKeys(file: path)
+        let isRemoved = try APIKeys.update(file: path) { $0.remove(id: id) }
+        guard isRemoved else {
+          throw CommandFailure("\(path): no key has the id \(id)", exitCode: 65)
         }
       }
     }
   }
 }
 
-/// The gateway's API keys as the command line uses them.
-private struct APIKeyFile {
-  struct Key {
-    let id: String
-    let caller: Caller
-    let note: String
-  }
-
-  let path: String
-
-  /// Adds a key and gives its token.
-  func create(for caller: Caller, note: String) throws -> String {
-    throw CommandFailure("the gateway's keys are not connected")
-  }
-
-  func list() throws -> [Key] {
-    throw CommandFailure("the gateway's keys are not connected")
-  }
-
-  /// False where no key has the id.
-  func revoke(_ id: String) throws -> Bool {
-    throw CommandFailure("the gateway's keys are not connected")
-  }
-}
+extension APIKey.Role: ExpressibleByArgument {}

@@ -1,0 +1,105 @@
+internal import CollectorClient
+internal import GRPCCore
+internal import HTTPTypes
+internal import StackmeterCore
+internal import Synchronization
+
+/// `POST /v1/events`: CloudEvents in, one result for each out.
+///
+/// An accepted event is durable before the answer. Without an answer, or with 503, nothing is known of any
+/// event of the request, and sending all of it again is safe: the collector counts every event once.
+final class EventsAnswers: Sendable {
+  private let collector: CollectorClient
+  private let requestsInProgress = Atomic<Int>(0)
+
+  init(collector: CollectorClient) {
+    self.collector = collector
+  }
+
+  func report(_ request: GatewayRequest) async throws -> Reply {
+    defer { requestsInProgress.subtract(1, ordering: .relaxed) }
+    guard
+      requestsInProgress.add(1, ordering: .relaxed).newValue <= GatewayLimits.eventRequestsMax
+    else {
+      throw HTTPProblem(
+        .tooManyRequests, "TooManyRequests",
+        "\(GatewayLimits.eventRequestsMax) requests with events are worked on already; retry after a pause"
+      ).retry(afterSeconds: 1)
+    }
+    try ParameterReader(try QueryParameters(parsing: request.query), known: []).finish()
+    let form = try EventsBody.Form(contentType: request.head.headerFields[.contentType])
+    if let encoding = request.head.headerFields[.contentEncoding],
+      encoding.asciiLowercased != "identity"
+    {
+      throw HTTPProblem(
+        .unsupportedMediaType, "UnsupportedMediaType",
+        "the Content-Encoding \"\(encoding)\" is not taken; send the body as it is",
+        headers: [.acceptEncoding: "identity"])
+    }
+    let body = try EventsBody(
+      try await request.bodyBytes(max: GatewayLimits.eventsBodyBytesMax), form: form)
+    let results = try await report(body.events)
+    let outcome = ReportOutcome(body, results)
+    return body.isSingle ? try outcome.singleReply() : outcome.reply()
+  }
+
+  /// Sends the events in calls of bounded size, one after the other.
+  private func report(_ events: [UsageEvent]) async throws(HTTPProblem) -> [EventResult] {
+    var results: [EventResult] = []
+    results.reserveCapacity(events.count)
+    for call in EventsAnswers.calls(events) {
+      do throws(RPCError) {
+        results += try await collector.report(Array(events[call]))
+      } catch {
+        throw EventsAnswers.problem(error)
+      }
+    }
+    return results
+  }
+
+  /// Later calls may fail after earlier ones were accepted; so the answer speaks of no event at all.
+  private static func problem(_ error: RPCError) -> HTTPProblem {
+    guard let problem = HTTPProblem(error), problem.status.code == 503 || problem.status.code == 429
+    else {
+      return HTTPProblem(
+        .internalServerError, "InternalServerError",
+        "the collector could not take the events; retrying is safe: events count once")
+    }
+    return HTTPProblem(
+      problem.status, problem.code,
+      "the collector does not take events now; retrying is safe: events count once",
+      headers: problem.headers)
+  }
+
+  /// Cuts events into calls within `GatewayLimits.callEventsMax` and `callBytesMax`.
+  static func calls(_ events: [UsageEvent]) -> [Range<Int>] {
+    var calls: [Range<Int>] = []
+    var start = 0
+    var bytes = 0
+    for (index, event) in events.enumerated() {
+      let size = event.messageBytesMax
+      if index - start == GatewayLimits.callEventsMax
+        || (index > start && bytes + size > GatewayLimits.callBytesMax)
+      {
+        calls.append(start..<index)
+        start = index
+        bytes = 0
+      }
+      bytes += size
+    }
+    if start < events.count { calls.append(start..<events.count) }
+    return calls
+  }
+}
+
+extension UsageEvent {
+  /// At least what the event takes in a message: its texts, and room for numbers, tags and lengths.
+  fileprivate var messageBytesMax: Int {
+    let resource = series.resource
+    let texts = [
+      id, source, series.subscription, series.meter, resource.uri, resource.location,
+      resource.tags, resource.additionalInfo,
+    ]
+    return texts.reduce(128) { $0 + $1.utf8.count }
+  }
+}

@@ -1,0 +1,82 @@
+internal import HTTPTypes
+internal import StackmeterCore
+
+/// What became of the events of one request, in the words of the answer.
+struct ReportOutcome {
+  /// An event that is not counted.
+  struct Rejected: Hashable {
+    let index: Int
+    let id: String
+    let code: String
+    let field: String
+    let message: String
+  }
+
+  private(set) var accepted = 0
+  private(set) var duplicates = 0
+  /// In the order of the request.
+  private(set) var rejected: [Rejected] = []
+  /// The fields at fault of the last malformed event.
+  private var fields: [HTTPProblem.Field] = []
+
+  /// `results` are those of `body.events`. What was no event never reached the collector, so it is not in
+  /// quarantine; its code `Malformed` says so.
+  init(_ body: EventsBody, _ results: [EventResult]) {
+    for malformed in body.malformed {
+      fields = malformed.problems.map { .init(field: $0.field, message: $0.message) }
+      let others = malformed.problems.dropFirst().map { "; \($0.field): \($0.message)" }
+      rejected.append(
+        Rejected(
+          index: malformed.index, id: malformed.id, code: Refusal.Reason.malformed.name,
+          field: malformed.problems[0].field,
+          message: malformed.problems[0].message + others.joined()))
+    }
+    for (offset, result) in results.enumerated() {
+      switch result {
+      case .accepted: accepted += 1
+      case .duplicate: duplicates += 1
+      case .conflict(_, let refusal), .quarantined(let refusal), .invalid(let refusal):
+        rejected.append(
+          Rejected(
+            index: body.indices[offset], id: body.events[offset].id, code: refusal.reason.name,
+            field: refusal.field, message: refusal.message))
+      }
+    }
+    rejected.sort { $0.index < $1.index }
+  }
+
+  /// 202 with the counts and every event that was refused.
+  func reply() -> Reply {
+    Reply(.accepted) { writer in
+      writer.member("accepted", accepted)
+      writer.member("duplicates", duplicates)
+      writer.member(
+        "rejected",
+        array: { writer in
+          for rejected in rejected {
+            writer.object { writer in
+              writer.member("index", rejected.index)
+              writer.member("id", string: rejected.id)
+              writer.member("code", string: rejected.code)
+              writer.member("field", string: rejected.field)
+              writer.member("message", string: rejected.message)
+            }
+          }
+        })
+    }
+  }
+
+  /// As `reply`, but a refused event is an error: 400 malformed, 409 conflict, 422 quarantined.
+  func singleReply() throws(HTTPProblem) -> Reply {
+    guard let rejected = rejected.first else { return reply() }
+    let status: HTTPResponse.Status =
+      switch rejected.code {
+      case Refusal.Reason.malformed.name: .badRequest
+      case Refusal.Reason.conflict.name: .conflict
+      default: .unprocessableContent
+      }
+    throw HTTPProblem(
+      status, rejected.code, "\(rejected.field): \(rejected.message)",
+      fields: fields.isEmpty ? [.init(field: rejected.field, message: rejected.message)] : fields)
+  }
+}

@@ -1,0 +1,29 @@
+internal import HTTPTypes
+
+extension RouteTable {
+  /// Everything that the gateway answers.
+  static func gateway(
+    azure: AzureUsage, usage: UsageAnswers, catalog: CatalogAnswers, status: StatusAnswers,
+    events: EventsAnswers
+  ) -> RouteTable {
+    let tenant = "/subscriptions/{id}/providers/Microsoft.Commerce"
+    let provider = "/subscriptions/{id}/providers/Microsoft.Commerce.Admin"
+    return RouteTable(routes: [
+      Route(.get, "/healthz", .anyone, status.health),
+      Route(.get, "/readyz", .anyone, status.readiness),
+      Route(.post, "/v1/events", .operatorOnly, events.report),
+      Route(.get, "/v1/usage", .caller, usage.usage),
+      Route(.get, "/v1/usage/summary", .caller, usage.summary),
+      Route(.get, "/v1/meters", .caller, catalog.meters),
+      Route(.get, "/v1/windows", .caller, catalog.windows),
+      Route(.get, "/v1/status", .operatorOnly, status.status),
+      Route(.get, "\(tenant)/UsageAggregates", .caller, azure.tenant),
+      Route(.get, "\(provider)/subscriberUsageAggregates", .operatorOnly, azure.provider),
+      // The same under the paths of clients from before 2018 and of Get-AzureRmResource.
+      Route(.get, "\(tenant)/subscriberUsageAggregates", .operatorOnly, azure.provider),
+      Route(
+        .get, "\(provider)/locations/subscriberUsageAggregates", .operatorOnly, azure.provider),
+      Route(.get, "\(tenant)/locations/subscriberUsageAggregates", .operatorOnly, azure.provider),
+    ])
+  }
+}

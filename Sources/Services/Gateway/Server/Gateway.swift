@@ -1,0 +1,111 @@
+package import CollectorClient
+internal import Glibc
+internal import HTTPTypes
+internal import Hummingbird
+internal import HummingbirdCore
+package import Logging
+internal import NIOCore
+package import QueryClient
+internal import ServiceLifecycle
+package import StackmeterCore
+
+/// Why the gateway cannot serve.
+package enum GatewayError: Error, Equatable, CustomStringConvertible {
+  case addressInUse(host: String, port: Int)
+  case cannotListen(host: String, port: Int, problem: String)
+
+  package var description: String {
+    switch self {
+    case .addressInUse(let host, let port):
+      "port \(port) of \(host) is in use; stop what uses it, or set gateway.port to another"
+    case .cannotListen(let host, let port, let problem):
+      "cannot listen on \(host), port \(port): \(problem)"
+    }
+  }
+}
+
+/// HTTP and JSON for clients: authenticates them once and passes their questions on. Keeps no state but the
+/// keys and copies of what query said.
+package struct Gateway: Service {
+  private let configuration: GatewayConfiguration
+  private let responder: GatewayResponder
+  private let logger: Logger
+  private let onListening: @Sendable (_ port: Int) async -> Void
+
+  /// Reads the API keys; throws every problem of their file. `onListening` is told the bound port.
+  package init(
+    configuration: GatewayConfiguration, query: QueryClient, collector: CollectorClient,
+    clock: any WallClock, logger: Logger,
+    onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
+  ) throws(APIKeysError) {
+    self.configuration = configuration
+    self.logger = logger
+    self.onListening = onListening
+    let meters = MeterNames(query: query, clock: clock)
+    responder = GatewayResponder(
+      table: .gateway(
+        azure: AzureUsage(
+          query: query, clock: clock,
+          fallbackAuthority: "\(configuration.host):\(configuration.port)"),
+        usage: UsageAnswers(query: query, meters: meters, clock: clock),
+        catalog: CatalogAnswers(query: query),
+        status: StatusAnswers(query: query, collector: collector),
+        events: EventsAnswers(collector: collector)),
+      keys: try APIKeyFile(path: configuration.apiKeysPath, clock: clock, logger: logger),
+      logger: logger)
+  }
+
+  /// Serves until the task is cancelled or its service group stops gracefully. Then no connection is taken any
+  /// more, and answers in progress have `GatewayLimits.drainMax`.
+  package func run() async throws {
+    let application = application()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await serve(application) }
+      group.addTask {
+        try? await gracefulShutdown()
+        try? await Task.sleep(for: GatewayLimits.drainMax)
+      }
+      try await group.next()
+      group.cancelAll()
+    }
+  }
+
+  private func serve(_ application: some ApplicationProtocol) async throws {
+    let (host, port) = (configuration.host, configuration.port)
+    do {
+      try await application.run()
+    } catch is CancellationError {
+    } catch let error as IOError where error.errnoCode == EADDRINUSE {
+      throw GatewayError.addressInUse(host: host, port: port)
+    } catch let error as IOError {
+      throw GatewayError.cannotListen(
+        host: host, port: port, problem: String(cString: strerror(error.errnoCode)))
+    } catch let error as SocketAddressError {
+      throw GatewayError.cannotListen(host: host, port: port, problem: "\(error)")
+    }
+  }
+
+  private func application() -> some ApplicationProtocol {
+    var quiet = logger
+    quiet.logLevel = max(.warning, logger.logLevel)
+    let http = HTTP1Channel.Configuration(
+      idleTimeout: .seconds(GatewayLimits.idleSeconds),
+      httpDecoderConfiguration: .init(
+        maxHeaderFieldSize: GatewayLimits.headBytesMax,
+        maxHeaderListSize: GatewayLimits.headBytesMax,
+        maxHeaderFieldCount: GatewayLimits.headerFieldsMax))
+    return Application(
+      responder: responder,
+      server: .http1(configuration: http),
+      configuration: ApplicationConfiguration(
+        address: .hostname(configuration.host, port: configuration.port),
+        availableConnectionsDelegate: .maximum(GatewayLimits.connectionsMax, logger: quiet)),
+      onServerRunning: { [configuration, logger, onListening] channel in
+        let port = channel.localAddress?.port ?? configuration.port
+        logger.info(
+          "listening", metadata: ["host": "\(configuration.host)", "port": "\(port)"])
+        await onListening(port)
+      },
+      logger: quiet)
+  }
+}

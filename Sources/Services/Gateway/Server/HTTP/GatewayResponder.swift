@@ -1,0 +1,73 @@
+internal import GRPCCore
+internal import HTTPTypes
+internal import Hummingbird
+internal import Logging
+internal import StackmeterCore
+
+/// The way of every request: route, authenticate, handle, and say every error as its surface does.
+struct GatewayResponder: HTTPResponder {
+  typealias Context = BasicRequestContext
+
+  let table: RouteTable
+  let keys: APIKeyFile
+  let logger: Logger
+
+  func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
+    let requestID = RequestID()
+    let path = request.uri.path
+    let surface = Surface(path: path)
+    var reply: Reply
+    do {
+      reply = try await answer(request, path: path)
+    } catch let problem as HTTPProblem {
+      reply = surface.reply(problem)
+    } catch let error as BodyReadError {
+      // The connection is of no more use; the HTTP server says so if it still can.
+      throw error.cause
+    } catch {
+      reply = surface.reply(self.problem(of: error, requestID: requestID, path: path))
+    }
+    surface.addHeaders(&reply.headers, requestID: requestID, request: request.headers)
+    return reply.response(isHead: request.method == .head)
+  }
+
+  private func answer(_ request: Request, path: String) async throws -> Reply {
+    switch table.match(request.method, path) {
+    case .none:
+      throw HTTPProblem(.notFound, "ResourceNotFound", "there is nothing at this path")
+    case .otherMethods(let methods):
+      let names = methods.map(\.rawValue).joined(separator: ", ")
+      throw HTTPProblem(
+        .methodNotAllowed, "MethodNotAllowed", "this path takes \(names)",
+        headers: [.allow: names])
+    case .route(let route, let pathValue):
+      let caller = try authenticate(request.headers, for: route)
+      return try await route.handler(
+        GatewayRequest(
+          head: request.head, body: request.body, pathValue: pathValue,
+          query: request.uri.query ?? "", caller: caller))
+    }
+  }
+
+  /// The one place where a token becomes a caller. A token anywhere but in the header is no token.
+  private func authenticate(
+    _ headers: HTTPFields, for route: Route
+  ) throws(HTTPProblem) -> Caller {
+    guard route.access != .anyone else { return .operator }
+    let fields = headers[values: .authorization]
+    guard fields.count == 1, let space = fields[0].firstIndex(of: " "),
+      String(fields[0][..<space]).asciiLowercased == "bearer",
+      let caller = keys.authenticate(String(fields[0][space...].drop { $0 == " " }))
+    else { throw .unauthenticated }
+    guard route.access == .caller || caller == .operator else { throw .operatorOnly }
+    return caller
+  }
+
+  private func problem(of error: any Error, requestID: RequestID, path: String) -> HTTPProblem {
+    if let error = error as? RPCError, let problem = HTTPProblem(error) { return problem }
+    logger.error(
+      "request failed unexpectedly",
+      metadata: ["request": "\(requestID.text)", "path": "\(path)", "error": "\(error)"])
+    return .unexpected
+  }
+}

@@ -1,0 +1,93 @@
+internal import GRPCCore
+internal import HTTPTypes
+
+/// Why a request is answered with an error. What it says goes to the client.
+struct HTTPProblem: Error, Hashable {
+  /// A field or parameter at fault.
+  struct Field: Hashable, Sendable {
+    let field: String
+    let message: String
+  }
+
+  let status: HTTPResponse.Status
+  /// A stable name for programs, such as `InvalidProperty`. Azure's surfaces use Azure's names.
+  let code: String
+  /// One sentence that names the fault and what is expected.
+  let detail: String
+  var fields: [Field] = []
+  var headers = HTTPFields()
+
+  init(
+    _ status: HTTPResponse.Status, _ code: String, _ detail: String, fields: [Field] = [],
+    headers: HTTPFields = [:]
+  ) {
+    self.status = status
+    self.code = code
+    self.detail = detail
+    self.fields = fields
+    self.headers = headers
+  }
+
+  /// With the seconds after which a client may try again.
+  func retry(afterSeconds seconds: Int) -> HTTPProblem {
+    var problem = self
+    problem.headers[.retryAfter] = String(seconds)
+    return problem
+  }
+
+  static func invalid(_ fields: [Field]) -> HTTPProblem {
+    HTTPProblem(
+      .badRequest, "InvalidProperty",
+      fields.map { "\($0.field): \($0.message)" }.joined(separator: "; "), fields: fields)
+  }
+
+  static func invalid(_ field: String, _ message: String) -> HTTPProblem {
+    invalid([Field(field: field, message: message)])
+  }
+
+  /// Azure's name for it; the header tells every client what to send.
+  static let unauthenticated = HTTPProblem(
+    .unauthorized, "AuthenticationFailed",
+    "a good API key is needed: send it as \"Authorization: Bearer sm_…\"",
+    headers: [.wwwAuthenticate: "Bearer"])
+
+  static let operatorOnly = HTTPProblem(
+    .forbidden, "AuthorizationFailed", "only an operator's API key may do this")
+
+  static let unexpected = HTTPProblem(
+    .internalServerError, "InternalServerError",
+    "the request failed; the gateway's log has more")
+
+  /// Foreign and absent subscriptions are told apart by nothing.
+  static func subscriptionNotFound(_ subscription: String) -> HTTPProblem {
+    HTTPProblem(
+      .notFound, "SubscriptionNotFound", "the subscription \"\(subscription)\" could not be found")
+  }
+}
+
+extension HTTPProblem {
+  /// What a failed call to a service means for the client: the one table. Nil for what no client can help,
+  /// which is logged with its cause and told as `unexpected`.
+  init?(_ error: RPCError) {
+    switch error.code {
+    case .invalidArgument:
+      self.init(.badRequest, "InvalidProperty", error.message)
+    case .notFound:
+      self.init(.notFound, "ResourceNotFound", error.message)
+    case .permissionDenied:
+      self.init(.forbidden, "AuthorizationFailed", error.message)
+    case .resourceExhausted:
+      self = HTTPProblem(
+        .tooManyRequests, "TooManyRequests",
+        "a service has more to do than it takes; retry after a pause"
+      ).retry(afterSeconds: 1)
+    case .unavailable, .deadlineExceeded, .cancelled:
+      self = HTTPProblem(
+        .serviceUnavailable, "ServiceUnavailable",
+        "a service does not answer now; retry after a pause"
+      ).retry(afterSeconds: 1)
+    default:
+      return nil
+    }
+  }
+}

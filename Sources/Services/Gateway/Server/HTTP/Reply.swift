@@ -1,0 +1,129 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import NIOCore
+internal import StackmeterCore
+
+/// What a handler answers: a status and JSON.
+struct Reply {
+  var status: HTTPResponse.Status
+  var headers: HTTPFields
+  var bytes: [UInt8]
+
+  init(
+    _ status: HTTPResponse.Status = .ok, headers: HTTPFields = [:],
+    _ body: (inout JSONWriter) -> Void
+  ) {
+    var writer = JSONWriter()
+    writer.object(body)
+    self.status = status
+    self.headers = headers
+    bytes = writer.bytes
+    self.headers[.contentType] = "application/json; charset=utf-8"
+  }
+
+  func response(isHead: Bool) -> Response {
+    var headers = headers
+    headers[.contentLength] = String(bytes.count)
+    return Response(
+      status: status, headers: headers,
+      body: isHead ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+  }
+}
+
+/// Whose manners a path has: its errors' form and its headers.
+enum Surface {
+  case native
+  case azure
+
+  init(path: String) {
+    self = path.asciiLowercased.hasPrefix("/subscriptions/") ? .azure : .native
+  }
+
+  /// The error as this surface's clients read it.
+  ///
+  /// Azure: `{"error": {"code", "message"}}`. Native: RFC 9457 problem details with the member `code`.
+  func reply(_ problem: HTTPProblem) -> Reply {
+    switch self {
+    case .azure:
+      var reply = Reply(problem.status, headers: problem.headers) { writer in
+        writer.member(
+          "error",
+          object: { writer in
+            writer.member("code", string: problem.code)
+            writer.member("message", string: problem.detail)
+          })
+      }
+      reply.headers[.azureErrorCode] = problem.code
+      return reply
+    case .native:
+      var reply = Reply(problem.status, headers: problem.headers) { writer in
+        writer.member("type", string: "about:blank")
+        writer.member("title", string: problem.status.reasonPhrase)
+        writer.member("status", problem.status.code)
+        writer.member("detail", string: problem.detail)
+        writer.member("code", string: problem.code)
+        guard !problem.fields.isEmpty else { return }
+        writer.member(
+          "errors",
+          array: { writer in
+            for field in problem.fields {
+              writer.object { writer in
+                writer.member("field", string: field.field)
+                writer.member("message", string: field.message)
+              }
+            }
+          })
+      }
+      reply.headers[.contentType] = "application/problem+json"
+      return reply
+    }
+  }
+
+  /// What every answer of this surface carries.
+  func addHeaders(_ headers: inout HTTPFields, requestID: RequestID, request: HTTPFields) {
+    headers[.requestID] = requestID.text
+    headers[.contentTypeOptions] = "nosniff"
+    switch self {
+    case .native:
+      headers[.cacheControl] = "no-store"
+    case .azure:
+      headers[.cacheControl] = "no-cache"
+      headers[.pragma] = "no-cache"
+      headers[.expires] = "-1"
+      headers[.correlationRequestID] =
+        RequestID.echoable(request[.correlationRequestID]) ?? requestID.text
+      headers[.clientRequestID] = RequestID.echoable(request[.clientRequestID])
+    }
+  }
+}
+
+/// The name of one request, for logs and answers: a random UUID.
+struct RequestID {
+  let text: String
+
+  init() {
+    var generator = SystemRandomNumberGenerator()
+    var bytes = (0..<16).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
+    bytes[6] = bytes[6] & 0x0F | 0x40
+    bytes[8] = bytes[8] & 0x3F | 0x80
+    let parts = [0..<4, 4..<6, 6..<8, 8..<10, 10..<16].map { hexadecimal(bytes[$0]) }
+    text = parts.joined(separator: "-")
+  }
+
+  /// A client's own id, where it is short and plain enough to repeat.
+  static func echoable(_ text: String?) -> String? {
+    guard let text, (1...64).contains(text.utf8.count),
+      text.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+    else { return nil }
+    return text
+  }
+}
+
+extension HTTPField.Name {
+  static let requestID = HTTPField.Name("x-ms-request-id")!
+  static let correlationRequestID = HTTPField.Name("x-ms-correlation-request-id")!
+  static let clientRequestID = HTTPField.Name("x-ms-client-request-id")!
+  static let azureErrorCode = HTTPField.Name("x-ms-error-code")!
+  static let contentTypeOptions = HTTPField.Name("X-Content-Type-Options")!
+  static let pragma = HTTPField.Name("Pragma")!
+}

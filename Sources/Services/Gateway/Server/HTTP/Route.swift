@@ -1,0 +1,103 @@
+internal import HTTPTypes
+internal import Hummingbird
+internal import StackmeterCore
+
+/// One request, as a handler sees it: authenticated, its path matched, its parameters decoded.
+struct GatewayRequest: Sendable {
+  let head: HTTPRequest
+  let body: RequestBody
+  /// The decoded `{id}` of the path; empty where the path has none.
+  let pathValue: String
+  let query: String
+  /// An operator where a route is open to anyone: such routes ask nothing for a caller.
+  let caller: Caller
+}
+
+/// A method and a path, who may use it, and what answers.
+struct Route: Sendable {
+  enum Access: Sendable {
+    case anyone
+    case caller
+    case operatorOnly
+  }
+
+  let method: HTTPRequest.Method
+  let path: PathPattern
+  let access: Access
+  let handler: @Sendable (GatewayRequest) async throws -> Reply
+
+  init(
+    _ method: HTTPRequest.Method, _ path: PathPattern, _ access: Access,
+    _ handler: @escaping @Sendable (GatewayRequest) async throws -> Reply
+  ) {
+    self.method = method
+    self.path = path
+    self.access = access
+    self.handler = handler
+  }
+}
+
+/// A literal path in which `{id}` stands for any one segment.
+///
+/// Paths below `/subscriptions` match without regard to ASCII case, as Azure's do; what stands for `{id}`
+/// keeps its case.
+struct PathPattern: ExpressibleByStringInterpolation, Sendable {
+  let text: String
+  private let segments: [Substring]
+  private let ignoresCase: Bool
+
+  init(stringLiteral text: String) {
+    self.text = text
+    ignoresCase = Surface(path: text) == .azure
+    segments = PathPattern.segments(text)
+  }
+
+  /// The decoded value of `{id}`, or nothing for a pattern without one; nil where the path does not match.
+  func match(_ path: String) -> String? {
+    let parts = PathPattern.segments(path)
+    guard parts.count == segments.count else { return nil }
+    var value = ""
+    for (part, segment) in zip(parts, segments) {
+      guard let part = percentDecoded(part, plusIsSpace: false) else { return nil }
+      if segment == "{id}" {
+        value = part
+      } else if ignoresCase {
+        guard part.asciiLowercased == String(segment).asciiLowercased else { return nil }
+      } else {
+        guard part == segment else { return nil }
+      }
+    }
+    return value
+  }
+
+  /// One slash at the end makes no difference; an empty segment does.
+  private static func segments(_ path: String) -> [Substring] {
+    var segments = path.split(separator: "/", omittingEmptySubsequences: false)
+    if segments.count > 2, segments.last == "" { segments.removeLast() }
+    return segments
+  }
+}
+
+/// The routes of a gateway, looked through in order.
+struct RouteTable: Sendable {
+  let routes: [Route]
+
+  enum Match {
+    case route(Route, pathValue: String)
+    /// The path is there, with these methods only.
+    case otherMethods([HTTPRequest.Method])
+    case none
+  }
+
+  /// HEAD is answered wherever GET is.
+  func match(_ method: HTTPRequest.Method, _ path: String) -> Match {
+    let wanted = method == .head ? .get : method
+    var methods: [HTTPRequest.Method] = []
+    for route in routes {
+      guard let value = route.path.match(path) else { continue }
+      if route.method == wanted { return .route(route, pathValue: value) }
+      methods += route.method == .get ? [.get, .head] : [route.method]
+    }
+    return methods.isEmpty ? .none : .otherMethods(methods)
+  }
+}

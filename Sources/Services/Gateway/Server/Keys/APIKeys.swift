@@ -1,0 +1,101 @@
+package import StackmeterCore
+
+/// Every problem of a key file at once, each with the path of its field.
+package struct APIKeysError: Error, Equatable, CustomStringConvertible {
+  package let problems: [String]
+
+  package init(problems: [String]) {
+    self.problems = problems
+  }
+
+  package var description: String { problems.joined(separator: "\n") }
+}
+
+/// All API keys that are good.
+package struct APIKeys: Hashable, Sendable {
+  package private(set) var keys: [APIKey]
+  private var indexByID: [String: Int]
+
+  package init() {
+    keys = []
+    indexByID = [:]
+  }
+
+  /// Adds a key; throws where one of its id is there.
+  package mutating func add(_ key: APIKey) throws(APIKeysError) {
+    guard indexByID[key.id] == nil else {
+      throw APIKeysError(problems: ["keys: the id \"\(key.id)\" is there twice"])
+    }
+    indexByID[key.id] = keys.count
+    keys.append(key)
+  }
+
+  /// Takes a key away, so that its token is refused from now on. False where there is none.
+  package mutating func remove(id: String) -> Bool {
+    guard let index = indexByID[id] else { return false }
+    keys.remove(at: index)
+    indexByID = [:]
+    for (index, key) in keys.enumerated() { indexByID[key.id] = index }
+    return true
+  }
+
+  /// Who a token stands for, or nil. An unknown id costs the same as a wrong secret.
+  package func authenticate(_ token: String) -> Caller? {
+    guard let token = APIToken(token) else { return nil }
+    let key = indexByID[String(token.id)].map { keys[$0] }
+    let expected = key?.secretHash ?? [UInt8](repeating: 0, count: APIKey.hashBytes)
+    let isEqual = APIKeys.isEqualInConstantTime(APIKey.hash(secret: token.secret), expected)
+    return isEqual ? key?.caller : nil
+  }
+
+  /// Compares without an early end, so that the time taken tells nothing of where the first difference is.
+  private static func isEqualInConstantTime(_ left: [UInt8], _ right: [UInt8]) -> Bool {
+    guard left.count == right.count else { return false }
+    var difference: UInt8 = 0
+    for index in left.indices { difference |= left[index] ^ right[index] }
+    return difference == 0
+  }
+
+  /// A new key, and its token, which nobody can read again.
+  package static func create(
+    role: APIKey.Role, subscriptions: [String] = [], note: String = ""
+  ) throws(APIKeysError) -> (key: APIKey, token: String) {
+    var generator = SystemRandomNumberGenerator()
+    let id =
+      "k" + hexadecimal((0..<6).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
+    let secret = base64URL(
+      (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
+    let key = APIKey(
+      id: id, secretHash: APIKey.hash(secret: secret), role: role, subscriptions: subscriptions,
+      note: note)
+    // The same rules as for a file.
+    var keys = APIKeys()
+    try keys.add(key)
+    _ = try APIKeys(json: keys.json())
+    return (key, "sm_\(id)_\(secret)")
+  }
+}
+
+/// Two lower-case digits for each byte.
+func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+  let digits = Array("0123456789abcdef".utf8)
+  return String(
+    decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+}
+
+/// Base64 with the alphabet that is safe in URLs, without padding. RFC 4648, section 5.
+private func base64URL(_ bytes: [UInt8]) -> String {
+  let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_".utf8)
+  var text: [UInt8] = []
+  for start in stride(from: 0, to: bytes.count, by: 3) {
+    let group = bytes[start..<min(start + 3, bytes.count)]
+    var bits: UInt32 = 0
+    for offset in 0..<3 {
+      bits = bits << 8 | UInt32(offset < group.count ? group[start + offset] : 0)
+    }
+    for digit in 0...group.count {
+      text.append(alphabet[Int(bits >> UInt32(18 - 6 * digit)) & 63])
+    }
+  }
+  return String(decoding: text, as: UTF8.self)
+}

@@ -1,0 +1,56 @@
+internal import QueryClient
+internal import StackmeterCore
+internal import StackmeterWire
+
+/// `/v1/meters` and `/v1/windows`.
+struct CatalogAnswers: Sendable {
+  let query: QueryClient
+
+  func meters(_ request: GatewayRequest) async throws -> Reply {
+    try ParameterReader(try QueryParameters(parsing: request.query), known: []).finish()
+    let meters = try await query.listMeters()
+    return Reply { writer in
+      writer.member(
+        "value", array: { writer in for meter in meters { writer.meter(meter) } })
+    }
+  }
+
+  /// Reporting windows, newest first. How many aggregates a window has is for operators only: it tells of
+  /// everybody's usage.
+  func windows(_ request: GatewayRequest) async throws -> Reply {
+    var reader = ParameterReader(
+      try QueryParameters(parsing: request.query), known: ["before", "pageSize"])
+    let before = reader.hour("before")
+    let pageSize = reader.integer("pageSize", in: 1...ListWindowsRequest.pageSizeMax)
+    try reader.finish()
+    let windows = try await query.listWindows(
+      ListWindowsRequest(before: before, pageSize: UInt32(pageSize ?? 0)))
+    return Reply { writer in
+      writer.member(
+        "value",
+        array: { writer in
+          for window in windows {
+            writer.object { writer in
+              writer.member("window", string: window.hour.description)
+              writer.member("closed", window.isClosed)
+              if request.caller == .operator { writer.member("aggregates", window.aggregates) }
+            }
+          }
+        })
+    }
+  }
+}
+
+extension JSONWriter {
+  fileprivate mutating func meter(_ meter: Meter) {
+    object { writer in
+      writer.member("id", string: meter.id)
+      writer.member("name", string: meter.name)
+      writer.member("unit", string: meter.unit)
+      writer.member("category", string: meter.category)
+      writer.member("resourceProvider", string: meter.resourceProvider)
+      writer.member("aggregation", string: meter.aggregation.rawValue)
+      writer.member("billable", meter.isBillable)
+    }
+  }
+}

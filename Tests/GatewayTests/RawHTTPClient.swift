@@ -1,0 +1,84 @@
+import NIOCore
+import NIOPosix
+import StackmeterCore
+
+/// What a server answered, byte for byte.
+struct HTTPAnswer {
+  let status: Int
+  /// By lower-case name.
+  let headers: [String: String]
+  let body: [UInt8]
+
+  var text: String { String(decoding: body, as: UTF8.self) }
+
+  /// The body as JSON; null where it is none.
+  var json: JSONValue { (try? JSONValue(parsing: body, limits: .batch)) ?? .null }
+
+  /// A member below the body by its path: `error.code`, `value.0.name`.
+  subscript(path: String) -> JSONValue? {
+    var value = json
+    for name in path.split(separator: ".") {
+      switch value {
+      case .object(let members):
+        guard let member = members.first(where: { $0.name == name }) else { return nil }
+        value = member.value
+      case .array(let elements):
+        guard let index = Int(name), elements.indices.contains(index) else { return nil }
+        value = elements[index]
+      default: return nil
+      }
+    }
+    return value
+  }
+}
+
+/// Sends bytes to a port of this host and reads one answer; nil where the server closes without one.
+///
+/// Knows just enough of HTTP for tests, and so sends whatever a test wants sent.
+func exchange(
+  port: Int, _ bytes: [UInt8], closesAfterSending: Bool = false
+) async throws -> HTTPAnswer? {
+  let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+    .channelOption(.allowRemoteHalfClosure, value: true)
+    .connect(host: "127.0.0.1", port: port) { channel in
+      channel.eventLoop.makeCompletedFuture {
+        try NIOAsyncChannel(
+          wrappingChannelSynchronously: channel,
+          configuration: .init(
+            isOutboundHalfClosureEnabled: true, inboundType: ByteBuffer.self,
+            outboundType: ByteBuffer.self))
+      }
+    }
+  return try await channel.executeThenClose { inbound, outbound in
+    try await outbound.write(ByteBuffer(bytes: bytes))
+    if closesAfterSending { outbound.finish() }
+    var received: [UInt8] = []
+    do {
+      for try await chunk in inbound {
+        received += Array(chunk.readableBytesView)
+        if let answer = answer(received) { return answer }
+      }
+    } catch is IOError {}
+    return nil
+  }
+}
+
+/// Nil while the answer is not whole.
+private func answer(_ bytes: [UInt8]) -> HTTPAnswer? {
+  let end = Array("\r\n\r\n".utf8)
+  guard
+    let headEnd = bytes.indices.first(where: { bytes[$0...].starts(with: end) })
+  else { return nil }
+  let lines = String(decoding: bytes[..<headEnd], as: UTF8.self).split(separator: "\r\n")
+  let statusLine = (lines.first ?? "").split(separator: " ")
+  guard statusLine.count > 1, let status = Int(statusLine[1]) else { return nil }
+  var headers: [String: String] = [:]
+  for line in lines.dropFirst() {
+    let parts = line.split(separator: ":", maxSplits: 1)
+    guard parts.count == 2 else { continue }
+    headers[parts[0].lowercased()] = String(parts[1].drop { $0 == " " })
+  }
+  let body = Array(bytes[(headEnd + end.count)...])
+  guard body.count >= headers["content-length"].flatMap({ Int($0) }) ?? 0 else { return nil }
+  return HTTPAnswer(status: status, headers: headers, body: body)
+}

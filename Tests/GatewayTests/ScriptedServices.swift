@@ -1,0 +1,122 @@
+import CollectorClient
+import GRPCCore
+import QueryClient
+import StackmeterCore
+import StackmeterRPC
+import StackmeterWire
+import Synchronization
+
+/// A query service that answers as a test says and remembers what it was asked.
+final class ScriptedQuery: RPCEndpoint {
+  static let serviceName = QueryMethods.service
+
+  struct Script {
+    var pages: [ListUsageResponse] = []
+    var totals: [UsageTotal] = []
+    var meters: [Meter] = []
+    var windows: [ReportingWindow] = []
+    var status = PipelineStatus()
+    /// Thrown by every method where there is one.
+    var failure: RPCError?
+    var usageRequests: [ListUsageRequest] = []
+    var summaryRequests: [SummarizeRequest] = []
+    var windowRequests: [ListWindowsRequest] = []
+  }
+
+  private let script = Mutex(Script())
+
+  func with<Result>(_ body: (inout sending Script) -> sending Result) -> sending Result {
+    script.withLock(body)
+  }
+
+  private func answer<Response>(_ body: (inout Script) -> Response) throws -> Response {
+    let result: Result<Response, RPCError> = script.withLock { script in
+      if let failure = script.failure { return .failure(failure) }
+      return .success(body(&script))
+    }
+    return try result.get()
+  }
+
+  func register<Transport: ServerTransport>(with routes: inout RPCRoutes<Transport>) {
+    routes.unary(QueryMethods.listUsage) { [self] request in
+      try answer { script in
+        script.usageRequests.append(request)
+        guard !script.pages.isEmpty else {
+          return ListUsageResponse(aggregates: [], nextPageToken: "")
+        }
+        return script.pages.removeFirst()
+      }
+    }
+    routes.unary(QueryMethods.summarize) { [self] request in
+      try answer { script in
+        script.summaryRequests.append(request)
+        return SummarizeResponse(totals: script.totals)
+      }
+    }
+    routes.unary(QueryMethods.listMeters) { [self] _ in
+      try answer { ListMetersResponse(meters: $0.meters) }
+    }
+    routes.unary(QueryMethods.listWindows) { [self] request in
+      try answer { script in
+        script.windowRequests.append(request)
+        return ListWindowsResponse(windows: script.windows)
+      }
+    }
+    routes.unary(QueryMethods.getStatus) { [self] _ in try answer { $0.status } }
+  }
+}
+
+/// A collector that accepts every event, or answers as a test says.
+final class ScriptedCollector: RPCEndpoint {
+  static let serviceName = CollectorMethods.service
+
+  struct Script {
+    /// By the event's id; what is not here is accepted.
+    var results: [String: EventResult] = [:]
+    var failure: RPCError?
+    /// Calls that are answered before `failure` begins.
+    var callsBeforeFailure = 0
+    var calls: [[UsageEvent]] = []
+  }
+
+  private let script = Mutex(Script())
+
+  func with<Result>(_ body: (inout sending Script) -> sending Result) -> sending Result {
+    script.withLock(body)
+  }
+
+  func register<Transport: ServerTransport>(with routes: inout RPCRoutes<Transport>) {
+    routes.unary(CollectorMethods.report) { [self] request in
+      let result: Result<ReportResponse, RPCError> = script.withLock { script in
+        if let failure = script.failure, script.calls.count >= script.callsBeforeFailure {
+          return .failure(failure)
+        }
+        let events = request.events
+        script.calls.append(events)
+        return .success(
+          ReportResponse(
+            results: events.map {
+              script.results[$0.id] ?? .accepted(position: 1, reportedTime: Instant(seconds: 1))
+            }))
+      }
+      return try result.get()
+    }
+    routes.unary(CollectorMethods.getStatus) { [self] _ in
+      if let failure = script.withLock({ $0.failure }) { throw failure }
+      return CollectorStatus()
+    }
+  }
+}
+
+extension ReportRequest {
+  /// The events in the order of the request.
+  var events: [UsageEvent] {
+    var events: [Int: UsageEvent] = [:]
+    for sourced in batches {
+      for (index, place) in sourced.requestIndices.enumerated() {
+        events[place] = sourced.batch.event(index)
+      }
+    }
+    return (0..<count).map { events[$0]! }
+  }
+}

@@ -1,0 +1,88 @@
+import CollectorClient
+import GatewayServer
+import Logging
+import QueryClient
+import ServiceLifecycle
+import StackmeterCore
+import StackmeterRPC
+import StackmeterRuntime
+import StackmeterTesting
+import Testing
+
+private func gateway(
+  channel: any RPCChannel, port: Int, keysPath: String, host: String = "127.0.0.1",
+  onListening: @escaping @Sendable (Int) async -> Void = { _ in }
+) throws(APIKeysError) -> Gateway {
+  try Gateway(
+    configuration: GatewayConfiguration(host: host, port: port, apiKeysPath: keysPath),
+    query: QueryClient(channel), collector: CollectorClient(channel),
+    clock: SettableClock(RunningGateway.start),
+    logger: Logger(label: "gateway") { _ in SwiftLogNoOpLogHandler() }, onListening: onListening)
+}
+
+@Suite(.timeLimit(.minutes(1))) struct StartupTests {
+  @Test func `a port in use is an error that names it`() async throws {
+    try await withGateway { running in
+      try await withInProcessChannel(endpoints: []) { channel in
+        let second = try gateway(
+          channel: channel, port: running.port, keysPath: running.keysPath)
+        let error = await #expect(throws: GatewayError.self) { try await second.run() }
+        #expect(error == .addressInUse(host: "127.0.0.1", port: running.port))
+        #expect(error?.description.contains("\(running.port)") == true)
+      }
+      #expect(try await running.get("/v1/meters").status == 200)
+    }
+  }
+
+  @Test func `a host that is none of this machine's is an error that names it`() async throws {
+    try await withGateway { running in
+      try await withInProcessChannel(endpoints: []) { channel in
+        let second = try gateway(
+          channel: channel, port: 0, keysPath: running.keysPath, host: "192.0.2.1")
+        let error = await #expect(throws: GatewayError.self) { try await second.run() }
+        #expect(error?.description.contains("192.0.2.1") == true)
+      }
+    }
+  }
+
+  @Test func `keys that cannot be read stop the start with every problem`() async throws {
+    let directory = try ScratchDirectory()
+    let path = directory.path + "/keys.json"
+    try await withInProcessChannel(endpoints: []) { channel in
+      let missing = #expect(throws: APIKeysError.self) {
+        _ = try gateway(channel: channel, port: 0, keysPath: path)
+      }
+      #expect(missing?.description.contains(path) == true)
+      writeFile(path, #"{"keys": [{"id": "", "role": "x"}]}"#)
+      let broken = #expect(throws: APIKeysError.self) {
+        _ = try gateway(channel: channel, port: 0, keysPath: path)
+      }
+      #expect(broken?.problems.count == 3)
+    }
+  }
+
+  @Test func `a graceful stop lets the gateway end`() async throws {
+    let directory = try ScratchDirectory()
+    let path = directory.path + "/keys.json"
+    writeFile(path, #"{"keys": []}"#)
+    try await withInProcessChannel(endpoints: []) { channel in
+      let (ports, continuation) = AsyncStream<Int>.makeStream()
+      let service = try gateway(channel: channel, port: 0, keysPath: path) {
+        continuation.yield($0)
+      }
+      let group = ServiceGroup(
+        services: [service], logger: Logger(label: "group") { _ in SwiftLogNoOpLogHandler() })
+      try await withThrowingTaskGroup(of: Void.self) { tasks in
+        tasks.addTask { try await group.run() }
+        for await port in ports {
+          let answer = try await exchange(
+            port: port, Array("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n".utf8))
+          #expect(answer?.status == 200)
+          break
+        }
+        await group.triggerGracefulShutdown()
+        try await tasks.waitForAll()
+      }
+    }
+  }
+}
