@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import GRPCCore
+internal import GatewayServer
 internal import Glibc
 internal import StackmeterRPC
 internal import StackmeterRuntime
@@ -28,6 +29,8 @@ struct CommandFailure: Error, Equatable, CustomStringConvertible {
     case let error as CommandFailure: self = error
     case let error as SettingsError:
       self.init("wrong settings: \(error)", exitCode: EX_CONFIG)
+    case let error as APIKeysError:
+      self.init("the API keys: \(error)", exitCode: EX_CONFIG)
     case let error as FileReadError: self.init(error.description, exitCode: EX_NOINPUT)
     case let error as RPCError:
       let code: Int32 =

@@ -1,6 +1,5 @@
 internal import ArgumentParser
 internal import GatewayServer
-internal import StackmeterCore
 internal import StackmeterRuntime
 
 /// `stackmeter token`.
@@ -16,7 +15,7 @@ struct TokenCommand: AsyncParsableCommand {
 
     @OptionGroup var options: SettingsOptions
     @Option(help: "operator sees every subscription, tenant those of --subscription.")
-    var role: String
+    var role: APIKey.Role
     @Option(name: .customLong("subscription"), help: "A tenant's subscription; may be repeated.")
     var subscriptions: [String] = []
     @Option(help: "What the key is for.")
@@ -24,25 +23,22 @@ struct TokenCommand: AsyncParsableCommand {
 
     func validate() throws {
       switch role {
-      case "operator":
+      case .operator:
         if !subscriptions.isEmpty {
           throw ValidationError("--subscription is for tenants; an operator sees all")
         }
-      case "tenant":
+      case .tenant:
         if subscriptions.isEmpty { throw ValidationError("a tenant needs a --subscription") }
-      default: throw ValidationError("--role must be operator or tenant")
       }
     }
 
     func run() async throws {
       try await reportingFailure {
-        let created = try APIKeys.create(
-          role: role == "operator" ? .operator : .tenant,
-          subscriptions: subscriptions.map(\.asciiLowercased), note: note)
-        try APIKeys.update(file: try options.settings().apiKeys) { (keys) throws(APIKeysError) in
-          try keys.add(created.key)
-        }
-        StandardStream.output.write(created.token + "\n")
+        let path = try options.settings().apiKeys
+        let (key, token) = try APIKeys.create(
+          role: role, subscriptions: subscriptions, note: note)
+        try APIKeys.update(file: path) { (keys) throws(APIKeysError) in try keys.add(key) }
+        StandardStream.output.write(token + "\n")
       }
     }
   }
@@ -60,11 +56,8 @@ struct TokenCommand: AsyncParsableCommand {
           .init("ID"), .init("ROLE"), .init("SUBSCRIPTIONS"), .init("NOTE"),
         ])
         for key in try APIKeys(file: try options.settings().apiKeys).keys {
-          switch key.caller {
-          case .operator: table.append([key.id, "operator", "all", key.note])
-          case .tenant(let subscriptions):
-            table.append([key.id, "tenant", subscriptions.joined(separator: " "), key.note])
-          }
+          let seen = key.role == .operator ? "all" : key.subscriptions.joined(separator: " ")
+          table.append([key.id, key.role.rawValue, seen, key.note])
         }
         StandardStream.output.write(table.lines().joined(separator: "\n") + "\n")
       }
@@ -82,13 +75,16 @@ struct TokenCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await reportingFailure {
-        let isRemoved = try APIKeys.update(file: try options.settings().apiKeys) {
-          $0.remove(id: id)
-        }
+        let path = try options.settings().apiKeys
+        // An update would make the file where there is none.
+        _ = try APIKeys(file: path)
+        let isRemoved = try APIKeys.update(file: path) { $0.remove(id: id) }
         guard isRemoved else {
-          throw CommandFailure("no key has the id \(id)", exitCode: 65)
+          throw CommandFailure("\(path): no key has the id \(id)", exitCode: 65)
         }
       }
     }
   }
 }
+
+extension APIKey.Role: ExpressibleByArgument {}

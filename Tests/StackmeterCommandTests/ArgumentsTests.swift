@@ -19,7 +19,11 @@ struct ArgumentsTests {
     ),
     (["report", "c", "--checkpoint", "c"], "--checkpoint must not be the file of events"),
     (["report"], "Missing expected argument '<file>'"),
-    (["token", "create", "--role", "king"], "--role must be operator or tenant"),
+    (
+      ["token", "create", "--role", "king"],
+      "The value 'king' is invalid for '--role <role>'. Please provide one of 'operator' and "
+        + "'tenant'."
+    ),
     (["token", "create", "--role", "tenant"], "a tenant needs a --subscription"),
     (
       ["token", "create", "--role", "operator", "--subscription", "a"],

@@ -76,9 +76,9 @@ struct RenderingTests {
     #expect(
       String(decoding: try summary(totals()).json(), as: UTF8.self)
         == #"{"from":"2026-11-23T00:00:00Z","to":"2026-11-24T00:00:00Z","totals":["#
-        + #"{"subscription":"alice","meter":"cpu","meterName":"Core time","quantity":1234.5,"#
+        + #"{"subscription":"alice","meter":"cpu","meterName":"Core time","quantity":"1234.5","#
         + #""unit":"Core-Seconds","provisional":false},{"subscription":"=bob","meter":"gone","#
-        + #""meterName":"gone","quantity":0.000186920166015625,"unit":"","provisional":true}]}"#
+        + #""meterName":"gone","quantity":"0.000186920166015625","unit":"","provisional":true}]}"#
         + "\n")
   }
 
@@ -150,7 +150,7 @@ struct RenderingTests {
         + "\"{\"\"env\"\":\"\"prod\"\"}\",,2026-11-23T12:00:00Z,false\r\n")
     var json = UsageListing(format: .json, digits: nil, meters: names)
     let line = try JSONValue(parsing: json.page([aggregate]), limits: .event)
-    #expect(JSONObject(line, path: "")?["quantity"] == .number("-2.5"))
+    #expect(JSONObject(line, path: "")?["quantity"] == .string("-2.5"))
     var table = UsageListing(format: .table, digits: nil, meters: names)
     #expect(table.page([aggregate]).isEmpty)
     let text = String(

@@ -98,7 +98,7 @@ struct ReportReaderTests {
     var reader = EventReader(descriptor: descriptor, name: "input")
     let chunk = try #require(try reader.next())
     #expect(
-      chunk.refused.map(\.message) == ["not valid JSON at byte 2: a string is not UTF-8"])
+      chunk.refused.map(\.message) == ["not valid JSON at byte 0: a string is not UTF-8"])
     #expect(chunk.events.map(\.id) == ["b"])
   }
 

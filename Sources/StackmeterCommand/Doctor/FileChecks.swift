@@ -52,7 +52,7 @@ struct FileChecks {
         "disk", "\(settings.stateDirectory): \(String(cString: strerror(errno)))",
         advice: "make the state directory first")
     }
-    let free = Int(volume.f_bavail) * Int(volume.f_frsize) >> 20
+    let free = Int(volume.f_bavail) * Int(volume.f_frsize) / (1 << 20)
     let reserve = settings.diskReserveMebibytes
     let seen =
       "\(free) MiB free for \(settings.stateDirectory); events are refused below \(reserve)"

@@ -93,7 +93,7 @@ struct UsageListing {
       writer.member("subscription", string: aggregate.series.subscription)
       writer.member("meter", string: aggregate.series.meter)
       writer.member("meterName", string: meters.name(aggregate.series.meter))
-      writer.member("quantity", aggregate.quantity)
+      writer.member("quantity", string: aggregate.quantity.description)
       writer.member("unit", string: meters.unit(aggregate.series.meter))
       writer.member("resourceUri", string: resource.uri)
       writer.member("location", string: resource.location)

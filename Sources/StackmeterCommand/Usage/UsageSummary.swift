@@ -35,7 +35,8 @@ struct UsageSummary {
     return lines.joined(separator: "\n") + "\n"
   }
 
-  /// One object; quantities are exact JSON numbers.
+  /// One object; quantities are exact decimals in strings, as in the native API, so that no reader of JSON
+  /// rounds them.
   func json() -> [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
@@ -52,7 +53,7 @@ struct UsageSummary {
               }
               writer.member("meter", string: total.meter)
               writer.member("meterName", string: meters.name(total.meter))
-              writer.member("quantity", total.quantity)
+              writer.member("quantity", string: total.quantity.description)
               writer.member("unit", string: meters.unit(total.meter))
               writer.member("provisional", total.isProvisional)
             }
