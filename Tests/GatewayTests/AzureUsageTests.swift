@@ -41,7 +41,16 @@ private func row(quantity: String = "0.000186920166015625", tags: String = "") -
         answer.headers["x-ms-correlation-request-id"] == answer.headers["x-ms-request-id"])
       let name = "\(subscription)-B4438D5D"
       func expected(_ quantity: String, _ tags: String, _ info: String) -> String {
-        #"{"id":"/subscriptions/\#(subscription)/providers/Microsoft.Commerce/UsageAggregate/\#(name)","name":"\#(name)","type":"Microsoft.Commerce/UsageAggregate","properties":{"subscriptionId":"\#(subscription)","usageStartTime":"2026-11-22T18:00:00+00:00","usageEndTime":"2026-11-22T19:00:00+00:00","instanceData":"{\"Microsoft.Resources\":{\"resourceUri\":\"/subscriptions/\#(subscription)/resourceGroups/rg\",\"location\":\"northwest\",\"tags\":\"\#(tags)\",\"additionalInfo\":\"\#(info)\"}}","quantity":\#(quantity),"meterId":"B4438D5D","name":"\#(name)"}}"#
+        #"""
+        {"id":"/subscriptions/\#(subscription)/providers/Microsoft.Commerce/UsageAggregate/\#(name)",\#
+        "name":"\#(name)","type":"Microsoft.Commerce/UsageAggregate",\#
+        "properties":{"subscriptionId":"\#(subscription)",\#
+        "usageStartTime":"2026-11-22T18:00:00+00:00",\#
+        "usageEndTime":"2026-11-22T19:00:00+00:00",\#
+        "instanceData":"{\"Microsoft.Resources\":{\"resourceUri\":\"/subscriptions/\#(subscription)/resourceGroups/rg\",\#
+        \"location\":\"northwest\",\"tags\":\"\#(tags)\",\"additionalInfo\":\"\#(info)\"}}",\#
+        "quantity":\#(quantity),"meterId":"B4438D5D","name":"\#(name)"}}
+        """#
       }
       let second = expected(
         "2", #"{\\\"RG\\\":\\\"rg\\\"}"#, #"{\\\"ServiceType\\\":\\\"F2s\\\"}"#)

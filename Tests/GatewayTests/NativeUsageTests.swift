@@ -29,7 +29,14 @@ private let meter = Meter(
       #expect(answer.status == 200)
       #expect(
         answer.text
-          == #"{"from":"2026-11-22T16:00:00Z","to":"2026-11-23T16:00:00Z","value":[{"subscriptionId":"s","meterId":"cpu","resourceUri":"/r","location":"l","tags":{"a":"b"},"additionalInfo":"{}","usageStart":"2026-11-23T14:00:00Z","usageEnd":"2026-11-23T15:00:00Z","quantity":"-1.000000000000000001","window":"2026-11-23T15:00:00Z","provisional":true}],"nextPageToken":"next"}"#
+          == #"""
+          {"from":"2026-11-22T16:00:00Z","to":"2026-11-23T16:00:00Z",\#
+          "value":[{"subscriptionId":"s","meterId":"cpu","resourceUri":"/r",\#
+          "location":"l","tags":{"a":"b"},"additionalInfo":"{}",\#
+          "usageStart":"2026-11-23T14:00:00Z","usageEnd":"2026-11-23T15:00:00Z",\#
+          "quantity":"-1.000000000000000001","window":"2026-11-23T15:00:00Z",\#
+          "provisional":true}],"nextPageToken":"next"}
+          """#
       )
     }
   }
@@ -67,7 +74,13 @@ private let meter = Meter(
         "/v1/usage/summary?from=2026-11-22&to=2026-11-23&groupBy=day,subscription")
       #expect(
         answer.text
-          == #"{"from":"2026-11-22T00:00:00Z","to":"2026-11-23T00:00:00Z","value":[{"day":"2026-11-22","subscriptionId":"s","meterId":"cpu","meterName":"CPU time","unit":"Core-Seconds","quantity":"3","provisional":false},{"meterId":"gone","meterName":"","unit":"","quantity":"0","provisional":true}]}"#
+          == #"""
+          {"from":"2026-11-22T00:00:00Z","to":"2026-11-23T00:00:00Z",\#
+          "value":[{"day":"2026-11-22","subscriptionId":"s","meterId":"cpu",\#
+          "meterName":"CPU time","unit":"Core-Seconds","quantity":"3",\#
+          "provisional":false},{"meterId":"gone","meterName":"","unit":"","quantity":"0",\#
+          "provisional":true}]}
+          """#
       )
       let request = gateway.query.with { $0.summaryRequests }.first
       #expect(request?.byDay == true && request?.bySubscription == true)
@@ -124,7 +137,11 @@ private let meter = Meter(
       let meters = try await gateway.getAsTenant("/v1/meters")
       #expect(
         meters.text
-          == #"{"value":[{"id":"cpu","name":"CPU time","unit":"Core-Seconds","category":"Compute","resourceProvider":"agent","aggregation":"sum","billable":true}]}"#
+          == #"""
+          {"value":[{"id":"cpu","name":"CPU time","unit":"Core-Seconds",\#
+          "category":"Compute","resourceProvider":"agent","aggregation":"sum",\#
+          "billable":true}]}
+          """#
       )
       let all = try await gateway.get("/v1/windows?before=2026-11-23T15:00:00Z&pageSize=3")
       #expect(

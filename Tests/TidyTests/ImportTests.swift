@@ -45,7 +45,8 @@ import Testing
     ],
     "GatewayServer": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
-      "CollectorClient", "QueryClient", "Hummingbird", "HTTPTypes", "NIOCore", "Logging",
+      "CollectorClient", "QueryClient", "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore",
+      "ServiceLifecycle", "Logging",
       "Crypto", "GRPCCore", "Synchronization", "Glibc",
     ],
     "AgentServer": [
