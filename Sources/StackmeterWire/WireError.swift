@@ -28,7 +28,8 @@ package struct WireLimits: Sendable {
   /// The encoded message. gRPC frames are cut off at the same size.
   package var messageBytesMax: Int
   /// All memory that unpacking allocates. Empty sub-messages cost 50 times their wire size, so this is what
-  /// bounds an attack, and 16 times a full frame is more than any honest message needs.
+  /// bounds an attack. Eight times a full frame is enough unless that is full of tags of one letter, and whoever
+  /// sends those sends fewer at once.
   package var memoryBytesMax: Int
   /// One string or bytes-like name.
   package var textBytesMax: Int
