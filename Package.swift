@@ -160,6 +160,7 @@ let package = Package(
     tests("TidyTests", []),
     tests("StackmeterCoreTests", ["StackmeterCore", "StackmeterTesting"]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
+    tests("StackmeterWireTests", ["StackmeterWire", "StackmeterCore", "StackmeterTesting"]),
     tests("AgentTests", ["AgentServer", "StackmeterCore"]),
   ]
 )
