@@ -24,7 +24,7 @@ package final class RPCServer: Sendable {
       transport: HTTP2ServerTransport.Posix(
         listeningSocketDescriptor: Int(descriptor), transportSecurity: .plaintext,
         config: .defaults { config in
-          config.rpc.maxRequestPayloadSize = RPCLimits.messageBytesMax
+          config.rpc.maxRequestPayloadSize = RPCLimits.framedBytesMax
           config.http2.maxConcurrentStreams = RPCLimits.streamsPerConnectionMax
           config.http2.maxFrameSize = RPCLimits.frameBytesMax
           config.http2.targetWindowSize = RPCLimits.windowBytes

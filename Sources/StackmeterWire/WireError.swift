@@ -25,7 +25,7 @@ package enum WireError: Error, Equatable {
 
 /// What one message may cost. Every unpacking goes through these.
 package struct WireLimits: Sendable {
-  /// The encoded message. gRPC frames are cut off at the same size.
+  /// The encoded message.
   package var messageBytesMax: Int
   /// All memory that unpacking allocates. Empty sub-messages cost 50 times their wire size, so this is what
   /// bounds an attack. Eight times a full frame is enough unless that is full of tags of one letter, and whoever
