@@ -161,6 +161,11 @@ let package = Package(
     tests("StackmeterCoreTests", ["StackmeterCore", "StackmeterTesting"]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
     tests("StackmeterWireTests", ["StackmeterWire", "StackmeterCore", "StackmeterTesting"]),
+    tests(
+      "StackmeterRPCTests",
+      [
+        "StackmeterRPC", "StackmeterWire", "StackmeterTesting", grpc, grpcTransport, logging,
+      ]),
     tests("AgentTests", ["AgentServer", "StackmeterCore"]),
   ]
 )
