@@ -197,6 +197,12 @@ let package = Package(
         "QueryServer", "QueryClient", "AggregatorClient", "CollectorClient", "StackmeterCore",
         "StackmeterRPC", "StackmeterStore", "StackmeterTesting", "StackmeterWire", grpc,
       ]),
+    tests("StackmeterWireTests", ["StackmeterWire", "StackmeterCore", "StackmeterTesting"]),
+    tests(
+      "StackmeterRPCTests",
+      [
+        "StackmeterRPC", "StackmeterWire", "StackmeterTesting", grpc, grpcTransport, logging,
+      ]),
     tests("AgentTests", ["AgentServer", "StackmeterCore"]),
     tests(
       "SystemTests",

@@ -45,7 +45,12 @@ package struct ListeningSocket: ~Copyable {
   ) throws(ListeningSocketError) -> (lock: Int32, descriptor: Int32) {
     if let slash = path.lastIndex(of: "/"), slash > path.startIndex {
       let directory = String(path[..<slash])
-      if mkdir(directory, 0o750) != 0, errno != EEXIST {
+      if mkdir(directory, 0o750) == 0 {
+        // The umask may have taken the group's bits.
+        guard chmod(directory, 0o750) == 0 else {
+          throw .system(operation: "set the mode of", path: directory, errno: errno)
+        }
+      } else if errno != EEXIST {
         throw .system(operation: "make the directory", path: directory, errno: errno)
       }
     }

@@ -43,16 +43,23 @@ package struct GRPCChannel<Transport: ClientTransport>: RPCChannel {
   package func call<Request, Response>(
     _ method: RPCMethod<Request, Response>, _ request: Request, timeout: Duration
   ) async throws(RPCError) -> Response {
+    // Packed before the call: what fails within it is told as a lost connection, and that would be tried again.
+    let packed = request.packed()
+    guard packed.count <= RPCLimits.messageBytesMax else {
+      throw RPCError(
+        WireError.tooLarge(bytes: packed.count, max: RPCLimits.messageBytesMax))
+    }
     do {
       return try await client.unary(
-        request: ClientRequest(message: request), descriptor: method.descriptor,
-        serializer: WireSerializer(), deserializer: WireDeserializer<Response>(),
+        request: ClientRequest(message: packed), descriptor: method.descriptor,
+        serializer: PackedSerializer(), deserializer: WireDeserializer<Response>(),
         options: options(timeout)
       ) { response in try response.message }
-    } catch let error as RPCError {
-      throw error
     } catch {
-      throw RPCError(code: .unavailable, message: "the call could not be made: \(error)")
+      // The transport has several words for it.
+      if Task.isCancelled { throw RPCError(code: .cancelled, message: "the call was cancelled") }
+      throw error as? RPCError
+        ?? RPCError(code: .unavailable, message: "the call could not be made: \(error)")
     }
   }
 
@@ -62,7 +69,7 @@ package struct GRPCChannel<Transport: ClientTransport>: RPCChannel {
   ) async throws -> Result {
     try await client.serverStreaming(
       request: ClientRequest(message: request), descriptor: method.descriptor,
-      serializer: WireSerializer(), deserializer: WireDeserializer<Response>(),
+      serializer: WireSerializer(bytesMax: .max), deserializer: WireDeserializer<Response>(),
       options: options(timeout)
     ) { response in try await consume(response.messages) }
   }
@@ -74,7 +81,7 @@ package struct GRPCChannel<Transport: ClientTransport>: RPCChannel {
   ) async throws -> Result {
     try await client.bidirectionalStreaming(
       request: StreamingClientRequest(producer: produce), descriptor: method.descriptor,
-      serializer: WireSerializer(), deserializer: WireDeserializer<Response>(),
+      serializer: WireSerializer(bytesMax: .max), deserializer: WireDeserializer<Response>(),
       options: options(timeout)
     ) { response in try await consume(response.messages) }
   }

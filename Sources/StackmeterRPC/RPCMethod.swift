@@ -15,6 +15,9 @@ package struct RPCMethod<Request: WireMessage, Response: WireMessage>: Sendable 
 package enum RPCLimits {
   /// One message on the wire, in either direction.
   package static let messageBytesMax = WireLimits.standard.messageBytesMax
+  /// What the transport reads of one message. It resets the stream past this, which a caller takes for a lost
+  /// connection and tries again; up to this, a message that is too large is refused in words.
+  package static let framedBytesMax = 2 * messageBytesMax
   /// Calls that one service works on at once. The next is refused with `RESOURCE_EXHAUSTED`.
   package static let callsInFlightMax = 256
   /// HTTP/2 streams of one connection. More wait in the client, so that one client alone is never refused.

@@ -24,7 +24,7 @@ package final class RPCServer: Sendable {
       transport: HTTP2ServerTransport.Posix(
         listeningSocketDescriptor: Int(descriptor), transportSecurity: .plaintext,
         config: .defaults { config in
-          config.rpc.maxRequestPayloadSize = RPCLimits.messageBytesMax
+          config.rpc.maxRequestPayloadSize = RPCLimits.framedBytesMax
           config.http2.maxConcurrentStreams = RPCLimits.streamsPerConnectionMax
           config.http2.maxFrameSize = RPCLimits.frameBytesMax
           config.http2.targetWindowSize = RPCLimits.windowBytes
@@ -36,8 +36,17 @@ package final class RPCServer: Sendable {
 
   /// Answers calls until `stop` is called or the task is cancelled, then lets calls end for a bounded time.
   package func run() async throws {
+    defer { socket.release() }
     try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { [server] in try await server.serve() }
+      group.addTask { [server, supervisor] in
+        do {
+          try await server.serve()
+        } catch let error as RuntimeError
+          where error.code == .serverIsStopped && supervisor.stop.isRaised
+        {
+          // It was stopped before it could start, which is no failure.
+        }
+      }
       group.addTask { [supervisor] in
         await supervisor.stop.wait()
         try? await Task.sleep(for: RPCLimits.drainMax)
@@ -46,14 +55,13 @@ package final class RPCServer: Sendable {
       try await group.next()
       group.cancelAll()
     }
-    socket.release()
   }
 
   /// Refuses new calls, tells health checks, and ends streams.
   package func stop() {
     health.stop()
-    server.beginGracefulShutdown()
     supervisor.stop.raise()
+    server.beginGracefulShutdown()
   }
 
   /// Keeps the lock of the socket for as long as the server runs.

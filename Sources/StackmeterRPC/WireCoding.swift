@@ -1,14 +1,32 @@
 internal import GRPCCore
 internal import StackmeterWire
 
-/// Packs a wire message for gRPC with libprotobuf-c.
+/// Packs a wire message for gRPC with libprotobuf-c, and refuses one of more than `bytesMax`.
+///
+/// A server refuses what no peer would take. A client leaves that to the server, whose refusal has words.
 struct WireSerializer<Message: WireMessage>: MessageSerializer {
+  var bytesMax = RPCLimits.messageBytesMax
+
   func serialize<Bytes: GRPCContiguousBytes>(_ message: Message) throws -> Bytes {
-    message.withPacking { size, write in
+    let packed: Result<Bytes, WireError> = message.withPacking { size, write in
+      guard size <= bytesMax else {
+        return .failure(.tooLarge(bytes: size, max: bytesMax))
+      }
       var bytes = Bytes(repeating: 0, count: size)
       bytes.withUnsafeMutableBytes { write($0) }
-      return bytes
+      return .success(bytes)
     }
+    switch packed {
+    case .success(let bytes): return bytes
+    case .failure(let error): throw RPCError(error)
+    }
+  }
+}
+
+/// Sends a message that is packed already.
+struct PackedSerializer: MessageSerializer {
+  func serialize<Bytes: GRPCContiguousBytes>(_ message: [UInt8]) throws -> Bytes {
+    Bytes(message)
   }
 }
 

@@ -3,9 +3,12 @@ internal import CStackmeterProto
 /// Walks the encoded bytes of a message by its descriptor, before protobuf-c sees them.
 ///
 /// protobuf-c 1.4.1 takes strings that are not UTF-8 and cuts them at a NUL, so that two names can become one.
-/// The raw bytes still tell. What is checked: the structure (lengths inside the message, no groups, wire types
-/// that fit), and that every string, at any depth, is UTF-8 without NUL and of a bounded length. Messages
-/// are never recursive, so the depth is that of the .proto files.
+/// The raw bytes still tell. It also reads a bool from any wire type, and merges a sub-message that stands
+/// twice by forgetting numbers of the first, so that 7 units and then 5 attos are 5 attos.
+///
+/// What is checked, at any depth: the structure (lengths inside the message, no groups, wire types that fit), that
+/// no sub-message stands twice unless it is repeated, and that every string is UTF-8 without NUL and of a bounded
+/// length. Messages are never recursive, so the depth is that of the .proto files.
 struct RawMessageCheck {
   private let bytes: UnsafeRawBufferPointer
   private let limits: WireLimits
@@ -38,9 +41,24 @@ struct RawMessageCheck {
       }
       throw malformed()
     }
+    // One bit for each field, in the descriptor's order.
+    var seenMessages: UInt64 = 0
     while position < range.upperBound {
       let key = try varint()
       guard key >> 3 > 0, key >> 3 < 1 << 29 else { throw malformed() }
+      let field = protobuf_c_message_descriptor_get_field(descriptor, UInt32(key >> 3))
+      if let field {
+        guard RawMessageCheck.isTaken(wireType: key & 7, field) else { throw malformed() }
+        if field.pointee.type == PROTOBUF_C_TYPE_MESSAGE,
+          field.pointee.label != PROTOBUF_C_LABEL_REPEATED
+        {
+          let bit: UInt64 = 1 << UInt64(field - descriptor.pointee.fields)
+          guard seenMessages & bit == 0 else {
+            throw .invalidField(field: String(cString: field.pointee.name), problem: "stands twice")
+          }
+          seenMessages |= bit
+        }
+      }
       let length: Int
       switch key & 7 {
       case 0:
@@ -53,13 +71,26 @@ struct RawMessageCheck {
       }
       guard length <= range.upperBound - position else { throw malformed() }
       let content = position..<position + length
-      if key & 7 == 2,
-        let field = protobuf_c_message_descriptor_get_field(descriptor, UInt32(key >> 3))
-      {
-        try check(field, content)
-      }
+      if key & 7 == 2, let field { try check(field, content) }
       position += length
     }
+  }
+
+  /// Whether a value of the field may have this wire type. Repeated numbers come one by one or packed.
+  private static func isTaken(
+    wireType: UInt64, _ field: UnsafePointer<ProtobufCFieldDescriptor>
+  ) -> Bool {
+    switch field.pointee.type {
+    case PROTOBUF_C_TYPE_MESSAGE, PROTOBUF_C_TYPE_STRING, PROTOBUF_C_TYPE_BYTES:
+      return wireType == 2
+    case PROTOBUF_C_TYPE_FIXED64, PROTOBUF_C_TYPE_SFIXED64, PROTOBUF_C_TYPE_DOUBLE:
+      if wireType == 1 { return true }
+    case PROTOBUF_C_TYPE_FIXED32, PROTOBUF_C_TYPE_SFIXED32, PROTOBUF_C_TYPE_FLOAT:
+      if wireType == 5 { return true }
+    default:
+      if wireType == 0 { return true }
+    }
+    return wireType == 2 && field.pointee.label == PROTOBUF_C_LABEL_REPEATED
   }
 
   private func check(

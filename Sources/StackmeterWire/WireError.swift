@@ -25,10 +25,11 @@ package enum WireError: Error, Equatable {
 
 /// What one message may cost. Every unpacking goes through these.
 package struct WireLimits: Sendable {
-  /// The encoded message. gRPC frames are cut off at the same size.
+  /// The encoded message.
   package var messageBytesMax: Int
   /// All memory that unpacking allocates. Empty sub-messages cost 50 times their wire size, so this is what
-  /// bounds an attack, and 16 times a full frame is more than any honest message needs.
+  /// bounds an attack. Eight times a full frame is enough unless that is full of tags of one letter, and whoever
+  /// sends those sends fewer at once.
   package var memoryBytesMax: Int
   /// One string or bytes-like name.
   package var textBytesMax: Int

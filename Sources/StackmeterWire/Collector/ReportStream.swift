@@ -87,12 +87,20 @@ package struct NumberedBatch: WireMessage, Hashable {
     raw.usage_starts = packer.arena.column(batch.usageStart)
     raw.n_usage_ends = batch.count
     raw.usage_ends = packer.arena.column(batch.usageEnd)
+    var units: [Int64] = []
+    var attos: [Int64] = []
+    units.reserveCapacity(batch.count)
+    attos.reserveCapacity(batch.count)
+    for value in batch.attos {
+      // What is no quantity stays none: its parts have different signs.
+      let quantity = Quantity(attos: value)
+      units.append(quantity?.units ?? 1)
+      attos.append(quantity?.remainingAttos ?? -1)
+    }
     raw.n_quantity_units = batch.count
-    raw.quantity_units = packer.arena.column(
-      batch.attos.map { Int64(truncatingIfNeeded: $0 / Quantity.attosPerUnit) })
+    raw.quantity_units = packer.arena.column(units)
     raw.n_quantity_attos = batch.count
-    raw.quantity_attos = packer.arena.column(
-      batch.attos.map { Int64(truncatingIfNeeded: $0 % Quantity.attosPerUnit) })
+    raw.quantity_attos = packer.arena.column(attos)
   }
 }
 

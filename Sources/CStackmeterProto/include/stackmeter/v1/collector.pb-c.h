@@ -196,7 +196,8 @@ struct  Stackmeter__V1__ResultRange
   Stackmeter__V1__Outcome outcome;
   /*
    * Accepted: of the first event; the others follow without gaps, a nanosecond apart.
-   * Duplicate and conflict: `count` is 1.
+   * Duplicate: of the first event's original; those of the others follow without gaps.
+   * Conflict: the one event that stands and that each of them contradicts.
    */
   uint64_t position;
   int64_t reported_time;

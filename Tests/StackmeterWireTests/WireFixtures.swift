@@ -1,0 +1,237 @@
+import StackmeterCore
+import StackmeterWire
+
+extension WireFixture {
+  /// Every message that a call takes or gives.
+  static let all: [WireFixture] = collector + query + health
+
+  private static let collector = [
+    WireFixture(
+      "stackmeter.v1.ReportRequest",
+      [ReportRequest([]), ReportRequest([.bare]), ReportRequest(UsageEvent.several)]),
+    WireFixture(
+      "stackmeter.v1.ReportResponse",
+      [ReportResponse(results: []), ReportResponse(results: EventResult.several)]),
+    WireFixture(
+      "stackmeter.v1.EventBatch",
+      [NumberedBatch(number: 0, batch: EventBatch(source: ""))]
+        + ReportRequest(UsageEvent.several).batches.map {
+          NumberedBatch(number: .max, batch: $0.batch)
+        }),
+    WireFixture(
+      "stackmeter.v1.BatchResult",
+      [
+        BatchResult(number: 0, results: []),
+        BatchResult(number: 7, results: EventResult.several),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ReadJournalRequest",
+      [
+        ReadJournalRequest(fromPosition: 0, follow: false),
+        ReadJournalRequest(fromPosition: .max, follow: true),
+      ]),
+    WireFixture(
+      "stackmeter.v1.JournalChunk",
+      [
+        JournalChunk(records: [], nextPosition: 0, durablePosition: 0),
+        JournalChunk(records: [0, 255, 0, 1], nextPosition: 4, durablePosition: .max),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ListQuarantineRequest",
+      [
+        ListQuarantineRequest(afterNumber: 0, pageSize: 0),
+        ListQuarantineRequest(afterNumber: .max, pageSize: .max),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ListQuarantineResponse",
+      [
+        ListQuarantineResponse(entries: [], more: false),
+        ListQuarantineResponse(
+          entries: UsageEvent.several.enumerated().map { index, event in
+            QuarantineEntry(
+              number: UInt64(index), refusedTime: Instant(seconds: 9),
+              refusal: Refusal(.tooOld, field: "usage_start", "is too old"), event: event)
+          }, more: true),
+      ]),
+    WireFixture("stackmeter.v1.GetStatusRequest", [GetStatusRequest()]),
+    WireFixture("stackmeter.v1.CollectorStatus", [CollectorStatus(), .full]),
+  ]
+
+  private static let query = [
+    WireFixture("stackmeter.v1.AggregatorStatus", [AggregatorStatus(), .full]),
+    WireFixture("stackmeter.v1.PipelineStatus", [PipelineStatus(), .full]),
+    WireFixture(
+      "stackmeter.v1.ListUsageRequest",
+      [
+        ListUsageRequest(caller: .operator, windows: .day, granularity: .daily),
+        ListUsageRequest(
+          caller: .tenant(subscriptions: ["s-1", "s-2"]), windows: .day, granularity: .hourly,
+          subscriptions: ["s-2"], meters: ["m", "Ünits"], pageSize: 1000, pageToken: "abc"),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ListUsageResponse",
+      [
+        ListUsageResponse(aggregates: [], nextPageToken: ""),
+        ListUsageResponse(
+          aggregates: UsageEvent.several.map { event in
+            UsageAggregate(
+              series: event.series, usageStart: event.usageStart, usageEnd: event.usageEnd,
+              quantity: event.quantity, window: Hour(index: 498_000), isProvisional: true)
+          }, nextPageToken: "token"),
+      ]),
+    WireFixture(
+      "stackmeter.v1.SummarizeRequest",
+      [
+        SummarizeRequest(caller: .tenant(subscriptions: []), hours: .day),
+        SummarizeRequest(
+          caller: .operator, hours: .day, byDay: true, bySubscription: true,
+          subscriptions: ["s"], meters: ["m"]),
+      ]),
+    WireFixture(
+      "stackmeter.v1.SummarizeResponse",
+      [
+        SummarizeResponse(totals: []),
+        SummarizeResponse(totals: [
+          UsageTotal(
+            day: Day(index: 20_000), subscription: "s", meter: "m", quantity: .max,
+            isProvisional: true),
+          UsageTotal(
+            day: nil, subscription: nil, meter: "m", quantity: .zero, isProvisional: false),
+        ]),
+      ]),
+    WireFixture("stackmeter.v1.ListMetersRequest", [ListMetersRequest()]),
+    WireFixture(
+      "stackmeter.v1.ListMetersResponse",
+      [
+        ListMetersResponse(meters: []),
+        ListMetersResponse(meters: [
+          Meter(
+            id: "m", name: "Maß", unit: "GB*hours", category: "Storage",
+            resourceProvider: "Microsoft.Storage", aggregation: .sum, isBillable: true)
+        ]),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ListWindowsRequest",
+      [ListWindowsRequest(), ListWindowsRequest(before: Hour(index: -5), pageSize: .max)]),
+    WireFixture(
+      "stackmeter.v1.ListWindowsResponse",
+      [
+        ListWindowsResponse(windows: []),
+        ListWindowsResponse(windows: [
+          ReportingWindow(hour: Hour(index: 2), isClosed: true, aggregates: .max),
+          ReportingWindow(hour: Hour(index: 0), isClosed: false, aggregates: 0),
+        ]),
+      ]),
+  ]
+
+  private static let health = [
+    WireFixture(
+      "grpc.health.v1.HealthCheckRequest",
+      [HealthCheckRequest(), HealthCheckRequest(service: "stackmeter.v1.Collector")]),
+    WireFixture(
+      "grpc.health.v1.HealthCheckResponse",
+      [.unknown, .serving, .notServing, .serviceUnknown].map {
+        HealthCheckResponse(status: $0)
+      }),
+  ]
+}
+
+extension Range<Hour> {
+  static let day = Hour(index: 480_000)..<Hour(index: 480_024)
+}
+
+extension UsageEvent {
+  /// Every field is the default of its type.
+  static let bare = UsageEvent(
+    id: "", source: "",
+    series: Series(subscription: "", meter: "", resource: Resource(uri: "")),
+    usageStart: Instant(nanoseconds: 0), usageEnd: Instant(nanoseconds: 0), quantity: .zero)
+
+  /// One for each kind of value that a field can have, of two sources.
+  static let several: [UsageEvent] = [
+    .bare,
+    UsageEvent(
+      id: "event-1", source: "provider",
+      series: Series(
+        subscription: "s-1", meter: "m",
+        resource: Resource(
+          uri: "/subscriptions/s-1/x", location: "local",
+          tags: Resource.canonicalTags(["owner": "Jürgen \"J\" 🚗", "": ""]),
+          additionalInfo: "{\"a\":\"\\n\"}")),
+      usageStart: Instant(nanoseconds: .min), usageEnd: Instant(nanoseconds: .max),
+      quantity: Quantity(units: -1, attos: -500_000_000_000_000_000)!),
+    UsageEvent(
+      id: "é", source: "provider",
+      series: Series(subscription: "s-1", meter: "m", resource: Resource(uri: "/r")),
+      usageStart: Instant(seconds: 3600), usageEnd: Instant(seconds: 7200), quantity: .max),
+    UsageEvent(
+      id: "e\u{301}", source: "provider",
+      series: Series(subscription: "s-1", meter: "m", resource: Resource(uri: "/r")),
+      usageStart: Instant(seconds: 3600), usageEnd: Instant(seconds: 7200),
+      quantity: Quantity(attos: 1)!),
+  ]
+}
+
+extension EventResult {
+  /// One of each case, and runs.
+  static let several: [EventResult] = {
+    let refusal = Refusal(.malformed, field: "quantity", "is Ünusual")
+    let time = Instant(seconds: 1_700_000_000)
+    return [
+      .accepted(position: 5, reportedTime: time),
+      .accepted(position: 6, reportedTime: Instant(nanoseconds: time.nanoseconds + 1)),
+      .duplicate(position: 6), .duplicate(position: 7), .duplicate(position: 7),
+      .conflict(position: 9, refusal), .conflict(position: 9, refusal),
+      .quarantined(Refusal(.inFuture, field: "", "")), .invalid(refusal), .invalid(refusal),
+      .accepted(position: .max, reportedTime: Instant(nanoseconds: .max)),
+    ]
+  }()
+}
+
+extension CollectorStatus {
+  static let full: CollectorStatus = {
+    var status = CollectorStatus()
+    status.nextPosition = 1
+    status.lastReportedTime = Instant(nanoseconds: -2)
+    status.journalBytes = 3
+    status.accepted = 4
+    status.duplicates = 5
+    status.refused = 6
+    status.quarantineEntries = 7
+    status.quarantineBytes = 8
+    status.dedupEntries = 9
+    status.diskFreeBytes = 10
+    status.diskReserveBytes = .max
+    status.refusing = "the disk is full"
+    return status
+  }()
+}
+
+extension AggregatorStatus {
+  static let full: AggregatorStatus = {
+    var status = AggregatorStatus()
+    status.nextPosition = 1
+    status.durablePosition = 2
+    status.appliedReportedTime = Instant(nanoseconds: 3)
+    status.openWindow = Hour(index: -4)
+    status.appliedEvents = 5
+    status.commits = 6
+    status.isFollowing = true
+    status.problem = "the collector is down"
+    status.unappliedEvents = .max
+    return status
+  }()
+}
+
+extension PipelineStatus {
+  static let full: PipelineStatus = {
+    var status = PipelineStatus()
+    status.appliedPosition = .max
+    status.appliedReportedTime = Instant(nanoseconds: .min)
+    status.openWindow = Hour(index: .max)
+    status.collector = .full
+    status.aggregator = .full
+    status.problems = ["first", "", "dritte ß"]
+    return status
+  }()
+}
