@@ -47,7 +47,8 @@ private func row(quantity: String = "0.000186920166015625", tags: String = "") -
         "properties":{"subscriptionId":"\#(subscription)",\#
         "usageStartTime":"2026-11-22T18:00:00+00:00",\#
         "usageEndTime":"2026-11-22T19:00:00+00:00",\#
-        "instanceData":"{\"Microsoft.Resources\":{\"resourceUri\":\"/subscriptions/\#(subscription)/resourceGroups/rg\",\#
+        "instanceData":"{\"Microsoft.Resources\":{\"resourceUri\":\"/subscriptions/\#(subscription)\#
+        /resourceGroups/rg\",\#
         \"location\":\"northwest\",\"tags\":\"\#(tags)\",\"additionalInfo\":\"\#(info)\"}}",\#
         "quantity":\#(quantity),"meterId":"B4438D5D","name":"\#(name)"}}
         """#
