@@ -155,11 +155,20 @@ let package = Package(
       "StackmeterTesting",
       [
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal", grpc,
-        grpcInProcess,
+        grpcInProcess, logging,
       ]),
     tests("TidyTests", []),
     tests("StackmeterCoreTests", ["StackmeterCore", "StackmeterTesting"]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
+    tests(
+      "StackmeterJournalTests",
+      ["StackmeterJournal", "StackmeterCore", "StackmeterTesting", "CStackmeterSupport"]),
+    tests(
+      "CollectorTests",
+      [
+        "CollectorServer", "CollectorClient", "StackmeterJournal", "StackmeterCore",
+        "StackmeterWire", "StackmeterRPC", "StackmeterTesting", grpc, logging,
+      ]),
     tests("AgentTests", ["AgentServer", "StackmeterCore"]),
   ]
 )

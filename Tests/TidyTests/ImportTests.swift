@@ -64,7 +64,7 @@ import Testing
     ],
     "StackmeterTesting": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal", "GRPCCore",
-      "GRPCInProcessTransport", "Foundation", "Glibc", "Synchronization",
+      "GRPCInProcessTransport", "Logging", "Foundation", "Glibc", "Synchronization",
     ],
   ]
 
