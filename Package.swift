@@ -86,7 +86,7 @@ let package = Package(
     // The layers, lowest first. Tests/TidyTests holds these arrows.
     library("StackmeterCore", exclude: ["README.md"]),
     library("StackmeterWire", ["CStackmeterProto", "StackmeterCore"]),
-    library("StackmeterJournal", ["CStackmeterSupport", "StackmeterCore"]),
+    library("StackmeterJournal", ["CStackmeterSupport", "StackmeterCore"], exclude: ["README.md"]),
     library("StackmeterStore", ["CSQLite", "StackmeterCore"], exclude: ["README.md"]),
     library("StackmeterRPC", ["StackmeterCore", "StackmeterWire", grpc, grpcTransport, logging]),
     library(
@@ -202,6 +202,15 @@ let package = Package(
       "StackmeterRPCTests",
       [
         "StackmeterRPC", "StackmeterWire", "StackmeterTesting", grpc, grpcTransport, logging,
+      ]),
+    tests(
+      "StackmeterJournalTests",
+      ["StackmeterJournal", "StackmeterCore", "StackmeterTesting", "CStackmeterSupport"]),
+    tests(
+      "CollectorTests",
+      [
+        "CollectorServer", "CollectorClient", "StackmeterJournal", "StackmeterCore",
+        "StackmeterWire", "StackmeterRPC", "StackmeterTesting", grpc, logging,
       ]),
     tests("AgentTests", ["AgentServer", "StackmeterCore"]),
     tests(

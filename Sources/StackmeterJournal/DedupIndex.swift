@@ -62,11 +62,12 @@ package struct DedupIndex: ~Copyable {
     return .new
   }
 
-  /// The digest of a series' every field, to be taken once for each series of a batch.
+  /// The digest of a series' every field, to be taken once for each series of a batch. The meter counts without
+  /// regard to case, because the catalog's spelling may change between two reports of one event.
   package mutating func digest(_ series: Series) -> UInt64 {
     scratch.bytes.removeAll(keepingCapacity: true)
     scratch.text(series.subscription)
-    scratch.text(series.meter)
+    scratch.text(series.meter.asciiLowercased)
     scratch.text(series.resource.uri)
     scratch.text(series.resource.location)
     scratch.text(series.resource.tags)

@@ -8,6 +8,9 @@ extension EventBatch {
     return writer.bytes
   }
 
+  /// A series of six empty texts.
+  private static let seriesBytesMin = 12
+
   func write(to writer: inout ByteWriter) {
     writer.text(source)
     writer.number(UInt32(series.count))
@@ -38,7 +41,7 @@ extension EventBatch {
 
   init?(_ reader: inout ByteReader) {
     guard let source = reader.text(), let seriesCount = reader.number(UInt32.self),
-      Int(seriesCount) <= reader.left
+      Int(seriesCount) <= reader.left / EventBatch.seriesBytesMin
     else { return nil }
     self.init(source: source)
     series.reserveCapacity(Int(seriesCount))

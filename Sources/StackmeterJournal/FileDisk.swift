@@ -20,12 +20,16 @@ package struct FileDisk: Disk {
     guard let stream = opendir(directory) else { throw failure("list", directory) }
     defer { closedir(stream) }
     var names: [String] = []
-    while let entry = readdir(stream) {
+    while true {
+      // The end and an error look the same but for the error number.
+      errno = 0
+      guard let entry = readdir(stream) else { break }
       let name = withUnsafePointer(to: &entry.pointee.d_name) {
         $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
       }
       if name != "." && name != ".." { names.append(name) }
     }
+    guard errno == 0 else { throw failure("list", directory) }
     return names
   }
 

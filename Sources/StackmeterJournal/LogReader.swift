@@ -10,6 +10,8 @@ package struct LogReader: Sendable {
   private let fromPosition: UInt64
   private var segment: UInt64?
   private var offset = Segment.header.count
+  /// The position that the record at `offset` must have.
+  private var expected: UInt64 = 0
 
   package init(disk: any Disk, directory: String, fromPosition: UInt64) {
     self.disk = disk
@@ -31,8 +33,9 @@ package struct LogReader: Sendable {
         current = segment
       } else {
         current = try firstSegment(tail: tail)
+        segment = current
+        expected = current
       }
-      segment = current
       let path = "\(directory)/\(Segment.name(firstPosition: current))"
       let end =
         current == tail.segment
@@ -41,6 +44,11 @@ package struct LogReader: Sendable {
         guard let successor = try segments().first(where: { $0 > current }),
           successor <= tail.segment
         else { return nil }
+        guard successor == expected else {
+          throw .damaged(
+            path: path, offset: offset,
+            problem: "it ends at position \(expected), but the next segment begins at \(successor)")
+        }
         segment = successor
         offset = Segment.header.count
         continue
@@ -66,6 +74,12 @@ package struct LogReader: Sendable {
     scan: while position < bytes.count {
       switch Record.parse(bytes[position...]) {
       case .record(let record):
+        guard record.firstPosition == expected else {
+          throw .damaged(
+            path: path, offset: offset + position,
+            problem: "a record at position \(record.firstPosition) instead of \(expected)")
+        }
+        expected = record.nextPosition
         let isWanted =
           record.nextPosition > fromPosition
           || (record.count == 0 && record.firstPosition == fromPosition)
@@ -76,7 +90,7 @@ package struct LogReader: Sendable {
         break scan
       case .incomplete:
         throw .damaged(path: path, offset: offset, problem: "an incomplete record")
-      case .damaged(let problem):
+      case .damaged(let problem), .unsupported(let problem):
         throw .damaged(path: path, offset: offset + position, problem: problem)
       }
     }
@@ -88,8 +102,13 @@ package struct LogReader: Sendable {
   /// The segment that holds the wanted position.
   private func firstSegment(tail: LogTail) throws(RecordLogError) -> UInt64 {
     let known = try segments()
-    return known.last { $0 <= max(fromPosition, 1) && $0 <= tail.segment }
-      ?? known.first ?? tail.segment
+    if let holder = known.last(where: { $0 <= max(fromPosition, 1) && $0 <= tail.segment }) {
+      return holder
+    }
+    throw .damaged(
+      path: directory, offset: 0,
+      problem: "no segment holds position \(max(fromPosition, 1)); the first begins at "
+        + "\(known.first ?? tail.segment)")
   }
 
   private func segments() throws(RecordLogError) -> [UInt64] {

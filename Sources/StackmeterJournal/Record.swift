@@ -24,6 +24,8 @@ package struct Record: Sendable {
   /// Of the first event; each further one is a nanosecond later.
   package let firstTime: Instant
   package let payload: ArraySlice<UInt8>
+  /// It was the first of its commit, so all before it was durable when it was written. Set by `write`.
+  package let startsCommit: Bool
 
   package var nextPosition: UInt64 { firstPosition + UInt64(count) }
   /// The time of the last event, or of the tick.
@@ -41,17 +43,20 @@ package struct Record: Sendable {
     self.firstPosition = firstPosition
     self.firstTime = firstTime
     self.payload = payload[...]
+    startsCommit = false
   }
 
+  private static let startsCommitFlag: UInt16 = 1
+
   /// Appends frame and payload.
-  package func write(to bytes: inout [UInt8]) {
+  package func write(to bytes: inout [UInt8], startsCommit: Bool) {
     let start = bytes.count
     var frame = ByteWriter()
     frame.number(UInt32(payload.count))
     frame.number(UInt32(0))
     frame.number(kind.rawValue)
     frame.number(Record.version)
-    frame.number(UInt16(0))
+    frame.number(startsCommit ? Record.startsCommitFlag : 0)
     frame.number(count)
     frame.number(firstPosition)
     frame.number(firstTime.nanoseconds)
@@ -75,6 +80,8 @@ package struct Record: Sendable {
     /// The bytes end before the record does.
     case incomplete
     case damaged(String)
+    /// Whole, but of a form that this version does not know.
+    case unsupported(String)
   }
 
   /// Reads the record at the start of `bytes`, and checks it whole.
@@ -82,7 +89,7 @@ package struct Record: Sendable {
     var reader = ByteReader(bytes)
     guard let length = reader.number(UInt32.self), let checksum = reader.number(UInt32.self),
       let kindCode = reader.number(UInt8.self), let version = reader.number(UInt8.self),
-      let reserved = reader.number(UInt16.self), let count = reader.number(UInt32.self),
+      let flags = reader.number(UInt16.self), let count = reader.number(UInt32.self),
       let firstPosition = reader.number(UInt64.self), let firstTime = reader.number(Int64.self)
     else { return .incomplete }
     guard length <= payloadBytesMax else { return .damaged("a length of \(length) bytes") }
@@ -90,24 +97,31 @@ package struct Record: Sendable {
     guard checksum == Record.checksum(bytes[(bytes.startIndex + 8)..<payload.endIndex]) else {
       return .damaged("checksum mismatch")
     }
-    guard version == Record.version, reserved == 0, let kind = Kind(rawValue: kindCode),
+    guard version == Record.version, flags <= startsCommitFlag,
+      let kind = Kind(rawValue: kindCode),
       firstPosition <= UInt64.max - UInt64(count), firstTime <= Int64.max - Int64(count)
-    else { return .damaged("kind \(kindCode) of version \(version) is unknown here") }
+    else {
+      return .unsupported(
+        "a whole record of kind \(kindCode) and version \(version) with flags \(flags), "
+          + "which this version of the program cannot read")
+    }
     return .record(
       Record(
         parsedKind: kind, count: count, firstPosition: firstPosition,
-        firstTime: Instant(nanoseconds: firstTime), payload: payload))
+        firstTime: Instant(nanoseconds: firstTime), payload: payload,
+        startsCommit: flags == startsCommitFlag))
   }
 
   private init(
     parsedKind kind: Kind, count: UInt32, firstPosition: UInt64, firstTime: Instant,
-    payload: ArraySlice<UInt8>
+    payload: ArraySlice<UInt8>, startsCommit: Bool
   ) {
     self.kind = kind
     self.count = count
     self.firstPosition = firstPosition
     self.firstTime = firstTime
     self.payload = payload
+    self.startsCommit = startsCommit
   }
 }
 

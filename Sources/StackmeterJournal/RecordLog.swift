@@ -25,14 +25,17 @@ package struct RecordLog: ~Copyable {
   /// The position that the next record will have.
   package var nextPosition: UInt64 { pendingPosition }
   package var hasPending: Bool { !pending.isEmpty }
+  /// The bytes of all segments once everything gathered is committed.
+  package var byteCountWithPending: UInt64 { byteCount + UInt64(pending.count) }
 
   /// Opens the log in `directory`, making it where there is none.
   ///
-  /// Records that were reported at or after `replayFrom`, and some before, are given to `replay` in order.
+  /// Records that were reported at most `replayWithin` before the last one, and some before, are given to
+  /// `replay` in order. The host's clock has no part in it: it may be wrong when a log is opened.
   /// An incomplete end of the last segment, which a crash leaves, is kept beside it as `….torn` and cut off. Any
   /// other damage is an error that changes nothing.
   package init(
-    disk: any Disk, directory: String, replayFrom: Instant,
+    disk: any Disk, directory: String, replayWithin: Duration,
     segmentBytesMax: Int = RecordLog.segmentBytesMax, replay: (Record) -> Void
   ) throws(RecordLogError) {
     let recovery: Recovery
@@ -41,7 +44,7 @@ package struct RecordLog: ~Copyable {
     } catch {
       throw .disk(error)
     }
-    let opened = try recovery.open(replayFrom: replayFrom, replay)
+    let opened = try recovery.open(replayWithin: replayWithin, replay)
     file = opened.file
     tail = opened.tail
     lastTime = opened.lastTime
@@ -57,7 +60,7 @@ package struct RecordLog: ~Copyable {
     precondition(
       record.firstPosition == pendingPosition && record.firstTime > lastTime,
       "records follow each other in position and time")
-    record.write(to: &pending)
+    record.write(to: &pending, startsCommit: pending.isEmpty)
     pendingPosition = record.nextPosition
     lastTime = record.lastTime
   }
@@ -65,7 +68,10 @@ package struct RecordLog: ~Copyable {
   /// Returns once every gathered record is durable.
   package mutating func commit() throws(DiskError) {
     guard hasPending else { return }
-    if tail.segmentBytes > segmentBytesMax { try beginSegment() }
+    // A segment of ticks only has the name that the next one would have.
+    if tail.segmentBytes > segmentBytesMax && tail.nextPosition > tail.segment {
+      try beginSegment()
+    }
     try file.append(pending)
     try file.sync()
     tail.segmentBytes += pending.count

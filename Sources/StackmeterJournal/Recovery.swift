@@ -28,38 +28,35 @@ struct Recovery {
     var lastTime: Instant
   }
 
-  func open(replayFrom limit: Instant, _ replay: (Record) -> Void) throws(RecordLogError) -> Opened
-  {
+  func open(
+    replayWithin period: Duration, _ replay: (Record) -> Void
+  ) throws(RecordLogError) -> Opened {
     guard let last = segments.last else {
       let file = try system { () throws(DiskError) in
-        try RecordLog.createSegment(disk, directory, firstPosition: 1)
+        // The directory itself may be new.
+        try disk.syncDirectory(parent(of: directory))
+        return try RecordLog.createSegment(disk, directory, firstPosition: 1)
       }
       let size = Segment.header.count
       return Opened(
         file: file, tail: LogTail(nextPosition: 1, segment: 1, segmentBytes: size),
         byteCount: UInt64(size), lastTime: Instant(nanoseconds: 0))
     }
-    var lastTime = Instant(nanoseconds: 0)
+    // The last segment comes first: it says what the time is in this log.
+    let bytes = try content(last)
+    let parsed = ParsedSegment(bytes, segment: last)
+    try requireTornAtMost(parsed, bytes, segment: last)
+    let lastTime = try lastTime(parsed)
     var byteCount: UInt64 = 0
-    let firstNeeded = try firstSegment(replayFrom: limit)
+    let firstNeeded = try firstSegment(replayFrom: lastTime.advanced(by: .zero - period))
     for (index, segment) in segments.dropLast().enumerated() {
       guard index >= firstNeeded else {
         byteCount += UInt64(try system { () throws(DiskError) in try disk.size(path(segment)) })
         continue
       }
-      let bytes = try content(segment)
-      let parsed = ParsedSegment(bytes, segment: segment)
-      try requireWhole(parsed, segment: segment, next: segments[index + 1])
-      parsed.records.forEach(replay)
-      lastTime = parsed.records.last?.lastTime ?? lastTime
-      byteCount += UInt64(bytes.count)
-    }
-    let bytes = try content(last)
-    let parsed = ParsedSegment(bytes, segment: last)
-    if let problem = parsed.problem, let later = ParsedSegment.recordAfter(parsed, in: bytes) {
-      throw .damaged(
-        path: path(last), offset: parsed.validBytes,
-        problem: "\(problem), but a whole record follows at byte \(later)")
+      let (sealed, size) = try sealedSegment(index)
+      sealed.records.forEach(replay)
+      byteCount += UInt64(size)
     }
     parsed.records.forEach(replay)
     let (file, size) = try system { () throws(DiskError) in
@@ -68,8 +65,31 @@ struct Recovery {
     return Opened(
       file: file,
       tail: LogTail(nextPosition: parsed.nextPosition, segment: last, segmentBytes: size),
-      byteCount: byteCount + UInt64(size),
-      lastTime: parsed.records.last?.lastTime ?? lastTime)
+      byteCount: byteCount + UInt64(size), lastTime: lastTime)
+  }
+
+  /// The time of the last record. A segment is sealed with records in it, so that two segments tell.
+  private func lastTime(_ last: ParsedSegment) throws(RecordLogError) -> Instant {
+    if let record = last.records.last { return record.lastTime }
+    guard segments.count > 1 else { return Instant(nanoseconds: 0) }
+    let (sealed, _) = try sealedSegment(segments.count - 2)
+    return sealed.records.last?.lastTime ?? Instant(nanoseconds: 0)
+  }
+
+  private func requireTornAtMost(
+    _ parsed: ParsedSegment, _ bytes: [UInt8], segment: UInt64
+  ) throws(RecordLogError) {
+    switch parsed.problem {
+    case nil:
+      return
+    case .damaged(let problem):
+      throw .damaged(path: path(segment), offset: parsed.validBytes, problem: problem)
+    case .torn(let problem):
+      guard let later = parsed.laterCommit(in: bytes) else { return }
+      throw .damaged(
+        path: path(segment), offset: parsed.validBytes,
+        problem: "\(problem), but a later commit follows at byte \(later)")
+    }
   }
 
   /// Writes the valid part of the last segment to a fresh file in its place, and keeps what is cut off.
@@ -80,13 +100,7 @@ struct Recovery {
     _ path: String, _ bytes: [UInt8], validBytes: Int
   ) throws(DiskError) -> (any DiskFile, Int) {
     if validBytes < bytes.count {
-      let torn = "\(path).\(validBytes).torn"
-      if try !disk.list(directory).contains(where: { torn.hasSuffix("/" + $0) }) {
-        let copy = try disk.create(torn)
-        try copy.append(Array(bytes[validBytes...]))
-        try copy.sync()
-        copy.close()
-      }
+      try keepTorn("\(path).\(validBytes)", Array(bytes[validBytes...]))
     }
     // A crash may have come between making the file and writing its header.
     let valid = validBytes == 0 ? Segment.header : Array(bytes[..<validBytes])
@@ -96,6 +110,25 @@ struct Recovery {
     try disk.rename(path + ".new", to: path)
     try disk.syncDirectory(directory)
     return (file, valid.count)
+  }
+
+  /// Keeps what is cut off, under a name that no earlier tear has. A recovery that itself was interrupted finds
+  /// its own copy again.
+  private func keepTorn(_ prefix: String, _ bytes: [UInt8]) throws(DiskError) {
+    let known = Set(try disk.list(directory))
+    var number = 1
+    var name = "\(prefix).torn"
+    while known.contains(name.split(separator: "/").last.map(String.init) ?? name) {
+      if try disk.read(name, from: 0, count: try disk.size(name)) == bytes { return }
+      number += 1
+      name = "\(prefix).\(number).torn"
+    }
+    let copy = try disk.create(name + ".new")
+    try copy.append(bytes)
+    try copy.sync()
+    copy.close()
+    try disk.rename(name + ".new", to: name)
+    try disk.syncDirectory(directory)
   }
 
   /// The index of the last segment that begins before `limit`: all before it are older as a whole. At least one
@@ -116,11 +149,13 @@ struct Recovery {
     return index
   }
 
-  private func requireWhole(
-    _ parsed: ParsedSegment, segment: UInt64, next: UInt64
-  ) throws(RecordLogError) {
+  /// A segment that is not the last: it must be whole, and end where the next begins.
+  private func sealedSegment(_ index: Int) throws(RecordLogError) -> (ParsedSegment, size: Int) {
+    let (segment, next) = (segments[index], segments[index + 1])
+    let bytes = try content(segment)
+    let parsed = ParsedSegment(bytes, segment: segment)
     if let problem = parsed.problem {
-      throw .damaged(path: path(segment), offset: parsed.validBytes, problem: problem)
+      throw .damaged(path: path(segment), offset: parsed.validBytes, problem: problem.text)
     }
     guard parsed.nextPosition == next else {
       throw .damaged(
@@ -128,10 +163,16 @@ struct Recovery {
         problem:
           "it ends at position \(parsed.nextPosition), but the next segment begins at \(next)")
     }
+    return (parsed, bytes.count)
   }
 
   private func path(_ segment: UInt64) -> String {
     "\(directory)/\(Segment.name(firstPosition: segment))"
+  }
+
+  private func parent(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
   }
 
   private func content(_ segment: UInt64) throws(RecordLogError) -> [UInt8] {
@@ -144,64 +185,5 @@ struct Recovery {
     _ body: () throws(DiskError) -> Result
   ) throws(RecordLogError) -> Result {
     do throws(DiskError) { return try body() } catch { throw .disk(error) }
-  }
-}
-
-/// The records at the start of a segment's bytes, as far as they are whole and follow each other.
-struct ParsedSegment {
-  private(set) var records: [Record] = []
-  /// The bytes of the header and of `records`; 0 where not even the header is whole.
-  private(set) var validBytes = 0
-  /// What stands after `validBytes`, where that is not the end.
-  private(set) var problem: String?
-  private(set) var nextPosition: UInt64
-
-  init(_ bytes: [UInt8], segment: UInt64) {
-    nextPosition = segment
-    guard bytes.starts(with: Segment.header) else {
-      let isTorn = Segment.header.starts(with: bytes) || bytes.allSatisfy { $0 == 0 }
-      problem = isTorn ? "an incomplete header" : "not a segment of version 1"
-      return
-    }
-    validBytes = Segment.header.count
-    while validBytes < bytes.count {
-      switch Record.parse(bytes[validBytes...]) {
-      case .incomplete:
-        problem = "an incomplete record"
-        return
-      case .damaged(let reason):
-        problem = reason
-        return
-      case .record(let record):
-        guard record.firstPosition == nextPosition,
-          records.last.map({ $0.lastTime < record.firstTime }) ?? true
-        else {
-          problem = "a record at position \(record.firstPosition) instead of \(nextPosition)"
-          return
-        }
-        records.append(record)
-        nextPosition = record.nextPosition
-        validBytes += record.byteCount
-      }
-    }
-  }
-
-  /// Where a whole record of this log stands after the valid ones: then no crash tore the end, but something
-  /// was damaged that had been written before it.
-  static func recordAfter(_ parsed: ParsedSegment, in bytes: [UInt8]) -> Int? {
-    let start = parsed.validBytes
-    guard start + 1 + Record.frameBytes <= bytes.count else { return nil }
-    for offset in (start + 1)...(bytes.count - Record.frameBytes) {
-      // Cheap signs first: a known kind, version 1, two bytes of zero.
-      guard (1...3).contains(bytes[offset + 8]), bytes[offset + 9] == Record.version,
-        bytes[offset + 10] == 0, bytes[offset + 11] == 0
-      else { continue }
-      if case .record(let record) = Record.parse(bytes[offset...]),
-        record.firstPosition >= parsed.nextPosition
-      {
-        return offset
-      }
-    }
-    return nil
   }
 }

@@ -40,4 +40,10 @@ package struct LogTail: Hashable, Sendable {
   /// The segment that is written to, and its durable bytes.
   package var segment: UInt64
   package var segmentBytes: Int
+
+  package init(nextPosition: UInt64, segment: UInt64, segmentBytes: Int) {
+    self.nextPosition = nextPosition
+    self.segment = segment
+    self.segmentBytes = segmentBytes
+  }
 }

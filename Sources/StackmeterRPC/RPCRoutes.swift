@@ -33,8 +33,9 @@ package struct RPCRoutes<Transport: ServerTransport> {
       forMethod: method.descriptor, deserializer: WireDeserializer<Request>(),
       serializer: WireSerializer<Response>()
     ) { request, _ in
-      try await supervisor.supervise(method.descriptor) {
-        let request = try await ServerRequest(stream: request)
+      // A request that is still on its way takes no place among the calls in flight.
+      let request = try await ServerRequest(stream: request)
+      return try await supervisor.supervise(method.descriptor) {
         let response = try await handler(request.message)
         return StreamingServerResponse(single: ServerResponse(message: response))
       }

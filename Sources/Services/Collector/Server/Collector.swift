@@ -13,7 +13,10 @@ package final class Collector: Sendable {
   /// Events that may wait for the disk. More is refused at once.
   package static let queuedEventsMax = 16 * EventLimits.batchEventsMax
   /// How long the thread sleeps at most before it looks at the clock and the disk.
-  private static let idleMax: Duration = .seconds(1)
+  private let idleMax: Duration
+
+  /// The records of one page of the quarantine; a single one is far smaller.
+  private static let pageBytesMax = 1 << 20
 
   private struct Submission: Sendable {
     let batches: [EventBatch]
@@ -34,22 +37,25 @@ package final class Collector: Sendable {
   /// Opens the journal and the quarantine, and recovers both.
   package init(
     configuration: CollectorConfiguration, catalog: MeterCatalog, disk: any Disk,
-    clock: any WallClock, logger: Logger
+    clock: any WallClock, logger: Logger, segmentBytesMax: Int = RecordLog.segmentBytesMax,
+    idleMax: Duration = .seconds(1)
   ) throws(RecordLogError) {
     var random = SystemRandomNumberGenerator()
     let intake = try Intake(
-      disk: disk, configuration: configuration, catalog: catalog, now: clock.now(),
-      dedupKey: (random.next(), random.next()))
+      disk: disk, configuration: configuration, catalog: catalog,
+      dedupKey: (random.next(), random.next()), segmentBytesMax: segmentBytesMax)
     broadcast = TailBroadcast(intake.tail)
     quarantineTail = Mutex(intake.quarantineTail)
     var status = CollectorStatus()
     status.diskReserveBytes = configuration.diskReserveBytes
+    status.describe(intake)
     counts = Mutex(status)
     self.intake = Mutex(consume intake)
     self.configuration = configuration
     self.disk = disk
     self.clock = clock
     self.logger = logger
+    self.idleMax = idleMax
   }
 
   /// Runs the commit thread until `stop`, and returns when all that waited is answered. Throws what made the
@@ -86,7 +92,7 @@ package final class Collector: Sendable {
 
   private func commitLoop() -> CollectorError? {
     var intake = self.intake.withLock { $0.take() }!
-    while let submissions = queue.take(timeout: Collector.idleMax) {
+    while let submissions = queue.take(timeout: idleMax) {
       let room = diskRoom()
       guard room == nil || submissions.isEmpty else {
         for submission in submissions { submission.answer(.failure(room!)) }
@@ -127,12 +133,7 @@ package final class Collector: Sendable {
         case .conflict, .quarantined, .invalid: counts.refused += 1
         }
       }
-      counts.nextPosition = intake.tail.nextPosition
-      counts.lastReportedTime = intake.lastTime
-      counts.journalBytes = intake.journalBytes
-      counts.dedupEntries = UInt64(intake.dedupEntries)
-      counts.quarantineEntries = intake.quarantineTail.nextPosition - 1
-      counts.quarantineBytes = intake.quarantineBytes
+      counts.describe(intake)
     }
     broadcast.advance(to: intake.tail)
   }
@@ -200,24 +201,41 @@ package final class Collector: Sendable {
     }
   }
 
-  /// What was refused after `number`, oldest first.
+  /// What was refused after `number`, oldest first. A page ends early where it would not fit a message.
   package func quarantine(
     after number: UInt64, pageSize: Int
   ) throws(CollectorError) -> ListQuarantineResponse {
     let tail = quarantineTail.withLock { $0 }
+    guard number < tail.nextPosition - 1 else {
+      return ListQuarantineResponse(entries: [], more: false)
+    }
     var reader = LogReader(
       disk: disk, directory: configuration.quarantineDirectory, fromPosition: number + 1)
     var entries: [QuarantineEntry] = []
-    while number + 1 < tail.nextPosition, let chunk = try nextChunk(&reader, tail) {
+    var bytes = 0
+    while let chunk = try nextChunk(&reader, tail) {
       for record in Record.all(in: chunk.bytes) {
         guard let entry = record.quarantineEntry, entry.number > number else { continue }
-        guard entries.count < pageSize else {
+        bytes += record.byteCount
+        guard entries.count < pageSize, bytes <= Collector.pageBytesMax else {
           return ListQuarantineResponse(entries: entries, more: true)
         }
         entries.append(entry)
       }
     }
     return ListQuarantineResponse(entries: entries, more: false)
+  }
+}
+
+extension CollectorStatus {
+  /// Takes over what the logs know.
+  fileprivate mutating func describe(_ intake: borrowing Intake) {
+    nextPosition = intake.tail.nextPosition
+    lastReportedTime = intake.lastTime
+    journalBytes = intake.journalBytes
+    dedupEntries = UInt64(intake.dedupEntries)
+    quarantineEntries = intake.quarantineTail.nextPosition - 1
+    quarantineBytes = intake.quarantineBytes
   }
 }
 

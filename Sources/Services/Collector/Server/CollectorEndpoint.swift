@@ -3,6 +3,7 @@ package import GRPCCore
 internal import StackmeterCore
 package import StackmeterRPC
 internal import StackmeterWire
+internal import Synchronization
 
 /// The collector's calls: messages in, one call of `Collector`, messages out.
 package struct CollectorEndpoint: RPCEndpoint {
@@ -47,33 +48,65 @@ package struct CollectorEndpoint: RPCEndpoint {
     routes.unary(CollectorMethods.getStatus) { _ in collector.status() }
   }
 
-  /// Works on several batches at once, so that one sync serves them all, and answers in their order.
+  /// Works on several batches at once, so that one sync serves them all, and answers each as soon as it and all
+  /// before it are done: a reporter may wait for one result before it sends the next batch.
   private static func reportStream(
     _ collector: Collector, _ batches: RPCAsyncSequence<NumberedBatch, any Error>,
     _ writer: RPCWriter<BatchResult>
   ) async throws {
-    try await withThrowingTaskGroup(of: (Int, BatchResult).self) { group in
-      var started = 0
-      var answered = 0
-      var finished: [Int: BatchResult] = [:]
-      func answerNext() async throws {
-        guard let (order, result) = try await group.next() else { return }
-        finished[order] = result
-        while let next = finished.removeValue(forKey: answered) {
-          try await writer.write(next)
-          answered += 1
+    let failure = FirstFailure()
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask {
+        try await withThrowingTaskGroup(of: Void.self) { inFlight in
+          var count = 0
+          var previous = StopSignal()
+          previous.raise()
+          for try await numbered in batches {
+            if count == batchesInFlightMax {
+              try await inFlight.next()
+              count -= 1
+            }
+            let (turn, next) = (previous, StopSignal())
+            inFlight.addTask {
+              do {
+                let results = try await collector.report([numbered.batch])
+                await turn.wait()
+                try Task.checkCancellation()
+                try await writer.write(
+                  BatchResult(number: numbered.number, results: results[0]))
+                next.raise()
+              } catch {
+                failure.set(error)
+                throw error
+              }
+            }
+            count += 1
+            previous = next
+          }
+          try await inFlight.waitForAll()
         }
       }
-      for try await numbered in batches {
-        let order = started
-        group.addTask {
-          let results = try await collector.report([numbered.batch])
-          return (order, BatchResult(number: numbered.number, results: results[0]))
-        }
-        started += 1
-        while started - answered >= batchesInFlightMax { try await answerNext() }
-      }
-      while answered < started { try await answerNext() }
+      // Ends the wait for the next batch once one has failed.
+      group.addTask { try await failure.wait() }
+      defer { group.cancelAll() }
+      try await group.next()
     }
+  }
+}
+
+/// The error that ends a stream: the first that happened.
+private final class FirstFailure: Sendable {
+  private let error = Mutex<(any Error)?>(nil)
+  private let isSet = StopSignal()
+
+  func set(_ error: any Error) {
+    self.error.withLock { $0 = $0 ?? error }
+    isSet.raise()
+  }
+
+  /// Throws it once there is one; returns when the task is cancelled.
+  func wait() async throws {
+    await isSet.wait()
+    if let error = error.withLock({ $0 }) { throw error }
   }
 }

@@ -10,28 +10,36 @@ struct Intake: ~Copyable {
   private var index: DedupIndex
   private let rules: EventRules
   private let quarantineBytesMax: UInt64
+  /// The index was rid of what is older than this hour allows.
+  private var forgottenAt: Hour
+  /// A larger batch becomes several records, each of which fits a message of `ReadJournal` many times.
+  private let recordBytesMax: Int
+  static let recordBytesMax = 1 << 20
 
   /// Opens both logs and fills the index from the journal.
   init(
-    disk: any Disk, configuration: CollectorConfiguration, catalog: MeterCatalog, now: Instant,
-    dedupKey: (UInt64, UInt64)
+    disk: any Disk, configuration: CollectorConfiguration, catalog: MeterCatalog,
+    dedupKey: (UInt64, UInt64), segmentBytesMax: Int = RecordLog.segmentBytesMax,
+    recordBytesMax: Int = Intake.recordBytesMax
   ) throws(RecordLogError) {
     let rules = EventRules(catalog: catalog, latenessLimit: configuration.latenessLimit)
-    let oldest = rules.oldestStart(now: now)
     var index = DedupIndex(key: dedupKey)
     var undecodable: UInt64?
     let journal = try RecordLog(
       disk: disk, directory: configuration.journalDirectory,
-      // An event may be reported up to this long before its usage ends.
-      replayFrom: oldest.advanced(by: .zero - EventLimits.futureMax)
+      // An event may be reported up to `futureMax` before its usage ends. What is accepted from now on is
+      // reported after the last record, so the limit counts from there, not from a clock that may be wrong.
+      replayWithin: configuration.latenessLimit + EventLimits.futureMax,
+      segmentBytesMax: segmentBytesMax
     ) { record in
       guard record.kind == .batch else { return }
-      guard let batch = EventBatch(journalPayload: record.payload) else {
+      guard let batch = EventBatch(journalPayload: record.payload), batch.count == record.count
+      else {
         undecodable = undecodable ?? record.firstPosition
         return
       }
       let digests = batch.series.map { index.digest($0) }
-      for event in 0..<batch.count where batch.usageStart[event] >= oldest.hour.start.nanoseconds {
+      for event in 0..<batch.count {
         _ = index.insert(
           batch, event, seriesDigest: digests[Int(batch.seriesIndex[event])],
           position: record.firstPosition + UInt64(event))
@@ -43,13 +51,17 @@ struct Intake: ~Copyable {
         problem: "the record at position \(undecodable) has a good checksum but no known form")
     }
     let quarantine = try RecordLog(
-      disk: disk, directory: configuration.quarantineDirectory, replayFrom: now
+      disk: disk, directory: configuration.quarantineDirectory, replayWithin: .zero,
+      segmentBytesMax: segmentBytesMax
     ) { _ in }
+    index.forget(before: rules.oldestStart(now: journal.lastTime))
+    forgottenAt = journal.lastTime.hour
     self.rules = rules
     self.journal = journal
     self.quarantine = quarantine
     self.index = index
     quarantineBytesMax = configuration.quarantineBytesMax
+    self.recordBytesMax = recordBytesMax
   }
 
   var tail: LogTail { journal.tail }
@@ -62,12 +74,13 @@ struct Intake: ~Copyable {
   /// The result of every event of the batch, in order, true once `commit` has returned.
   mutating func take(_ batch: EventBatch, clock: Instant) -> [EventResult] {
     // Never before what was reported already, whatever the clock does.
-    let time = max(journal.lastTime.advanced(by: .nanoseconds(1)), clock)
+    var time = max(nextTime, Intake.plausible(clock))
     let sourceProblem = rules.problem(source: batch.source)
     let verdicts = batch.series.map { rules.verdict($0) }
     var digests: [UInt64?] = Array(repeating: nil, count: verdicts.count)
     var accepted = EventBatch(source: batch.source)
     var acceptedSeries: [UInt32?] = Array(repeating: nil, count: verdicts.count)
+    var acceptedBytes = 0
     var results: [EventResult] = []
     results.reserveCapacity(batch.count)
     for event in 0..<batch.count {
@@ -95,12 +108,21 @@ struct Intake: ~Copyable {
             if acceptedSeries[seriesIndex] == nil {
               acceptedSeries[seriesIndex] = slot
               accepted.series.append(series)
+              acceptedBytes += Intake.payloadBytes(series)
             }
             results.append(
               .accepted(
                 position: position,
                 reportedTime: time.advanced(by: .nanoseconds(accepted.count))))
             accepted.append(event, of: batch, seriesIndex: slot)
+            acceptedBytes += batch.idRange(event).count + Intake.columnBytes
+            if acceptedBytes >= recordBytesMax {
+              write(accepted, time: time)
+              time = nextTime
+              accepted = EventBatch(source: batch.source)
+              acceptedSeries = Array(repeating: nil, count: verdicts.count)
+              acceptedBytes = 0
+            }
             continue
           case .duplicate(let first):
             results.append(.duplicate(position: first))
@@ -116,13 +138,35 @@ struct Intake: ~Copyable {
       }
       results.append(keep(refused, batch, event, time: time))
     }
-    if !accepted.isEmpty {
-      journal.append(
-        Record(
-          kind: .batch, count: UInt32(accepted.count), firstPosition: journal.nextPosition,
-          firstTime: time, payload: accepted.journalPayload()))
-    }
+    if !accepted.isEmpty { write(accepted, time: time) }
     return results
+  }
+
+  /// What an event takes in a record beside its id.
+  private static let columnBytes = 40
+
+  private static func payloadBytes(_ series: Series) -> Int {
+    let resource = series.resource
+    return [
+      series.subscription, series.meter, resource.uri, resource.location, resource.tags,
+      resource.additionalInfo,
+    ].reduce(0) { $0 + 2 + $1.utf8.count }
+  }
+
+  /// The earliest time that the next record may have.
+  private var nextTime: Instant { journal.lastTime.advanced(by: .nanoseconds(1)) }
+
+  /// A clock outside the years that usage may lie in is held at their edge, so that no sum overflows.
+  private static func plausible(_ clock: Instant) -> Instant {
+    let years = Instant.accepted
+    return min(max(clock, years.lowerBound), years.upperBound.advanced(by: .nanoseconds(-1)))
+  }
+
+  private mutating func write(_ accepted: EventBatch, time: Instant) {
+    journal.append(
+      Record(
+        kind: .batch, count: UInt32(accepted.count), firstPosition: journal.nextPosition,
+        firstTime: time, payload: accepted.journalPayload()))
   }
 
   /// Quarantines a refused event, or says in its result that there was no room.
@@ -130,7 +174,7 @@ struct Intake: ~Copyable {
     _ result: EventResult, _ batch: EventBatch, _ event: Int, time: Instant
   ) -> EventResult {
     guard let refusal = result.refusal else { return result }
-    guard quarantine.byteCount < quarantineBytesMax else {
+    guard quarantine.byteCountWithPending < quarantineBytesMax else {
       let told = Refusal(
         refusal.reason, field: refusal.field,
         refusal.message + "; it was not kept, because the quarantine is full")
@@ -140,25 +184,27 @@ struct Intake: ~Copyable {
       default: .invalid(told)
       }
     }
-    var single = EventBatch(
-      source: String(batch.source.prefix(EventLimits.sourceBytesMax)),
-      series: [batch.series[Int(batch.seriesIndex[event])]])
-    single.append(event, of: batch, seriesIndex: 0)
     quarantine.append(
       Record(
         number: quarantine.nextPosition,
         time: max(quarantine.lastTime.advanced(by: .nanoseconds(1)), time), refusal: refusal,
-        event: single))
+        event: batch.quarantined(event)))
     return result
   }
 
-  /// Records that an hour has ended without an event after it, so that its window can close.
+  /// Records that an hour has ended without an event after it, so that its window can close, and forgets what
+  /// is past the lateness limit once an hour.
   mutating func tick(clock: Instant) {
-    guard clock.hour > journal.lastTime.hour else { return }
-    journal.append(
-      Record(
-        kind: .tick, count: 0, firstPosition: journal.nextPosition, firstTime: clock, payload: []))
-    index.forget(before: rules.oldestStart(now: clock))
+    let clock = Intake.plausible(clock)
+    if clock.hour > journal.lastTime.hour {
+      journal.append(
+        Record(
+          kind: .tick, count: 0, firstPosition: journal.nextPosition, firstTime: clock,
+          payload: []))
+    }
+    guard journal.lastTime.hour > forgottenAt else { return }
+    forgottenAt = journal.lastTime.hour
+    index.forget(before: rules.oldestStart(now: journal.lastTime))
   }
 
   /// Returns once everything taken is durable. After an error the process must stop.

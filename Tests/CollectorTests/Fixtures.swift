@@ -1,0 +1,136 @@
+import Logging
+import StackmeterCore
+import StackmeterJournal
+import StackmeterTesting
+import Testing
+
+@testable import CollectorServer
+
+/// What the tests of the collector agree on: the present is 2026-11-23T15:00:00Z, the start of an hour.
+enum Fixture {
+  static let now = SimulatedClock().now()
+
+  static let catalog = try! MeterCatalog(
+    ["CPU", "memory"].map {
+      Meter(
+        id: $0, name: $0, unit: "h", category: "Compute", resourceProvider: "vm", aggregation: .sum,
+        isBillable: true)
+    })
+
+  static func configuration(
+    latenessLimit: Duration = .seconds(7 * 86_400), quarantineBytesMax: UInt64 = 1 << 20
+  ) -> CollectorConfiguration {
+    CollectorConfiguration(
+      journalDirectory: "/journal", quarantineDirectory: "/quarantine",
+      latenessLimit: latenessLimit, diskReserveBytes: 1000, quarantineBytesMax: quarantineBytesMax)
+  }
+
+  static func intake(
+    _ disk: SimulatedDisk, _ configuration: CollectorConfiguration = configuration(),
+    segmentBytesMax: Int = 4096, recordBytesMax: Int = Intake.recordBytesMax
+  ) throws -> Intake {
+    try Intake(
+      disk: disk, configuration: configuration, catalog: catalog, dedupKey: (1, 2),
+      segmentBytesMax: segmentBytesMax, recordBytesMax: recordBytesMax)
+  }
+
+  /// One hour of one CPU that has just ended.
+  static func event(
+    _ id: String = "e", source: String = "vm", subscription: String = "s", meter: String = "CPU",
+    start: Instant = now.advanced(by: .seconds(-3600)), duration: Duration = .seconds(60),
+    quantity: Int32 = 1
+  ) -> UsageEvent {
+    UsageEvent(
+      id: id, source: source,
+      series: Series(subscription: subscription, meter: meter, resource: Resource(uri: "/r")),
+      usageStart: start, usageEnd: start.advanced(by: duration), quantity: Quantity(quantity))
+  }
+
+  static func batch(_ events: [UsageEvent]) -> EventBatch {
+    EventBatchBuilder(events).batches.first?.batch ?? EventBatch(source: "vm")
+  }
+
+  /// Every accepted event that is durable, with its position and reported time.
+  static func journal(
+    _ disk: SimulatedDisk
+  ) throws -> [(position: UInt64, time: Instant, event: UsageEvent)] {
+    try records(disk).flatMap { record in
+      guard record.kind == .batch else { return [(UInt64, Instant, UsageEvent)]() }
+      let batch = try #require(EventBatch(journalPayload: record.payload))
+      return (0..<batch.count).map {
+        (
+          record.firstPosition + UInt64($0), record.firstTime.advanced(by: .nanoseconds($0)),
+          batch.event($0)
+        )
+      }
+    }
+  }
+
+  /// Every record of the journal. Only reads: who opens a log a second time takes it away from its owner.
+  static func records(_ disk: SimulatedDisk) throws -> [Record] {
+    let last = try #require(
+      try disk.list("/journal").filter { $0.hasSuffix(".log") }.sorted().last)
+    let tail = LogTail(
+      nextPosition: .max, segment: try #require(UInt64(last.dropFirst(8).dropLast(4))),
+      segmentBytes: try disk.size("/journal/\(last)"))
+    var reader = LogReader(disk: disk, directory: "/journal", fromPosition: 1)
+    var records: [Record] = []
+    while let chunk = try reader.next(upTo: tail) { records += Record.all(in: chunk.bytes) }
+    return records
+  }
+}
+
+extension Intake {
+  /// The results of the events, which have one source, committed.
+  mutating func report(_ events: [UsageEvent], at clock: Instant = Fixture.now) throws
+    -> [EventResult]
+  {
+    let results = take(Fixture.batch(events), clock: clock)
+    try commit()
+    return results
+  }
+}
+
+/// Lends a collector that runs, and lets it end.
+func withCollector<Result: Sendable>(
+  _ disk: SimulatedDisk = SimulatedDisk(), _ clock: SimulatedClock = SimulatedClock(),
+  _ configuration: CollectorConfiguration = Fixture.configuration(),
+  _ body: (Collector) async throws -> Result
+) async throws -> Result {
+  let collector = try makeCollector(disk, clock, configuration)
+  return try await withThrowingTaskGroup(of: Void.self) { group in
+    group.addTask { try await collector.run() }
+    defer { collector.stop() }
+    let result = try await body(collector)
+    collector.stop()
+    try await group.waitForAll()
+    return result
+  }
+}
+
+func makeCollector(
+  _ disk: SimulatedDisk, _ clock: SimulatedClock,
+  _ configuration: CollectorConfiguration = Fixture.configuration()
+) throws -> Collector {
+  try Collector(
+    configuration: configuration, catalog: Fixture.catalog, disk: disk, clock: clock,
+    logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, segmentBytesMax: 4096,
+    idleMax: .milliseconds(2))
+}
+
+extension EventResult {
+  /// The position of an event that is in the journal.
+  var position: UInt64? {
+    switch self {
+    case .accepted(let position, _), .duplicate(let position), .conflict(let position, _): position
+    case .quarantined, .invalid: nil
+    }
+  }
+
+  var reportedTime: Instant? {
+    if case .accepted(_, let time) = self { return time }
+    return nil
+  }
+
+  var isAccepted: Bool { reportedTime != nil }
+}

@@ -1,0 +1,113 @@
+import Glibc
+import StackmeterCore
+import StackmeterTesting
+import Testing
+
+@testable import StackmeterJournal
+
+/// What a record is, comparable.
+struct Entry: Equatable, CustomStringConvertible {
+  let kind: Record.Kind
+  let count: UInt32
+  let position: UInt64
+  let time: Instant
+  let payload: [UInt8]
+
+  init(_ record: Record) {
+    kind = record.kind
+    count = record.count
+    position = record.firstPosition
+    time = record.firstTime
+    payload = Array(record.payload)
+  }
+
+  var description: String { "\(kind) ×\(count) at \(position), \(payload.count) bytes" }
+}
+
+/// The log of the tests: small segments, in the directory `/log`.
+enum TestLog {
+  static let directory = "/log"
+  static let forEver: Duration = .seconds(1 << 40)
+
+  static func open(
+    _ disk: any Disk, segmentBytesMax: Int = 200, _ replay: (Entry) -> Void = { _ in }
+  ) throws(RecordLogError) -> RecordLog {
+    try RecordLog(
+      disk: disk, directory: directory, replayWithin: forEver, segmentBytesMax: segmentBytesMax
+    ) { replay(Entry($0)) }
+  }
+
+  /// Every record of the log as it is opened, and the log again.
+  static func entries(_ disk: any Disk) throws -> [Entry] {
+    var entries: [Entry] = []
+    _ = try open(disk) { entries.append($0) }
+    return entries
+  }
+
+  /// The names of its files, sorted.
+  static func names(_ disk: SimulatedDisk) throws -> [String] {
+    try disk.list(directory).sorted()
+  }
+
+  static func path(_ segment: UInt64) -> String {
+    "\(directory)/\(Segment.name(firstPosition: segment))"
+  }
+}
+
+/// Records as a test run of the log appends them.
+struct RecordScript {
+  private(set) var appended: [Entry] = []
+  /// How many of `appended` were acknowledged.
+  private(set) var committed = 0
+
+  /// Ten commits of one to three records; throws what the disk refuses.
+  mutating func run(_ disk: SimulatedDisk, segmentBytesMax: Int = 200) throws {
+    var log = try TestLog.open(disk, segmentBytesMax: segmentBytesMax)
+    for group in 0..<10 {
+      for index in 0...(group % 3) {
+        append(to: &log, payloadBytes: (group * 37 + index * 11) % 150)
+      }
+      try log.commit()
+      committed = appended.count
+    }
+  }
+
+  mutating func append(to log: inout RecordLog, payloadBytes: Int) {
+    let isTick = payloadBytes == 0
+    let record = Record(
+      kind: isTick ? .tick : .batch, count: isTick ? 0 : UInt32(1 + payloadBytes % 3),
+      firstPosition: log.nextPosition,
+      firstTime: log.lastTime.advanced(by: .nanoseconds(1 + payloadBytes)),
+      payload: (0..<payloadBytes).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ appended.count) })
+    appended.append(Entry(record))
+    log.append(record)
+  }
+}
+
+extension EventBatch {
+  /// A batch of up to `countMax` events with texts of any form.
+  static func random(countMax: Int = 20, _ random: inout SeededRandom) -> EventBatch {
+    func text(_ bytesMax: Int, _ random: inout SeededRandom) -> String {
+      String(
+        (0..<Int.random(in: 0...bytesMax, using: &random)).map { _ in "aé/{\"0😀".randomElement()! })
+    }
+    var batch = EventBatch(source: text(20, &random))
+    for _ in 0..<Int.random(in: 1...4, using: &random) {
+      batch.series.append(
+        Series(
+          subscription: text(10, &random), meter: text(10, &random),
+          resource: Resource(
+            uri: text(30, &random), location: text(5, &random), tags: text(40, &random),
+            additionalInfo: text(40, &random))))
+    }
+    for _ in 0..<Int.random(in: 0...countMax, using: &random) {
+      batch.append(
+        id: text(12, &random).utf8,
+        seriesIndex: UInt32.random(in: 0..<UInt32(batch.series.count), using: &random),
+        usageStart: Int64.random(in: .min ... .max, using: &random),
+        usageEnd: Int64.random(in: .min ... .max, using: &random),
+        attos: Int128.random(in: .min ... .max, using: &random))
+    }
+    return batch
+  }
+}
