@@ -27,7 +27,7 @@ import Testing
 
   private func chunk(_ records: [Record]) -> JournalChunk {
     var bytes: [UInt8] = []
-    for record in records { record.write(to: &bytes) }
+    for record in records { record.write(to: &bytes, startsCommit: true) }
     return JournalChunk(
       records: bytes, nextPosition: records.last!.nextPosition,
       durablePosition: records.last!.nextPosition)
