@@ -75,6 +75,17 @@ package struct EventBatch: Hashable, Sendable {
   package var count: Int { idEnds.count }
   package var isEmpty: Bool { idEnds.isEmpty }
 
+  /// About what the batch occupies: its texts and its columns.
+  package var byteCount: Int {
+    let texts = series.reduce(ids.count) { sum, series in
+      sum + series.subscription.utf8.count + series.meter.utf8.count
+        + series.resource.uri.utf8.count + series.resource.location.utf8.count
+        + series.resource.tags.utf8.count + series.resource.additionalInfo.utf8.count
+    }
+    // An end, a series index, two instants and a quantity for each event.
+    return texts + count * 44
+  }
+
   /// Where the i-th id lies in `ids`.
   package func idRange(_ index: Int) -> Range<Int> {
     (index == 0 ? 0 : idEnds[index - 1])..<idEnds[index]

@@ -80,7 +80,7 @@ import Testing
   @Test func `a misspelled setting in the file is never silently the default`() async throws {
     try await withCluster { cluster in
       let path = "\(cluster.directory)/stackmeter.json"
-      try write(#"{"gateway": {"prot": 1}, "runDirectory": 5}"#, to: path)
+      try Array(#"{"gateway": {"prot": 1}, "runDirectory": 5}"#.utf8).write(to: path)
       let (status, output) = try await Cluster.run(
         "\(Cluster.programs)/stackmeter-query", ["--config", path, "--check"],
         environment: ["PATH": "/usr/bin"], outputPath: "\(cluster.directory)/output")
@@ -120,12 +120,12 @@ import Testing
       let state = cluster.settings.stateDirectory
       #expect(mkdir(state, 0o750) == 0)
       let inNamespace = getuid() == 0 ? "--mount" : "--mount --map-root-user"
-      try write(
-        """
+      let script = """
         #!/bin/sh
         exec unshare \(inNamespace) sh -c 'mount -t tmpfs -o size=3m tmpfs "\(state)" &&
           exec "\(Cluster.programs)/stackmeter-collector"'
-        """, to: "\(cluster.directory)/full.sh")
+        """
+      try Array(script.utf8).write(to: "\(cluster.directory)/full.sh")
       let log = "\(cluster.directory)/full.log"
       var environment = cluster.environmentOfServices()
       environment["STACKMETER_COLLECTOR_DISK_RESERVE_MEBIBYTES"] = "1"
@@ -189,12 +189,5 @@ import Testing
       guard count > 0 else { return }
       sent += count
     }
-  }
-
-  private func write(_ text: String, to path: String) throws {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-    try #require(descriptor >= 0)
-    defer { close(descriptor) }
-    try #require(Glibc.write(descriptor, text, text.utf8.count) == text.utf8.count)
   }
 }

@@ -1,5 +1,6 @@
 import CollectorClient
 import GRPCCore
+import Glibc
 import QueryClient
 import StackmeterCore
 import StackmeterRPC
@@ -79,10 +80,72 @@ extension Cluster {
     }
   }
 
+  /// A new operator's token.
+  func operatorToken() async throws -> String {
+    let made = try await command("token", "create", "--role", "operator")
+    guard made.status == .exited(0), let token = made.output.split(separator: "\n").last else {
+      throw ClusterError("no token: \(made.output)")
+    }
+    return String(token)
+  }
+
+  /// Posts events to the gateway until it has said that all are counted, whatever is killed meanwhile.
+  func postBlindly(_ events: [UsageEvent], token: String) async throws {
+    let path = "\(directory)/events.json"
+    var body = JSONWriter()
+    body.array { body in
+      for event in events {
+        body.object { body in
+          body.member("specversion", string: "1.0")
+          body.member("type", string: UsageEvent.cloudEventType)
+          body.member("id", string: event.id)
+          body.member("source", string: event.source)
+          body.member("subject", string: event.series.subscription)
+          body.member("time", string: event.usageStart.description)
+          body.member(
+            "data",
+            object: { data in
+              data.member("meter", string: event.series.meter)
+              data.member("quantity", event.quantity)
+              data.member("resourceUri", string: event.series.resource.uri)
+            })
+        }
+      }
+    }
+    try body.bytes.write(to: path)
+    _ = try await eventually { () async throws -> Bool? in
+      let answer = try await Cluster.run(
+        "/usr/bin/curl",
+        [
+          "-sS", "-m", "20", "-H", "Authorization: Bearer \(token)", "-H",
+          "Content-Type: application/cloudevents-batch+json", "--data-binary", "@\(path)",
+          "http://127.0.0.1:\(settings.gatewayPort)/v1/events",
+        ], environment: ["PATH": "/usr/bin"], outputPath: "\(directory)/answer"
+      ).output
+      guard let value = try? JSONValue(parsing: Array(answer.utf8), limits: .event),
+        let object = JSONObject(value, path: ""),
+        case .number(let accepted)? = object["accepted"],
+        case .number(let duplicates)? = object["duplicates"]
+      else { return nil }
+      return Int(accepted)! + Int(duplicates)! == events.count ? true : nil
+    }
+  }
+
   /// Calls one service.
   func call<Answer: Sendable>(
     _ service: String, _ body: @Sendable (any RPCChannel) async throws -> Answer
   ) async throws -> Answer {
     try await withRPCChannel(socketPath: settings.socketPath(service), body)
+  }
+}
+
+extension [UInt8] {
+  /// Makes or replaces a file.
+  func write(to path: String) throws {
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+    defer { close(descriptor) }
+    guard Glibc.write(descriptor, self, count) == count else {
+      throw ClusterError("cannot write \(path): \(errno)")
+    }
   }
 }

@@ -9,8 +9,8 @@ internal import Synchronization
 /// Callers hand their batches to one commit thread, which decides about all that waits, writes it, syncs once
 /// and answers: the group commit. So every answer is durable, and events need no locks.
 package final class Collector: Sendable {
-  /// Events that may wait for the disk. More is refused at once.
-  package static let queuedEventsMax = 16 * EventLimits.batchEventsMax
+  /// What the batches that wait for the disk may occupy. More is refused at once.
+  package static let queuedBytesMax = 64 << 20
   /// How long the thread sleeps at most before it looks at the clock and the disk.
   private let idleMax: Duration
 
@@ -26,7 +26,7 @@ package final class Collector: Sendable {
   private let disk: any Disk
   private let clock: any WallClock
   private let logger: Logger
-  private let queue = CommitQueue<Submission>(weightMax: Collector.queuedEventsMax)
+  private let queue = CommitQueue<Submission>(weightMax: Collector.queuedBytesMax)
   private let broadcast: TailBroadcast
   private let quarantineTail: Mutex<LogTail>
   private let counts: Mutex<CollectorStatus>
@@ -75,7 +75,7 @@ package final class Collector: Sendable {
   package func report(
     _ batches: [EventBatch]
   ) async throws(CollectorError) -> [[EventResult]] {
-    let weight = batches.reduce(0) { $0 + $1.count }
+    let weight = batches.reduce(0) { $0 + $1.byteCount }
     let result = await withCheckedContinuation {
       (continuation: CheckedContinuation<Result<[[EventResult]], CollectorError>, Never>) in
       do throws(CommitQueue<Submission>.Refused) {
