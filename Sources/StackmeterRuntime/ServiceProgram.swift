@@ -17,6 +17,7 @@ package enum ServiceProgram {
     _ name: String, _ makeParts: (Settings, Logger) async throws -> [any Service]
   ) async -> Never {
     signal(SIGPIPE, SIG_IGN)
+    raiseDescriptorLimit()
     var logger = Logger(label: name) { _ in JSONLinesLogHandler(service: name) }
     let arguments = parse(CommandLine.arguments, name)
     do {
@@ -50,6 +51,15 @@ package enum ServiceProgram {
       logger.critical("\(error)")
       exit(1)
     }
+  }
+
+  /// Takes all the descriptors that the host allows, so that many clients do not stop a service from accepting.
+  private static func raiseDescriptorLimit() {
+    var limit = rlimit()
+    let descriptors = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    guard getrlimit(descriptors, &limit) == 0 else { return }
+    limit.rlim_cur = min(limit.rlim_max, 65_536)
+    setrlimit(descriptors, &limit)
   }
 
   /// The settings of the file and of the environment.
@@ -117,7 +127,8 @@ package struct StoppablePart: Service {
   private let body: @Sendable () async throws -> Void
   private let stop: @Sendable () -> Void
 
-  /// `stop` makes `run` return soon. Without one the task of `run` is cancelled instead.
+  /// `stop` makes `run` return soon, also when the task is cancelled because another part has failed. Without
+  /// one the task of `run` is cancelled instead.
   package init(
     run body: @escaping @Sendable () async throws -> Void,
     stop: (@Sendable () -> Void)? = nil
@@ -136,6 +147,10 @@ package struct StoppablePart: Service {
   }
 
   package func run() async throws {
-    try await withGracefulShutdownHandler(operation: body, onGracefulShutdown: stop)
+    try await withTaskCancellationHandler {
+      try await withGracefulShutdownHandler(operation: body, onGracefulShutdown: stop)
+    } onCancel: {
+      stop()
+    }
   }
 }

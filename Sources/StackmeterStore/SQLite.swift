@@ -9,6 +9,8 @@ package struct StoreError: Error, Equatable, CustomStringConvertible {
     case newerSchema
     /// A total does not fit a quantity.
     case overflow
+    /// The question took longer than questions may.
+    case tooSlow
     /// The disk is full, the file is damaged, …
     case system
   }
@@ -37,6 +39,8 @@ final class SQLite {
 
   private let handle: OpaquePointer
   private let path: String
+  /// When the statements that run now are given up; nil for never.
+  private var deadline: ContinuousClock.Instant?
 
   init(_ path: String, _ mode: Mode) throws(StoreError) {
     var opened: OpaquePointer?
@@ -58,6 +62,24 @@ final class SQLite {
     self.path = path
     sqlite3_extended_result_codes(opened, 1)
     sqlite3_busy_timeout(opened, 5000)
+    sqlite3_progress_handler(
+      opened, SQLite.stepsBetweenChecks,
+      { connection in
+        let this = Unmanaged<SQLite>.fromOpaque(connection!).takeUnretainedValue()
+        return this.deadline.map { ContinuousClock.now > $0 ? 1 : 0 } ?? 0
+      }, Unmanaged.passUnretained(self).toOpaque())
+  }
+
+  /// About a millisecond of SQLite's work.
+  private static let stepsBetweenChecks: Int32 = 10_000
+
+  /// Runs `body`; its statements fail once they have taken longer than `limit` together.
+  func within<Result>(
+    _ limit: Duration, _ body: () throws(StoreError) -> Result
+  ) throws(StoreError) -> Result {
+    deadline = ContinuousClock.now + limit
+    defer { deadline = nil }
+    return try body()
   }
 
   deinit {
@@ -98,6 +120,10 @@ final class SQLite {
     let reason = String(cString: sqlite3_errmsg(handle))
     if reason == "integer overflow" {
       return StoreError(.overflow, "a total is too large; ask for a shorter time")
+    }
+    if sqlite3_errcode(handle) & 0xFF == SQLITE_INTERRUPT {
+      return StoreError(
+        .tooSlow, "the question took too long; ask for a shorter time or fewer subscriptions")
     }
     if sqlite3_extended_errcode(handle) == SQLITE_CANTOPEN {
       return StoreError(.missing, "\(path): \(reason)")

@@ -33,6 +33,7 @@ package struct AggregateKey: Hashable, Sendable {
 package struct UnappliedQuantity: Hashable, Sendable {
   package let key: AggregateKey
   package let quantity: Quantity
+  /// Of the event; where a whole commit's sum did not fit, the position after it.
   package let position: UInt64
 
   package init(key: AggregateKey, quantity: Quantity, position: UInt64) {

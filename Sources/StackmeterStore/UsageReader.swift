@@ -50,6 +50,13 @@ package final class UsageReader {
     }
   }
 
+  /// Asks within `limit`: what takes longer is given up with `tooSlow`.
+  package func within<Answer>(
+    _ limit: Duration, _ ask: (UsageReader) throws(StoreError) -> Answer
+  ) throws(StoreError) -> Answer {
+    try connection.within(limit) { () throws(StoreError) in try ask(self) }
+  }
+
   package func position() throws(StoreError) -> PipelinePosition {
     let statement = try connection.prepare(
       "SELECT next_position, reported_time, open_window FROM pipeline")
@@ -71,7 +78,7 @@ package final class UsageReader {
       """
       SELECT \(granularity.windowExpression) AS w, a.series, \(granularity.usageExpression) AS u,
         sum(a.units), sum(a.attos / 1000000000), sum(a.attos % 1000000000),
-        max(a.window) >= p.open_window,
+        (w + 1) * \(granularity.hours) > p.open_window,
         s.subscription, s.meter, s.resource_uri, s.location, s.tags, s.additional_info
       FROM pipeline p CROSS JOIN aggregate a CROSS JOIN series s ON s.id = a.series
       WHERE a.window >= ?1 AND a.window < ?2

@@ -38,9 +38,10 @@ enum Sample {
       from: PipelinePosition(
         nextPosition: 1, reportedTime: Instant(nanoseconds: 0), openWindow: Hour(index: 0)))
     for record in records {
-      try rollup.apply(record) { (series) throws(Never) in
+      let isWhole = try rollup.apply(record) { (series) throws(Never) in
         Int64(series.subscription.utf8.first!)
       }
+      try #require(isWhole)
     }
     return rollup
   }

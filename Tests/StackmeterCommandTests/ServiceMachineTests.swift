@@ -59,13 +59,16 @@ struct ServiceMachineTests {
   }
 
   @Test
-  func `wrong settings are not tried again and say what is wrong`() {
+  func `wrong settings say what is wrong, and are tried again after a longer pause`() {
     var machine = ServiceMachine(name: "gateway", now: start)
     machine.started(pid: 7, at: start)
     machine.ended(.exited(EX_CONFIG), at: start) { "gateway.port: must be a whole number" }
-    #expect(machine.state == .refused)
+    #expect(machine.state == .refused(until: start + .seconds(10)))
     #expect(machine.problem == "wrong settings: gateway.port: must be a whole number")
     #expect(machine.restarts == 0)
+    var mended = machine
+    mended.retry(at: start + .seconds(10))
+    #expect(mended.state == .due(at: start + .seconds(10)))
     machine.stop(at: start)
     #expect(machine.state == .stopped)
   }

@@ -66,7 +66,7 @@ struct SupervisedServiceTests {
       echo '{"message": "gateway.port: must be a whole number"}' >&2; exit 78
       """
     let machine = try await supervise(script) {
-      $0.state == .refused
+      $0.isRefused
     } then: {
       #expect($0.machine.problem == "wrong settings: gateway.port: must be a whole number")
       $0.stop()

@@ -3,8 +3,8 @@ internal import StackmeterRuntime
 
 /// One supervised process as a machine: events with their time in, what to do out. No clock and no process.
 ///
-/// `due` → `starting` → `serving`; a process that ends → `due` again after a pause, or `refused` where its
-/// settings are wrong; a stop leads from anywhere to `stopped`, over `stopping` while the process still runs.
+/// `due` → `starting` → `serving`; a process that ends → `due` again after a pause, or `refused` for a longer
+/// one where its settings are wrong; a stop leads from anywhere to `stopped`, over `stopping` while the process still runs.
 struct ServiceMachine: Equatable, Sendable {
   typealias Instant = ContinuousClock.Instant
 
@@ -15,8 +15,9 @@ struct ServiceMachine: Equatable, Sendable {
     case starting(pid: Int32, since: Instant)
     /// → `starting`, `due`, `refused`, `stopping`.
     case serving(pid: Int32, since: Instant)
-    /// Its settings are wrong, so it would fail again → `stopped`.
-    case refused
+    /// Its settings are wrong; it is tried again at this time, when they may have been put right → `due`,
+    /// `stopped`.
+    case refused(until: Instant)
     /// Was asked to stop; is killed at `deadline` → `stopped`.
     case stopping(pid: Int32, deadline: Instant)
     case stopped
@@ -24,6 +25,8 @@ struct ServiceMachine: Equatable, Sendable {
 
   static let pauseMin: Duration = .milliseconds(200)
   static let pauseMax: Duration = .seconds(5)
+  /// How long wrong settings are left to whoever mends them.
+  static let refusedPause: Duration = .seconds(10)
   /// A process that ran for so long is not failing at its start.
   static let steadyAfter: Duration = .seconds(30)
   static let stopMax: Duration = .seconds(10)
@@ -69,7 +72,7 @@ struct ServiceMachine: Equatable, Sendable {
     case .starting(_, let since), .serving(_, let since):
       if status == .exited(EX_CONFIG) {
         problem = "wrong settings: \(lastLogLine())"
-        state = .refused
+        state = .refused(until: now + ServiceMachine.refusedPause)
       } else {
         problem = "ended with \(status)"
         restart(ranFor: now - since, now)
@@ -77,6 +80,16 @@ struct ServiceMachine: Equatable, Sendable {
     case .stopping: state = .stopped
     case .due, .refused, .stopped: preconditionFailure("only what runs can end")
     }
+  }
+
+  /// The pause after wrong settings is over.
+  mutating func retry(at now: Instant) {
+    guard case .refused = state else { return }
+    state = .due(at: now)
+  }
+
+  var isRefused: Bool {
+    if case .refused = state { true } else { false }
   }
 
   private mutating func restart(ranFor duration: Duration, _ now: Instant) {

@@ -101,9 +101,10 @@ final class SupervisedService: Sendable {
           preconditionFailure("what runs has a process")
         }
         await watch(child)
-      case .refused:
-        await stopRequest.wait()
-        update { $0.machine.stop(at: ContinuousClock.now) }
+      case .refused(let time):
+        await stopRequest.wait(until: time)
+        let now = ContinuousClock.now
+        update { stopRequest.isRaised ? $0.machine.stop(at: now) : $0.machine.retry(at: now) }
       case .stopped: return
       }
     }

@@ -84,7 +84,7 @@ final class Supervisor: Sendable {
     for await _ in changes {
       let machines = services.map(\.machine)
       display.show(machines)
-      if machines.allSatisfy({ $0.state == .refused }) { allRefused.raise() }
+      if machines.allSatisfy(\.isRefused) { allRefused.raise() }
     }
     return .other
   }

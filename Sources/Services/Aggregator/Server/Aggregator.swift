@@ -15,6 +15,8 @@ package actor Aggregator {
   /// How long one stream is used before it is opened anew from where it is.
   private static let streamTimeout: Duration = .seconds(600)
   private static let retryPause: Duration = .milliseconds(200)
+  /// Aggregates that one transaction touches, so that no report makes it grow without bound.
+  private static let deltasMax = 200_000
   /// Numbers of series that are remembered between commits.
   private static let knownSeriesMax = 1_000_000
 
@@ -46,6 +48,7 @@ package actor Aggregator {
     while !Task.isCancelled {
       do {
         try await follow(collector)
+        continue
       } catch {
         note(problem: error)
       }
@@ -79,11 +82,15 @@ package actor Aggregator {
       let buffer = ChunkBuffer()
       group.addTask {
         defer { buffer.finish() }
-        try await collector.readJournal(
-          from: start, follow: true, timeout: Aggregator.streamTimeout
-        ) { chunks in
-          self.noteFollowing()
-          for try await chunk in chunks { await buffer.put(chunk) }
+        do {
+          try await collector.readJournal(
+            from: start, follow: true, timeout: Aggregator.streamTimeout
+          ) { chunks in
+            self.noteFollowing()
+            for try await chunk in chunks { await buffer.put(chunk) }
+          }
+        } catch let error as RPCError where error.code == .deadlineExceeded {
+          // The planned end of a stream.
         }
       }
       group.addTask { try await self.commitLoop(buffer) }
@@ -91,7 +98,8 @@ package actor Aggregator {
         group.cancelAll()
         buffer.finish()
       }
-      try await group.waitForAll()
+      // The first that fails ends the other.
+      while try await group.next() != nil {}
     }
   }
 
@@ -106,28 +114,39 @@ package actor Aggregator {
     }
   }
 
-  /// Applies whole chunks in one transaction. After an error nothing of them is applied.
+  /// Applies whole chunks, in one transaction unless they touch very many aggregates. After an error, nothing
+  /// after the last commit is applied.
   package func apply(_ chunks: [JournalChunk]) throws {
     var rollup = Rollup(from: position)
-    var unapplied = 0
     try database.begin()
     do {
       for chunk in chunks {
         for record in Record.all(in: chunk.records) {
-          try rollup.apply(record) { (series) throws(StoreError) in try intern(series) }
+          while try !rollup.apply(
+            record, deltasMax: Aggregator.deltasMax,
+            intern: { (series) throws(StoreError) in try intern(series) })
+          {
+            try commit(rollup, durablePosition: chunk.durablePosition)
+            rollup = Rollup(from: position)
+            try database.begin()
+          }
         }
         guard rollup.position.nextPosition >= chunk.nextPosition else {
           throw RollupError.undecodable(position: rollup.position.nextPosition)
         }
       }
-      unapplied = try database.commit(
-        deltas: rollup.deltas, unapplied: rollup.unapplied, position: rollup.position)
+      try commit(rollup, durablePosition: chunks.last?.durablePosition ?? 0)
     } catch {
       database.rollback()
       // Numbers that were given in this transaction are gone with it.
       knownSeries = [:]
       throw error
     }
+  }
+
+  private func commit(_ rollup: Rollup, durablePosition: UInt64) throws(StoreError) {
+    let unapplied = try database.commit(
+      deltas: rollup.deltas, unapplied: rollup.unapplied, position: rollup.position)
     position = rollup.position
     if unapplied > 0 {
       logger.error(
@@ -141,8 +160,7 @@ package actor Aggregator {
       status.appliedEvents += rollup.events
       status.commits += 1
       status.unappliedEvents += UInt64(unapplied)
-      status.durablePosition = max(
-        chunks.last?.durablePosition ?? 0, position.nextPosition)
+      status.durablePosition = max(durablePosition, position.nextPosition)
     }
   }
 

@@ -33,14 +33,17 @@ struct Rollup {
   }
 
   /// Adds one record; `intern` gives each series its number. A record that was applied before adds nothing.
+  ///
+  /// False where it stopped inside the record because there are `deltasMax` deltas: commit these, and apply the
+  /// same record from the new position.
   mutating func apply<Failure: Error>(
-    _ record: Record, intern: (Series) throws(Failure) -> Int64
-  ) throws {
+    _ record: Record, deltasMax: Int = .max, intern: (Series) throws(Failure) -> Int64
+  ) throws -> Bool {
     guard record.firstPosition <= position.nextPosition else {
       throw RollupError.gap(expected: position.nextPosition, found: record.firstPosition)
     }
     let isTick = record.count == 0
-    guard isTick || record.nextPosition > position.nextPosition else { return }
+    guard isTick || record.nextPosition > position.nextPosition else { return true }
     if record.kind == .batch {
       guard let batch = EventBatch(journalPayload: record.payload), batch.count == record.count
       else { throw RollupError.undecodable(position: record.firstPosition) }
@@ -50,13 +53,22 @@ struct Rollup {
       let series = try batch.series.map { (series) throws(Failure) in try intern(series) }
       let known = Int(position.nextPosition - record.firstPosition)
       for index in known..<batch.count {
+        guard deltas.count < deltasMax else { return false }
         add(
           batch, index, series: series[Int(batch.seriesIndex[index])], record: record)
+        events += 1
+        advance(
+          to: record.firstPosition + UInt64(index) + 1,
+          record.firstTime.advanced(by: .nanoseconds(index)))
       }
-      events += UInt64(batch.count - known)
     }
-    position.nextPosition = max(position.nextPosition, record.nextPosition)
-    position.reportedTime = max(position.reportedTime, record.lastTime)
+    advance(to: record.nextPosition, record.lastTime)
+    return true
+  }
+
+  private mutating func advance(to nextPosition: UInt64, _ time: Instant) {
+    position.nextPosition = max(position.nextPosition, nextPosition)
+    position.reportedTime = max(position.reportedTime, time)
     position.openWindow = max(position.openWindow, position.reportedTime.hour)
   }
 

@@ -126,8 +126,13 @@ package final class Query: Sendable {
     async let aggregatorAnswer = answer("aggregator") { try await self.aggregator.status() }
     var status = PipelineStatus()
     do throws(QueryError) {
-      let position = try await readers.read { (reader) throws(StoreError) in
-        try reader.position()
+      let (position, unapplied) = try await readers.read { (reader) throws(StoreError) in
+        (try reader.position(), try reader.unappliedCount())
+      }
+      if unapplied > 0 {
+        status.problems.append(
+          "usage database: \(unapplied) quantities are too large to aggregate; "
+            + "they are in no total, but in the table unapplied")
       }
       status.appliedPosition = position.nextPosition
       status.appliedReportedTime = position.reportedTime
@@ -150,10 +155,6 @@ package final class Query: Sendable {
         status.problems.append(
           "aggregator: not following the journal: "
             + (aggregator.problem.isEmpty ? "no stream yet" : aggregator.problem))
-      }
-      if aggregator.unappliedEvents > 0 {
-        status.problems.append(
-          "aggregator: \(aggregator.unappliedEvents) quantities are too large to aggregate")
       }
     case .failure(let problem): status.problems.append(problem.text)
     }

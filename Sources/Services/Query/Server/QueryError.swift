@@ -22,6 +22,7 @@ extension QueryError: RPCErrorConvertible {
       switch error.kind {
       case .missing: .unavailable
       case .overflow: .outOfRange
+      case .tooSlow: .deadlineExceeded
       case .newerSchema, .system: .internalError
       }
     }

@@ -6,6 +6,8 @@ internal import Synchronization
 final class ReaderPool: Sendable {
   static let readersMax = 4
   static let waitingMax = 64
+  /// A little less than callers wait, so that they learn why.
+  static let questionMax: Duration = .seconds(8)
 
   /// Idle connections. Taken under the lock, used outside of it by one thread.
   private struct Idle: Sendable {
@@ -42,7 +44,7 @@ final class ReaderPool: Sendable {
       return try await threads.runIfActive { [self] in
         let reader = try take()
         // After an error the connection is not used again: the file may have been replaced.
-        let answer = try question(reader)
+        let answer = try reader.within(ReaderPool.questionMax, question)
         give(reader)
         return answer
       }
