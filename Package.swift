@@ -197,6 +197,11 @@ let package = Package(
         "QueryServer", "QueryClient", "AggregatorClient", "CollectorClient", "StackmeterCore",
         "StackmeterRPC", "StackmeterStore", "StackmeterTesting", "StackmeterWire", grpc,
       ]),
+    tests(
+      "StackmeterRPCTests",
+      [
+        "StackmeterRPC", "StackmeterWire", "StackmeterTesting", grpc, grpcTransport, logging,
+      ]),
     tests("AgentTests", ["AgentServer", "StackmeterCore"]),
     tests(
       "SystemTests",
