@@ -11,7 +11,7 @@ package struct ProtoFile: Sendable {
   /// The full names of its services, methods, messages, fields, enums and values.
   package let symbols: Set<String>
 
-  /// Every file of the contract.
+  /// Every file of the contract, each after its imports.
   package static let all: [ProtoFile] = {
     var files: [ProtoFile] = []
     while let file = stackmeter_proto_file(files.count) {
@@ -33,16 +33,13 @@ package struct ProtoFile: Sendable {
     return names
   }
 
-  /// The file and what it imports at any depth, each once.
+  /// The file and what it imports at any depth, each once and before its own imports.
   package var withImports: [ProtoFile] {
-    var files = [self]
-    var next = 0
-    while next < files.count {
-      for name in files[next].imports where !files.contains(where: { $0.name == name }) {
-        files += ProtoFile.all.filter { $0.name == name }
-      }
-      next += 1
+    var wanted: Set<String> = [name]
+    return ProtoFile.all.reversed().filter { file in
+      guard wanted.contains(file.name) else { return false }
+      wanted.formUnion(file.imports)
+      return true
     }
-    return files
   }
 }

@@ -15,11 +15,14 @@ protos = [str(p.relative_to(f"{root}/proto")) for p in pathlib.Path(f"{root}/pro
 assert protos
 assert (
     protoc.main(
-        ["protoc", f"-I{root}/proto", f"--python_out={work}", f"--grpc_python_out={work}", *protos]
+        [
+            "protoc", f"-I{root}/proto", f"--python_out={work}", f"--grpc_python_out={work}",
+            f"--descriptor_set_out={work}/descriptors", *protos,
+        ]
     )
     == 0
 )
-# The package grpc of grpcio shadows our stubs of grpc.health.v1, so that one is loaded by its file.
+# The package grpc of grpcio shadows our stubs below grpc, so that their directory is added to it.
 sys.path.insert(0, work)
 import grpc  # noqa: E402
 from stackmeter.v1 import aggregator_pb2_grpc, collector_pb2, collector_pb2_grpc  # noqa: E402
@@ -188,6 +191,7 @@ def ask(service, *questions):
 
 
 # A client without .proto files: what it calls is all from reflection.
+contract = descriptor_pb2.FileDescriptorSet.FromString(pathlib.Path(f"{work}/descriptors").read_bytes())
 for service in ("collector", "aggregator", "query"):
     full = f"stackmeter.v1.{service.capitalize()}"
     (listed,) = ask(service, {"list_services": ""})
@@ -201,16 +205,11 @@ for service in ("collector", "aggregator", "query"):
     )
     assert unknown.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0], unknown
     for answer in found:
-        # Imports come after the file, and a pool wants them first.
+        # Every file comes before its imports, and a pool wants it after them.
         for encoded in reversed(answer.file_descriptor_response.file_descriptor_proto):
+            assert descriptor_pb2.FileDescriptorProto.FromString(encoded) in contract.file, answer
             pool.AddSerializedFile(encoded)
     assert pool.FindServiceByName("grpc.health.v1.Health").methods_by_name["Watch"].server_streaming
-    for name in names:
-        reflected, ours = descriptor_pb2.FileDescriptorProto(), descriptor_pb2.FileDescriptorProto()
-        file = pool.FindFileContainingSymbol(name)
-        file.CopyToProto(reflected)
-        descriptor_pool.Default().FindFileByName(file.name).CopyToProto(ours)
-        assert reflected == ours, (reflected, ours)
 
     method = pool.FindMethodByName(f"{full}.GetStatus")
     call = grpc.insecure_channel(f"unix:{run}/{service}.sock").unary_unary(
