@@ -3,7 +3,7 @@ internal import GRPCNIOTransportHTTP2Posix
 package import Logging
 internal import Synchronization
 
-/// Serves endpoints, and the standard health service, on one Unix socket.
+/// Serves endpoints, and the standard health and reflection services, on one Unix socket.
 package final class RPCServer: Sendable {
   private let server: GRPCServer<HTTP2ServerTransport.Posix>
   private let supervisor: CallSupervisor
@@ -19,7 +19,9 @@ package final class RPCServer: Sendable {
     let descriptor = listening.takeDescriptor()
     socket = HeldSocket(listening)
     supervisor = CallSupervisor(callsInFlightMax: callsInFlightMax, logger: logger)
-    health = HealthEndpoint(services: endpoints.map { type(of: $0).serviceName })
+    let services = endpoints.map { type(of: $0).serviceName }
+    health = HealthEndpoint(services: services)
+    let reflection = ReflectionEndpoint(services: services + [HealthEndpoint.serviceName])
     server = GRPCServer(
       transport: HTTP2ServerTransport.Posix(
         listeningSocketDescriptor: Int(descriptor), transportSecurity: .plaintext,
@@ -31,7 +33,7 @@ package final class RPCServer: Sendable {
           config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(10)
           config.connection.keepalive.clientBehavior.allowWithoutCalls = true
         }),
-      router: .serving(endpoints + [health], supervisor: supervisor))
+      router: .serving(endpoints + [health, reflection], supervisor: supervisor))
   }
 
   /// Answers calls until `stop` is called or the task is cancelled, then lets calls end for a bounded time.

@@ -221,3 +221,45 @@ extension Grpc__Health__V1__HealthCheckResponse: CMessage {
     grpc__health__v1__health_check_response__init(message)
   }
 }
+
+extension Grpc__Reflection__V1__ServerReflectionRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    grpc__reflection__v1__server_reflection_request__init(message)
+  }
+}
+
+extension Grpc__Reflection__V1__ExtensionRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    grpc__reflection__v1__extension_request__init(message)
+  }
+}
+
+extension Grpc__Reflection__V1__ServerReflectionResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    grpc__reflection__v1__server_reflection_response__init(message)
+  }
+}
+
+extension Grpc__Reflection__V1__FileDescriptorResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    grpc__reflection__v1__file_descriptor_response__init(message)
+  }
+}
+
+extension Grpc__Reflection__V1__ListServiceResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    grpc__reflection__v1__list_service_response__init(message)
+  }
+}
+
+extension Grpc__Reflection__V1__ServiceResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    grpc__reflection__v1__service_response__init(message)
+  }
+}
+
+extension Grpc__Reflection__V1__ErrorResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    grpc__reflection__v1__error_response__init(message)
+  }
+}

@@ -56,6 +56,9 @@ struct ProtoSchema: Sendable {
         if first == "message" { messages[name] = [] }
         if first == "enum" { enums.insert(name) }
         if !line.contains("}") { scopes.append((first, name)) }
+      case "oneof":
+        // Its fields are those of the message.
+        scopes.append(("message", scopes.last?.name ?? package))
       case "rpc":
         for type in words.dropFirst(2) where type != "returns" && type != "stream" {
           callMessages.insert("\(package).\(type)")

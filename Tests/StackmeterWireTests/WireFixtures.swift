@@ -3,7 +3,7 @@ import StackmeterWire
 
 extension WireFixture {
   /// Every message that a call takes or gives.
-  static let all: [WireFixture] = collector + query + health
+  static let all: [WireFixture] = collector + query + health + reflection
 
   private static let collector = [
     WireFixture(
@@ -134,6 +134,19 @@ extension WireFixture {
         HealthCheckResponse(status: $0)
       }),
   ]
+
+  private static let reflection = [
+    WireFixture(
+      "grpc.reflection.v1.ServerReflectionRequest", ServerReflectionRequest.several),
+    WireFixture(
+      "grpc.reflection.v1.ServerReflectionResponse",
+      ServerReflectionRequest.several.flatMap { request in
+        [
+          nil, .files([]), .files([[], [0, 255]]), .services([]), .services(["", "a.B"]),
+          .error(code: -1, message: "no"),
+        ].map { ServerReflectionResponse(to: request, $0) }
+      }),
+  ]
 }
 
 extension Range<Hour> {
@@ -234,4 +247,12 @@ extension PipelineStatus {
     status.problems = ["first", "", "dritte ß"]
     return status
   }()
+}
+
+extension ServerReflectionRequest {
+  /// Each question once.
+  static let several = [
+    nil, .file(name: "a/b.proto"), .fileDeclaring(symbol: "a.B"),
+    .fileExtending(type: "a.B", number: .min), .extensionNumbers(type: ""), .services("*"),
+  ].map { ServerReflectionRequest(host: "h", $0) }
 }

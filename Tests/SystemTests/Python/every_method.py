@@ -15,18 +15,23 @@ protos = [str(p.relative_to(f"{root}/proto")) for p in pathlib.Path(f"{root}/pro
 assert protos
 assert (
     protoc.main(
-        ["protoc", f"-I{root}/proto", f"--python_out={work}", f"--grpc_python_out={work}", *protos]
+        [
+            "protoc", f"-I{root}/proto", f"--python_out={work}", f"--grpc_python_out={work}",
+            f"--descriptor_set_out={work}/descriptors", *protos,
+        ]
     )
     == 0
 )
-# The package grpc of grpcio shadows our stubs of grpc.health.v1, so that one is loaded by its file.
+# The package grpc of grpcio shadows our stubs below grpc, so that their directory is added to it.
 sys.path.insert(0, work)
 import grpc  # noqa: E402
 from stackmeter.v1 import aggregator_pb2_grpc, collector_pb2, collector_pb2_grpc  # noqa: E402
 from stackmeter.v1 import common_pb2, query_pb2, query_pb2_grpc  # noqa: E402
 
 grpc.__path__.append(f"{work}/grpc")
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory  # noqa: E402
 from grpc.health.v1 import health_pb2, health_pb2_grpc  # noqa: E402
+from grpc.reflection.v1 import reflection_pb2, reflection_pb2_grpc  # noqa: E402
 
 DEADLINE = 10
 HOUR = 3600 * 10**9
@@ -174,3 +179,44 @@ for service in ("collector", "aggregator", "query"):
         assert error.code() == grpc.StatusCode.NOT_FOUND, error
 done("Health.Check")
 done("Health.Watch")
+
+
+def ask(service, *questions):
+    """What reflection answers to questions in one stream."""
+    reflection = stub(service, reflection_pb2_grpc.ServerReflectionStub)
+    requests = [reflection_pb2.ServerReflectionRequest(**question) for question in questions]
+    answers = list(reflection.ServerReflectionInfo(iter(requests), timeout=DEADLINE))
+    assert [answer.original_request for answer in answers] == requests, answers
+    return answers
+
+
+# A client without .proto files: what it calls is all from reflection.
+contract = descriptor_pb2.FileDescriptorSet.FromString(pathlib.Path(f"{work}/descriptors").read_bytes())
+for service in ("collector", "aggregator", "query"):
+    full = f"stackmeter.v1.{service.capitalize()}"
+    (listed,) = ask(service, {"list_services": ""})
+    names = [each.name for each in listed.list_services_response.service]
+    assert names == ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", full], names
+
+    pool = descriptor_pool.DescriptorPool()
+    unknown, *found = ask(
+        service, {"file_containing_symbol": "nobody"},
+        *({"file_containing_symbol": name} for name in names),
+    )
+    assert unknown.error_response.error_code == grpc.StatusCode.NOT_FOUND.value[0], unknown
+    for answer in found:
+        # Every file comes before its imports, and a pool wants it after them.
+        for encoded in reversed(answer.file_descriptor_response.file_descriptor_proto):
+            assert descriptor_pb2.FileDescriptorProto.FromString(encoded) in contract.file, answer
+            pool.AddSerializedFile(encoded)
+    assert pool.FindServiceByName("grpc.health.v1.Health").methods_by_name["Watch"].server_streaming
+
+    method = pool.FindMethodByName(f"{full}.GetStatus")
+    call = grpc.insecure_channel(f"unix:{run}/{service}.sock").unary_unary(
+        f"/{full}/GetStatus",
+        request_serializer=message_factory.GetMessageClass(method.input_type).SerializeToString,
+        response_deserializer=message_factory.GetMessageClass(method.output_type).FromString,
+    )
+    status = call(message_factory.GetMessageClass(method.input_type)(), timeout=DEADLINE)
+    assert status.DESCRIPTOR.full_name.endswith("Status") and status.ListFields(), status
+done("ServerReflection.ServerReflectionInfo")
