@@ -78,7 +78,7 @@ package final class UsageReader {
       """
       SELECT \(granularity.windowExpression) AS w, a.series, \(granularity.usageExpression) AS u,
         sum(a.units), sum(a.attos / 1000000000), sum(a.attos % 1000000000),
-        (w + 1) * \(granularity.hours) > p.open_window,
+        (\(granularity.windowExpression) + 1) * \(granularity.hours) > p.open_window,
         s.subscription, s.meter, s.resource_uri, s.location, s.tags, s.additional_info
       FROM pipeline p CROSS JOIN aggregate a CROSS JOIN series s ON s.id = a.series
       WHERE a.window >= ?1 AND a.window < ?2

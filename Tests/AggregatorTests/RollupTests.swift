@@ -120,6 +120,32 @@ enum Sample {
     #expect(again.events == once.events)
   }
 
+  @Test func `a record of very many aggregates is applied in parts, each exactly once`() throws {
+    let record = Sample.record(
+      (0..<10).map { Sample.event("\($0)", from: Hour(index: Sample.start.index - $0).start) },
+      at: 1, time: Sample.start.end.advanced(by: .nanoseconds(-4)))
+    let whole = try rollup([record])
+    var parts: [Rollup] = []
+    var part = Rollup(
+      from: PipelinePosition(
+        nextPosition: 1, reportedTime: Instant(nanoseconds: 0), openWindow: Hour(index: 0)))
+    while try !part.apply(record, deltasMax: 3, intern: { (series) throws(Never) in 97 }) {
+      #expect(part.deltas.count == 3)
+      parts.append(part)
+      part = Rollup(from: part.position)
+    }
+    parts.append(part)
+    #expect(parts.count == 4)
+    var sum: [AggregateKey: Quantity] = [:]
+    for delta in parts.flatMap(\.deltas) {
+      sum[delta.key] = sum[delta.key, default: .zero].adding(delta.value)
+    }
+    #expect(sum == whole.deltas)
+    #expect(part.position == whole.position)
+    // A window closes only once all that was reported in it is applied.
+    #expect(parts[0].position.openWindow == Sample.start)
+  }
+
   @Test func `a gap in the journal is an error, not a loss`() throws {
     #expect(throws: RollupError.gap(expected: 1, found: 2)) {
       try rollup([Sample.record([Sample.event("1")], at: 2, time: Sample.start.start)])

@@ -74,6 +74,40 @@ import Testing
     }
   }
 
+  @Test func `a day is provisional until its last window is closed, also without rows in it`()
+    throws
+  {
+    try withDatabase { path in
+      let database = try UsageDatabase(path: path)
+      try database.commit([(240, Sample.series("a"), 240, Quantity(1))], next: 2, open: 263)
+      func isProvisional() throws -> [Bool] {
+        try UsageReader(path: path).aggregates(
+          windows: Hour(index: 240)..<Hour(index: 264), granularity: .daily, filter: everything,
+          after: nil, limit: 10
+        ).aggregates.map(\.isProvisional)
+      }
+      #expect(try isProvisional() == [true])
+      try database.commit([], next: 2, open: 264)
+      #expect(try isProvisional() == [false])
+    }
+  }
+
+  @Test func `a question that takes too long is given up, and the next one is answered`() throws {
+    try withDatabase { path in
+      let database = try UsageDatabase(path: path)
+      let rows = (0..<3000).map { (Int64(100), Sample.series("s\($0)"), Int64(100), Quantity(1)) }
+      try database.commit(rows, next: 2, open: 101)
+      let reader = try UsageReader(path: path)
+      let error = #expect(throws: StoreError.self) {
+        try reader.within(.zero) { (reader) throws(StoreError) in
+          try reader.windows(before: nil, limit: 10)
+        }
+      }
+      #expect(error?.kind == .tooSlow)
+      #expect(try reader.windows(before: nil, limit: 10).count == 2)
+    }
+  }
+
   @Test func `a filter by subscription or meter lets nothing else through`() throws {
     try withDatabase { path in
       let database = try UsageDatabase(path: path)
