@@ -47,11 +47,6 @@ package struct Resource: Sendable {
     return String(decoding: writer.bytes, as: UTF8.self)
   }
 
-  /// The same for names that are known to differ by more than their Unicode form.
-  package static func canonicalTags(_ tags: [String: String]) -> String {
-    canonicalTags(tags.map { (name: $0.key, value: $0.value) })
-  }
-
   /// The tags in canonical order; empty where the text is not what `canonicalTags` makes.
   package var tagMembers: [(name: String, value: String)] {
     guard !tags.isEmpty,
@@ -60,11 +55,6 @@ package struct Resource: Sendable {
     return members.compactMap { member in
       member.value.string.map { (name: member.name, value: $0) }
     }
-  }
-
-  /// The tags as a dictionary, for questions by name.
-  package var tagValues: [String: String] {
-    Dictionary(tagMembers.map { ($0.name, $0.value) }) { _, last in last }
   }
 }
 

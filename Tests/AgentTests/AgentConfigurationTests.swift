@@ -4,11 +4,25 @@ internal import Testing
 @testable import AgentServer
 
 @Suite struct AgentConfigurationTests {
-  @Test func `the shipped example is valid`() throws {
+  @Test func `the shipped configuration is valid and has no rules`() throws {
     let configuration = try AgentConfiguration(json: repositoryFile("deploy/config/agent.json"))
+    var expected = AgentConfiguration()
+    expected.defaultSubscription = "00000000-0000-4000-8000-000000000000"
+    expected.ignoredInterfaces = ["lo", "veth*", "docker0"].map { NamePattern($0) }
+    #expect(configuration == expected)
+  }
+
+  @Test func `the rules of the README are valid`() throws {
+    let text = String(
+      decoding: try repositoryFile("Sources/Services/Agent/README.md"), as: UTF8.self)
+    let example = try #require(text.split(separator: "```json\n").dropFirst().first)
+    let json = try #require(example.split(separator: "```").first)
+    let configuration = try AgentConfiguration(json: Array(json.utf8))
     #expect(configuration.cgroups.count == 2)
     #expect(configuration.users.map(\.user) == [.name("alice"), .id(1001)])
-    #expect(configuration.ignoredInterfaces.contains(NamePattern("lo")))
+    #expect(configuration.filesystems.map(\.path) == ["/srv"])
+    #expect(configuration.directories.map(\.path) == ["/home/bob"])
+    #expect(configuration.interfaces.map(\.name) == [NamePattern("tap-alice*")])
   }
 
   @Test func `everything is optional`() throws {

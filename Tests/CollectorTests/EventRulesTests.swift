@@ -58,8 +58,12 @@ import Testing
       ("series.resource_uri", \Resource.uri, 1, 1024), ("series.location", \.location, 0, 128),
       ("series.tags", \.tags, 0, 8192), ("series.additional_info", \.additionalInfo, 0, 8192),
     ] {
+      // Of tags, one tag that takes all of them.
+      let frame = path == \.tags ? 8 : 0
+      let filling = String(repeating: "a", count: most - frame)
       let longest = changed {
-        $0.series[0].resource[keyPath: path] = String(repeating: "a", count: most)
+        $0.series[0].resource[keyPath: path] =
+          path == \.tags ? Resource.canonicalTags([("t", filling)]) : filling
       }
       #expect(try refusal(longest).isAccepted)
       let tooLong = changed {
@@ -72,6 +76,22 @@ import Testing
     #expect(
       try refusal(changed { $0.series[0].resource.uri = "" })
         == malformed("series.resource_uri", "has 0 bytes; 1 to 1024 are taken"))
+  }
+
+  @Test func `a resource has at most 50 tags`() throws {
+    func tagged(_ count: Int) -> EventBatch {
+      changed {
+        $0.series[0].resource.tags = Resource.canonicalTags(
+          (0..<count).map { (name: String($0, radix: 36), value: "") })
+      }
+    }
+    #expect(try refusal(tagged(50)).isAccepted)
+    // The last has more tags than a text of tags is read for, in fewer bytes than it may have.
+    for count in [51, 1010] {
+      #expect(tagged(count).series[0].resource.tags.utf8.count <= EventLimits.tagsBytesMax)
+      #expect(
+        try refusal(tagged(count)) == malformed("series.tags", "has more than 50 tags"))
+    }
   }
 
   @Test func `an id is UTF-8 of a limited length`() throws {
@@ -135,7 +155,8 @@ import Testing
         == .quarantined(
           Refusal(
             .unknownMeter, field: "series.meter",
-            "no meter \"disk\" is in the catalog; add it there, then report again")))
+            "no meter \"disk\" is in the catalog; "
+              + "add it there, restart the collector and the aggregator, then report again")))
   }
 
   @Test func `the future begins five minutes from now`() throws {

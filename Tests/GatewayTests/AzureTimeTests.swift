@@ -34,4 +34,11 @@ import Testing
   func `what is no time is refused`(text: String) {
     #expect(Instant(azure: text) == nil)
   }
+
+  @Test func `nothing is cut off: a text of more than 64 bytes is refused`() {
+    func padded(_ count: Int) -> String { "2018-01-01" + String(repeating: " ", count: count) }
+    #expect(Instant(azure: padded(54)) != nil)
+    #expect(Instant(azure: padded(55)) == nil)
+    #expect(Instant(azure: padded(54) + "garbage") == nil)
+  }
 }

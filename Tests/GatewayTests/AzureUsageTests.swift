@@ -89,6 +89,26 @@ private func row(quantity: String = "0.000186920166015625", tags: String = "") -
     }
   }
 
+  @Test(arguments: [
+    (["https"], "https"), (["http"], "http"), ([], "http"), (["gopher"], "http"),
+    (["https, http"], "http"), (["https://evil.example/"], "http"), (["https", "https"], "http"),
+  ])
+  func `the next link has the scheme that a proxy in front was asked by`(
+    forwarded: [String], scheme: String
+  ) async throws {
+    try await withGateway { gateway in
+      gateway.query.with {
+        $0.pages = [ListUsageResponse(aggregates: [row()], nextPageToken: "t")]
+      }
+      let answer = try await gateway.send(
+        "GET", "\(path)?\(day)", token: gateway.tenantToken,
+        headers: forwarded.map { "X-Forwarded-Proto: \($0)" })
+      #expect(
+        answer["nextLink"]
+          == .string("\(scheme)://metering.example:8420\(path)?\(day)&continuationToken=t"))
+    }
+  }
+
   @Test func `paths and parameter names match in any case, and an empty value is none`()
     async throws
   {
@@ -203,6 +223,7 @@ private func row(quantity: String = "0.000186920166015625", tags: String = "") -
     (.deadlineExceeded, 503, "ServiceUnavailable"),
     (.resourceExhausted, 429, "TooManyRequests"),
     (.invalidArgument, 400, "InvalidProperty"),
+    (.outOfRange, 400, "InvalidProperty"),
     (.notFound, 404, "SubscriptionNotFound"),
     (.permissionDenied, 403, "AuthorizationFailed"),
     (.internalError, 500, "InternalServerError"),

@@ -174,8 +174,8 @@ extension RunningGateway {
   }
 
   @Test(arguments: [
-    (RPCError.Code.resourceExhausted, 429), (.unavailable, 503), (.deadlineExceeded, 503),
-    (.internalError, 500), (.invalidArgument, 500),
+    (RPCError.Code.unavailable, 503), (.deadlineExceeded, 503), (.internalError, 500),
+    (.invalidArgument, 500), (.outOfRange, 500),
   ])
   func `a collector that takes nothing is told with its status`(
     code: RPCError.Code, status: Int
@@ -186,6 +186,19 @@ extension RunningGateway {
       #expect(answer.status == status)
       #expect((answer.headers["retry-after"] == "1") == (status != 500))
       #expect(!answer.text.contains("inside"))
+    }
+  }
+
+  @Test func `a collector without room is 503 in its own words`() async throws {
+    try await withGateway { gateway in
+      let words = "the journal's disk has 7 bytes free, less than the reserve of 9"
+      gateway.collector.with { $0.failure = RPCError(code: .resourceExhausted, message: words) }
+      let answer = try await gateway.post(event("a"), one)
+      #expect(answer.status == 503)
+      #expect(answer.headers["retry-after"] == "1")
+      #expect(answer["code"] == .string("ServiceUnavailable"))
+      #expect(answer["detail"]?.string?.contains(words) == true)
+      #expect(answer["detail"]?.string?.contains("retrying is safe: events count once") == true)
     }
   }
 }

@@ -87,6 +87,38 @@ private let meter = Meter(
     }
   }
 
+  @Test func `a meter that query knows by two spellings takes the first one's name`() async throws {
+    try await withGateway { gateway in
+      let respelled = Meter(
+        id: "CPU", name: "Processor time", unit: "Core-Seconds", category: "Compute",
+        resourceProvider: "agent", aggregation: .sum, isBillable: true)
+      gateway.query.with {
+        $0.meters = [meter, respelled]
+        $0.totals = ["cpu", "CPU"].map {
+          UsageTotal(
+            day: nil, subscription: nil, meter: $0, quantity: Quantity(1), isProvisional: false)
+        }
+      }
+      let answer = try await gateway.get("/v1/usage/summary")
+      #expect(answer.status == 200, "\(answer.text)")
+      for (index, id) in ["cpu", "CPU"].enumerated() {
+        #expect(answer["value.\(index).meterId"] == .string(id))
+        #expect(answer["value.\(index).meterName"] == .string("CPU time"))
+      }
+    }
+  }
+
+  @Test func `an answer that would be too large is 400 and says what to ask for`() async throws {
+    try await withGateway { gateway in
+      let advice = "more than 10,000 totals; ask for a shorter time"
+      gateway.query.with { $0.failure = RPCError(code: .outOfRange, message: advice) }
+      let answer = try await gateway.get("/v1/usage/summary")
+      #expect(answer.status == 400)
+      #expect(answer["code"] == .string("InvalidProperty"))
+      #expect(answer["detail"] == .string(advice))
+    }
+  }
+
   @Test(arguments: [
     ("/v1/usage?form=2026-11-22", "form"),
     ("/v1/usage?from=2026-11-22T00:30:00Z", "from"),

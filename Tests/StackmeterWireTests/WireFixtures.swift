@@ -169,7 +169,7 @@ extension UsageEvent {
         subscription: "s-1", meter: "m",
         resource: Resource(
           uri: "/subscriptions/s-1/x", location: "local",
-          tags: Resource.canonicalTags(["owner": "Jürgen \"J\" 🚗", "": ""]),
+          tags: Resource.canonicalTags([("owner", "Jürgen \"J\" 🚗"), ("", "")]),
           additionalInfo: "{\"a\":\"\\n\"}")),
       usageStart: Instant(nanoseconds: .min), usageEnd: Instant(nanoseconds: .max),
       quantity: Quantity(units: -1, attos: -500_000_000_000_000_000)!),

@@ -49,11 +49,19 @@ struct EventRules {
           .malformed, field: "series.\(field)",
           "has \(text.utf8.count) bytes; \(least) to \(most) are taken"))
     }
+    // A text of tags in which none can be read has more of them than a text of tags may.
+    guard resource.tags.isEmpty || (1...EventLimits.tagsMax).contains(resource.tagMembers.count)
+    else {
+      return .malformed(
+        Refusal(
+          .malformed, field: "series.tags", "has more than \(EventLimits.tagsMax) tags"))
+    }
     guard let meter = catalog[series.meter] else {
       return .unknownMeter(
         Refusal(
           .unknownMeter, field: "series.meter",
-          "no meter \"\(series.meter)\" is in the catalog; add it there, then report again"))
+          "no meter \"\(series.meter)\" is in the catalog; "
+            + "add it there, restart the collector and the aggregator, then report again"))
     }
     var canonical = series
     canonical.subscription = series.subscription.asciiLowercased

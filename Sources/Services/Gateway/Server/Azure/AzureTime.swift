@@ -5,8 +5,9 @@ extension Instant {
   ///
   /// `2019-12-10T19:00:00.0000000+00:00`, the same without a zone (UTC), with `Z`, with both (`+00:00Z`), with a
   /// space for the `T`, with a space for the zone's plus, without a time (`2017-12-1`), and `MM/dd/yyyy`.
-  /// Nil for all else and outside `Instant.accepted`.
+  /// Nil for all else, outside `Instant.accepted`, and for texts of more than 64 bytes.
   init?(azure text: String) {
+    guard text.utf8.count <= 64 else { return nil }
     var scanner = AzureTimeScanner(text)
     guard let date = scanner.date() else { return nil }
     var seconds = date.date.index * 86_400
@@ -40,7 +41,7 @@ private struct AzureTimeScanner {
   private var rest: ArraySlice<UInt8>
 
   init(_ text: String) {
-    rest = Array(text.utf8.prefix(64))[...]
+    rest = Array(text.utf8)[...]
     while rest.first == UInt8(ascii: " ") { rest.removeFirst() }
     while rest.last == UInt8(ascii: " ") { rest.removeLast() }
   }

@@ -96,14 +96,22 @@ final class AzureUsage: Sendable {
     }
   }
 
-  /// The request's own URL with another token, absolute, as Azure writes it.
+  /// The request's own URL with another token, absolute, as Azure writes it. Behind a proxy its scheme is the one
+  /// that the proxy was asked by, so that the next request, with its API key, goes the same way.
   private func nextLink(
     _ request: GatewayRequest, _ parameters: QueryParameters, token: String
   ) -> String {
     let kept = parameters.items.filter { $0.name.asciiLowercased != "continuationtoken" }.map(\.raw)
     let query = (kept + ["continuationToken=\(percentEncoded(token))"]).joined(separator: "&")
-    return "http://\(request.head.authority ?? fallbackAuthority)\(request.path)?\(query)"
+    let forwarded = request.head.headerFields[values: .forwardedProto]
+    let scheme = forwarded == ["https"] ? "https" : "http"
+    return "\(scheme)://\(request.head.authority ?? fallbackAuthority)\(request.path)?\(query)"
   }
+}
+
+extension HTTPField.Name {
+  /// The scheme of the request as a proxy in front took it.
+  fileprivate static let forwardedProto = Self("X-Forwarded-Proto")!
 }
 
 extension Caller {

@@ -7,7 +7,8 @@ internal import Synchronization
 /// `POST /v1/events`: CloudEvents in, one result for each out.
 ///
 /// An accepted event is durable before the answer. Without an answer, or with 503, nothing is known of any
-/// event of the request, and sending all of it again is safe: the collector counts every event once.
+/// event of the request, and sending all of it again is safe: the collector counts every event once. 429 is
+/// the gateway's own: nothing was sent to the collector.
 final class EventsAnswers: Sendable {
   private let collector: CollectorClient
   private let requestsInProgress = Atomic<Int>(0)
@@ -61,9 +62,17 @@ final class EventsAnswers: Sendable {
   }
 
   /// Later calls may fail after earlier ones were accepted; so the answer speaks of no event at all.
+  ///
+  /// What the collector has no room for, on its disk or in its queue, is told in its own words: only
+  /// operators report, and they can help it.
   private static func problem(_ error: RPCError) -> HTTPProblem {
-    guard let problem = HTTPProblem(error), problem.status.code == 503 || problem.status.code == 429
-    else {
+    if error.code == .resourceExhausted {
+      return HTTPProblem(
+        .serviceUnavailable, "ServiceUnavailable",
+        "the collector does not take events now: \(error.message); retrying is safe: events count once"
+      ).retry(afterSeconds: 1)
+    }
+    guard let problem = HTTPProblem(error), problem.status == .serviceUnavailable else {
       return HTTPProblem(
         .internalServerError, "InternalServerError",
         "the collector could not take the events; retrying is safe: events count once")

@@ -70,7 +70,8 @@ extension HTTPProblem {
   /// which is logged with its cause and told as `unexpected`.
   init?(_ error: RPCError) {
     switch error.code {
-    case .invalidArgument:
+    // Out of range is an answer that would be too large; the message says how to ask for less.
+    case .invalidArgument, .outOfRange:
       self.init(.badRequest, "InvalidProperty", error.message)
     case .notFound:
       self.init(.notFound, "ResourceNotFound", error.message)

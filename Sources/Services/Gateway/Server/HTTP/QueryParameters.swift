@@ -11,10 +11,6 @@ struct QueryParameters {
 
   let items: [Item]
 
-  init() {
-    items = []
-  }
-
   /// Names and values must be UTF-8 without control characters.
   init(parsing query: String) throws(HTTPProblem) {
     var items: [Item] = []

@@ -62,14 +62,14 @@ struct UsageAnswers: Sendable {
       SummarizeRequest(
         caller: request.caller, hours: hours, byDay: byDay, bySubscription: bySubscription,
         subscriptions: try subscriptions(reader, request.caller), meters: reader.texts("meter")))
-    let catalog = try await meters.current()
+    let meters = try await meters.current()
     return Reply { writer in
       writer.member("from", string: hours.lowerBound.description)
       writer.member("to", string: hours.upperBound.description)
       writer.member(
         "value",
         array: { writer in
-          for total in totals { writer.total(total, catalog[total.meter]) }
+          for total in totals { writer.total(total, meters[total.meter]) }
         })
     }
   }
