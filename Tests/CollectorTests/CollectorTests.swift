@@ -115,8 +115,9 @@ import Testing
     let collector = try makeCollector(disk, SimulatedClock())
     let batch = Fixture.batch(
       (0..<EventLimits.batchEventsMax).map { Fixture.event("\($0)", meter: "disk") })
+    let fitting = Collector.queuedBytesMax / batch.byteCount
     try await withThrowingTaskGroup(of: CollectorError?.self) { group in
-      for _ in 0..<17 {
+      for _ in 0...fitting {
         group.addTask {
           do throws(CollectorError) {
             _ = try await collector.report([batch])
@@ -133,7 +134,7 @@ import Testing
         try await collector.run()
         return nil
       }
-      for _ in 0..<16 {
+      for _ in 0..<fitting {
         let answered = try await group.next()
         #expect(answered == .diskFull(freeBytes: 0, reserveBytes: 1000))
       }
