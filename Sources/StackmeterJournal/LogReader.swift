@@ -9,7 +9,9 @@ package struct LogReader: Sendable {
   /// Records that end at or before this position are passed over.
   private let fromPosition: UInt64
   private var segment: UInt64?
-  private var offset = Segment.header.count
+  /// What the segments say so far.
+  private var id: LogID?
+  private var offset = Segment.headerBytes
   /// The position that the record at `offset` must have.
   private var expected: UInt64 = 0
 
@@ -22,6 +24,8 @@ package struct LogReader: Sendable {
   /// Some whole records, in order.
   package struct Chunk: Sendable {
     package let bytes: [UInt8]
+    /// The log they belong to.
+    package let id: LogID
     package let nextPosition: UInt64
   }
 
@@ -37,6 +41,12 @@ package struct LogReader: Sendable {
         expected = current
       }
       let path = "\(directory)/\(Segment.name(firstPosition: current))"
+      if offset == Segment.headerBytes {
+        let header = try system { () throws(DiskError) in
+          try disk.read(path, from: 0, count: Segment.headerBytes)
+        }
+        id = try Segment.requireID(header, known: id, path: path)
+      }
       let end =
         current == tail.segment
         ? tail.segmentBytes : try system { () throws(DiskError) in try disk.size(path) }
@@ -50,29 +60,33 @@ package struct LogReader: Sendable {
             problem: "it ends at position \(expected), but the next segment begins at \(successor)")
         }
         segment = successor
-        offset = Segment.header.count
+        offset = Segment.headerBytes
         continue
       }
-      if let chunk = try chunk(path, end: end) { return chunk }
+      if let id, let chunk = try chunk(path, id, end: end) { return chunk }
     }
   }
 
   /// Reads once from the current place; nil where all that was read is before the wanted position.
-  private mutating func chunk(_ path: String, end: Int) throws(RecordLogError) -> Chunk? {
+  private mutating func chunk(
+    _ path: String, _ id: LogID, end: Int
+  ) throws(RecordLogError) -> Chunk? {
     var wanted = min(LogReader.chunkBytesMax, end - offset)
     var bytes: [UInt8] = []
     while true {
       bytes = try system { () throws(DiskError) in
         try disk.read(path, from: offset, count: wanted)
       }
-      guard case .incomplete = Record.parse(bytes[...]), wanted < end - offset else { break }
+      guard case .incomplete = Record.parse(bytes[...], of: id), wanted < end - offset else {
+        break
+      }
       wanted = min(Record.frameBytes + Record.payloadBytesMax, end - offset)
     }
     var position = 0
     var firstWanted: Int?
     var nextPosition: UInt64 = 0
     scan: while position < bytes.count {
-      switch Record.parse(bytes[position...]) {
+      switch Record.parse(bytes[position...], of: id) {
       case .record(let record):
         guard record.firstPosition == expected else {
           throw .damaged(
@@ -96,7 +110,8 @@ package struct LogReader: Sendable {
     }
     offset += position
     guard let firstWanted else { return nil }
-    return Chunk(bytes: Array(bytes[firstWanted..<position]), nextPosition: nextPosition)
+    return Chunk(
+      bytes: Array(bytes[firstWanted..<position]), id: id, nextPosition: nextPosition)
   }
 
   /// The segment that holds the wanted position.

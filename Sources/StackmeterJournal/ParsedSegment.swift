@@ -20,19 +20,25 @@ struct ParsedSegment {
   /// What stands after `validBytes`, where that is not the end.
   private(set) var problem: Problem?
   private(set) var nextPosition: UInt64
+  /// The log it belongs to; nil where only the header could tell, and it is torn.
+  let id: LogID?
 
-  init(_ bytes: [UInt8], segment: UInt64) {
+  /// `id` is that of the segments in front of it, if there are any.
+  init(_ bytes: [UInt8], segment: UInt64, id known: LogID?) {
     nextPosition = segment
-    guard bytes.starts(with: Segment.header) else {
-      problem =
-        ParsedSegment.isTornHeader(bytes)
-        ? .torn("an incomplete header")
-        : .damaged("the header is not that of a segment of version 1")
+    let found = Segment.id(bytes)
+    id = known ?? found
+    guard let id, found == id else {
+      if ParsedSegment.isTornHeader(bytes, known) {
+        problem = .torn("an incomplete header")
+      } else {
+        problem = .damaged(found == nil ? Segment.headerProblem : Segment.otherLogProblem)
+      }
       return
     }
-    validBytes = Segment.header.count
+    validBytes = Segment.headerBytes
     while validBytes < bytes.count {
-      switch Record.parse(bytes[validBytes...]) {
+      switch Record.parse(bytes[validBytes...], of: id) {
       case .incomplete:
         problem = .torn("an incomplete record")
         return
@@ -60,16 +66,20 @@ struct ParsedSegment {
   }
 
   /// A part of the header, with zeros or nothing after it: the file was made, but never synced.
-  private static func isTornHeader(_ bytes: [UInt8]) -> Bool {
-    let written = zip(bytes, Segment.header).prefix { $0 == $1 }.count
-    return bytes.count <= Segment.header.count && bytes[written...].allSatisfy { $0 == 0 }
+  private static func isTornHeader(_ bytes: [UInt8], _ id: LogID?) -> Bool {
+    guard bytes.count <= Segment.headerBytes else { return false }
+    let whole = id.map { Segment.header($0) } ?? Segment.headerStart
+    let written = zip(bytes, whole).prefix { $0 == $1 }.count
+    // Nobody knows what the rest of a log's first header was to be, and no record needs it.
+    return (id == nil && written == whole.count) || bytes[written...].allSatisfy { $0 == 0 }
   }
 
   /// Where the first whole record of a later commit stands after the valid ones. Its commit began when all
-  /// before it was durable, so then no crash tore this segment: it was damaged.
+  /// before it was durable, so then no crash tore this segment: it was damaged. What a reporter put into a
+  /// payload is no record, because its checksum would have to begin with the log's id.
   func laterCommit(in bytes: [UInt8]) -> Int? {
     let start = validBytes + 1
-    guard start + Record.frameBytes <= bytes.count else { return nil }
+    guard let id, start + Record.frameBytes <= bytes.count else { return nil }
     for offset in start...(bytes.count - Record.frameBytes) {
       // Cheap signs first: version 1, the flag of a commit's first record, a position that can be.
       guard bytes[offset + 9] == Record.version, bytes[offset + 10] == 1, bytes[offset + 11] == 0
@@ -78,7 +88,7 @@ struct ParsedSegment {
       guard let position = reader.number(UInt64.self), position >= nextPosition,
         position - nextPosition <= UInt64(bytes.count)
       else { continue }
-      if case .record = Record.parse(bytes[offset...]) { return offset }
+      if case .record = Record.parse(bytes[offset...], of: id) { return offset }
     }
     return nil
   }

@@ -48,8 +48,8 @@ package struct Record: Sendable {
 
   private static let startsCommitFlag: UInt16 = 1
 
-  /// Appends frame and payload.
-  package func write(to bytes: inout [UInt8], startsCommit: Bool) {
+  /// Appends frame and payload, as a record of the log `id`.
+  package func write(to bytes: inout [UInt8], of id: LogID, startsCommit: Bool) {
     let start = bytes.count
     var frame = ByteWriter()
     frame.number(UInt32(payload.count))
@@ -62,15 +62,15 @@ package struct Record: Sendable {
     frame.number(firstTime.nanoseconds)
     bytes.append(contentsOf: frame.bytes)
     bytes.append(contentsOf: payload)
-    let checksum = Record.checksum(bytes[(start + 8)...])
+    let checksum = Record.checksum(bytes[(start + 8)...], seed: id.seed)
     withUnsafeBytes(of: checksum.littleEndian) {
       bytes.replaceSubrange(start + 4..<start + 8, with: $0)
     }
   }
 
-  static func checksum(_ bytes: ArraySlice<UInt8>) -> UInt32 {
+  static func checksum(_ bytes: ArraySlice<UInt8>, seed: UInt32) -> UInt32 {
     bytes.withUnsafeBytes { raw in
-      raw.baseAddress.map { stackmeter_crc32c(0, $0, raw.count) } ?? 0
+      raw.baseAddress.map { stackmeter_crc32c(seed, $0, raw.count) } ?? seed
     }
   }
 
@@ -84,8 +84,8 @@ package struct Record: Sendable {
     case unsupported(String)
   }
 
-  /// Reads the record at the start of `bytes`, and checks it whole.
-  package static func parse(_ bytes: ArraySlice<UInt8>) -> Parsed {
+  /// Reads the record of the log `id` at the start of `bytes`, and checks it whole.
+  package static func parse(_ bytes: ArraySlice<UInt8>, of id: LogID) -> Parsed {
     var reader = ByteReader(bytes)
     guard let length = reader.number(UInt32.self), let checksum = reader.number(UInt32.self),
       let kindCode = reader.number(UInt8.self), let version = reader.number(UInt8.self),
@@ -94,7 +94,8 @@ package struct Record: Sendable {
     else { return .incomplete }
     guard length <= payloadBytesMax else { return .damaged("a length of \(length) bytes") }
     guard let payload = reader.slice(Int(length)) else { return .incomplete }
-    guard checksum == Record.checksum(bytes[(bytes.startIndex + 8)..<payload.endIndex]) else {
+    let covered = bytes[(bytes.startIndex + 8)..<payload.endIndex]
+    guard checksum == Record.checksum(covered, seed: id.seed) else {
       return .damaged("checksum mismatch")
     }
     guard version == Record.version, flags <= startsCommitFlag,
@@ -126,11 +127,11 @@ package struct Record: Sendable {
 }
 
 extension Record {
-  /// The whole records at the start of `bytes`; ends before the first that is not.
-  package static func all(in bytes: [UInt8]) -> [Record] {
+  /// The whole records of the log `id` at the start of `bytes`; ends before the first that is not.
+  package static func all(in bytes: [UInt8], of id: LogID) -> [Record] {
     var records: [Record] = []
     var position = 0
-    while position < bytes.count, case .record(let record) = parse(bytes[position...]) {
+    while position < bytes.count, case .record(let record) = parse(bytes[position...], of: id) {
       records.append(record)
       position += record.byteCount
     }

@@ -12,6 +12,7 @@ package struct RecordLog: ~Copyable {
   private let disk: any Disk
   private let directory: String
   private let segmentBytesMax: Int
+  package let id: LogID
   private var file: any DiskFile
   private var pending: [UInt8] = []
   private var pendingPosition: UInt64
@@ -28,14 +29,14 @@ package struct RecordLog: ~Copyable {
   /// The bytes of all segments once everything gathered is committed.
   package var byteCountWithPending: UInt64 { byteCount + UInt64(pending.count) }
 
-  /// Opens the log in `directory`, making it where there is none.
+  /// Opens the log in `directory`, making it with the id `newID` where there is none.
   ///
   /// Records that were reported at most `replayWithin` before the last one, and some before, are given to
   /// `replay` in order. The host's clock has no part in it: it may be wrong when a log is opened.
   /// An incomplete end of the last segment, which a crash leaves, is kept beside it as `….torn` and cut off. Any
   /// other damage is an error that changes nothing.
   package init(
-    disk: any Disk, directory: String, replayWithin: Duration,
+    disk: any Disk, directory: String, newID: LogID, replayWithin: Duration,
     segmentBytesMax: Int = RecordLog.segmentBytesMax, replay: (Record) -> Void
   ) throws(RecordLogError) {
     let recovery: Recovery
@@ -44,7 +45,8 @@ package struct RecordLog: ~Copyable {
     } catch {
       throw .disk(error)
     }
-    let opened = try recovery.open(replayWithin: replayWithin, replay)
+    let opened = try recovery.open(newID: newID, replayWithin: replayWithin, replay)
+    id = opened.id
     file = opened.file
     tail = opened.tail
     lastTime = opened.lastTime
@@ -60,7 +62,7 @@ package struct RecordLog: ~Copyable {
     precondition(
       record.firstPosition == pendingPosition && record.firstTime > lastTime,
       "records follow each other in position and time")
-    record.write(to: &pending, startsCommit: pending.isEmpty)
+    record.write(to: &pending, of: id, startsCommit: pending.isEmpty)
     pendingPosition = record.nextPosition
     lastTime = record.lastTime
   }
@@ -82,18 +84,18 @@ package struct RecordLog: ~Copyable {
 
   private mutating func beginSegment() throws(DiskError) {
     file.close()
-    file = try RecordLog.createSegment(disk, directory, firstPosition: tail.nextPosition)
+    file = try RecordLog.createSegment(disk, directory, id, firstPosition: tail.nextPosition)
     tail.segment = tail.nextPosition
-    tail.segmentBytes = Segment.header.count
-    byteCount += UInt64(Segment.header.count)
+    tail.segmentBytes = Segment.headerBytes
+    byteCount += UInt64(Segment.headerBytes)
   }
 
   /// A new segment whose name and header are durable.
   static func createSegment(
-    _ disk: any Disk, _ directory: String, firstPosition: UInt64
+    _ disk: any Disk, _ directory: String, _ id: LogID, firstPosition: UInt64
   ) throws(DiskError) -> any DiskFile {
     let file = try disk.create("\(directory)/\(Segment.name(firstPosition: firstPosition))")
-    try file.append(Segment.header)
+    try file.append(Segment.header(id))
     try file.sync()
     try disk.syncDirectory(directory)
     return file

@@ -22,6 +22,7 @@ struct Recovery {
 
   /// An open log, and what its fields start from.
   struct Opened {
+    var id: LogID
     var file: any DiskFile
     var tail: LogTail
     var byteCount: UInt64
@@ -29,50 +30,54 @@ struct Recovery {
   }
 
   func open(
-    replayWithin period: Duration, _ replay: (Record) -> Void
+    newID: LogID, replayWithin period: Duration, _ replay: (Record) -> Void
   ) throws(RecordLogError) -> Opened {
     guard let last = segments.last else {
       let file = try system { () throws(DiskError) in
         // The directory itself may be new.
         try disk.syncDirectory(parent(of: directory))
-        return try RecordLog.createSegment(disk, directory, firstPosition: 1)
+        return try RecordLog.createSegment(disk, directory, newID, firstPosition: 1)
       }
-      let size = Segment.header.count
+      let size = Segment.headerBytes
       return Opened(
-        file: file, tail: LogTail(nextPosition: 1, segment: 1, segmentBytes: size),
+        id: newID, file: file, tail: LogTail(nextPosition: 1, segment: 1, segmentBytes: size),
         byteCount: UInt64(size), lastTime: Instant(nanoseconds: 0))
     }
     // The last segment comes first: it says what the time is in this log.
     let bytes = try content(last)
-    let parsed = ParsedSegment(bytes, segment: last)
+    let known = segments.count > 1 ? try header(segments[0], known: nil) : nil
+    let parsed = ParsedSegment(bytes, segment: last, id: known)
     try requireTornAtMost(parsed, bytes, segment: last)
-    let lastTime = try lastTime(parsed)
+    // A log whose one header is torn has no record: it is made only now.
+    let id = parsed.id ?? newID
+    let lastTime = try lastTime(parsed, id)
     var byteCount: UInt64 = 0
     let firstNeeded = try firstSegment(replayFrom: lastTime.advanced(by: .zero - period))
     for (index, segment) in segments.dropLast().enumerated() {
       guard index >= firstNeeded else {
+        _ = try header(segment, known: id)
         byteCount += UInt64(try system { () throws(DiskError) in try disk.size(path(segment)) })
         continue
       }
-      let (sealed, size) = try sealedSegment(index)
+      let (sealed, size) = try sealedSegment(index, id)
       sealed.records.forEach(replay)
       byteCount += UInt64(size)
     }
     parsed.records.forEach(replay)
     let (file, size) = try system { () throws(DiskError) in
-      try rewriteTail(path(last), bytes, validBytes: parsed.validBytes)
+      try rewriteTail(path(last), bytes, validBytes: parsed.validBytes, id)
     }
     return Opened(
-      file: file,
+      id: id, file: file,
       tail: LogTail(nextPosition: parsed.nextPosition, segment: last, segmentBytes: size),
       byteCount: byteCount + UInt64(size), lastTime: lastTime)
   }
 
   /// The time of the last record. A segment is sealed with records in it, so that two segments tell.
-  private func lastTime(_ last: ParsedSegment) throws(RecordLogError) -> Instant {
+  private func lastTime(_ last: ParsedSegment, _ id: LogID) throws(RecordLogError) -> Instant {
     if let record = last.records.last { return record.lastTime }
     guard segments.count > 1 else { return Instant(nanoseconds: 0) }
-    let (sealed, _) = try sealedSegment(segments.count - 2)
+    let (sealed, _) = try sealedSegment(segments.count - 2, id)
     return sealed.records.last?.lastTime ?? Instant(nanoseconds: 0)
   }
 
@@ -97,13 +102,13 @@ struct Recovery {
   /// The rewrite is what makes acknowledged records trustworthy after a failed sync: until then the page cache
   /// may hold what the disk does not.
   private func rewriteTail(
-    _ path: String, _ bytes: [UInt8], validBytes: Int
+    _ path: String, _ bytes: [UInt8], validBytes: Int, _ id: LogID
   ) throws(DiskError) -> (any DiskFile, Int) {
     if validBytes < bytes.count {
       try keepTorn("\(path).\(validBytes)", Array(bytes[validBytes...]))
     }
     // A crash may have come between making the file and writing its header.
-    let valid = validBytes == 0 ? Segment.header : Array(bytes[..<validBytes])
+    let valid = validBytes == 0 ? Segment.header(id) : Array(bytes[..<validBytes])
     let file = try disk.create(path + ".new")
     try file.append(valid)
     try file.sync()
@@ -138,7 +143,7 @@ struct Recovery {
     while index > 0 {
       let start = try system { () throws(DiskError) in
         try disk.read(
-          path(segments[index]), from: Segment.header.count, count: Record.frameBytes)
+          path(segments[index]), from: Segment.headerBytes, count: Record.frameBytes)
       }
       var reader = ByteReader(start[...])
       _ = reader.slice(Record.frameBytes - 8)
@@ -149,11 +154,21 @@ struct Recovery {
     return index
   }
 
+  /// The log of a segment that is not the last, which is `known` where the segments in front of it tell.
+  private func header(_ segment: UInt64, known: LogID?) throws(RecordLogError) -> LogID {
+    let bytes = try system { () throws(DiskError) in
+      try disk.read(path(segment), from: 0, count: Segment.headerBytes)
+    }
+    return try Segment.requireID(bytes, known: known, path: path(segment))
+  }
+
   /// A segment that is not the last: it must be whole, and end where the next begins.
-  private func sealedSegment(_ index: Int) throws(RecordLogError) -> (ParsedSegment, size: Int) {
+  private func sealedSegment(
+    _ index: Int, _ id: LogID
+  ) throws(RecordLogError) -> (ParsedSegment, size: Int) {
     let (segment, next) = (segments[index], segments[index + 1])
     let bytes = try content(segment)
-    let parsed = ParsedSegment(bytes, segment: segment)
+    let parsed = ParsedSegment(bytes, segment: segment, id: id)
     if let problem = parsed.problem {
       throw .damaged(path: path(segment), offset: parsed.validBytes, problem: problem.text)
     }

@@ -1,9 +1,42 @@
 /// The naming and the header of a log's files.
 enum Segment {
-  /// `stackmtr` and the format's version, little-endian, and four bytes of zero.
-  static let header: [UInt8] = Array("stackmtr".utf8) + [1, 0, 0, 0, 0, 0, 0, 0]
+  static let headerBytes = 24
+  /// `stackmtr` and the format's version, little-endian.
+  static let headerStart: [UInt8] = Array("stackmtr".utf8) + [1, 0, 0, 0]
+  static let headerProblem = "the header is not that of a segment of version 1"
+  static let otherLogProblem = "it belongs to another log than the segments in front of it"
   private static let prefix = "segment-"
   private static let suffix = ".log"
+
+  static func header(_ id: LogID) -> [UInt8] {
+    var writer = ByteWriter(bytes: headerStart)
+    writer.number(id.seed)
+    writer.number(id.rawValue)
+    return writer.bytes
+  }
+
+  /// The log of a segment that begins with `bytes`; nil where that is no whole header.
+  static func id(_ bytes: [UInt8]) -> LogID? {
+    guard bytes.starts(with: headerStart) else { return nil }
+    var reader = ByteReader(bytes[headerStart.count...])
+    guard let seed = reader.number(UInt32.self),
+      let id = reader.number(UInt64.self).flatMap({ LogID(rawValue: $0) }), id.seed == seed
+    else { return nil }
+    return id
+  }
+
+  /// The log of the segment at `path`, which is `known` where the segments in front of it tell.
+  static func requireID(
+    _ bytes: [UInt8], known: LogID?, path: String
+  ) throws(RecordLogError) -> LogID {
+    guard let id = id(bytes) else {
+      throw .damaged(path: path, offset: 0, problem: headerProblem)
+    }
+    guard known == nil || known == id else {
+      throw .damaged(path: path, offset: 0, problem: otherLogProblem)
+    }
+    return id
+  }
 
   /// Sorts like the position of its first record.
   static func name(firstPosition: UInt64) -> String {

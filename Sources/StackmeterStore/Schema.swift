@@ -39,9 +39,10 @@ enum Schema {
       id INTEGER PRIMARY KEY CHECK (id = 1),
       next_position INTEGER NOT NULL,
       reported_time INTEGER NOT NULL,
-      open_window INTEGER NOT NULL
+      open_window INTEGER NOT NULL,
+      journal_id INTEGER NOT NULL DEFAULT 0
     ) STRICT;
-    INSERT INTO pipeline VALUES (1, 1, 0, 0);
+    INSERT INTO pipeline VALUES (1, 1, 0, 0, 0);
 
     CREATE TABLE unapplied (
       id INTEGER PRIMARY KEY,

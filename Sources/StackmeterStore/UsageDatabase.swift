@@ -8,11 +8,16 @@ package struct PipelinePosition: Hashable, Sendable {
   package var reportedTime: Instant
   /// All windows before it are closed.
   package var openWindow: Hour
+  /// The journal that all positions are of; 0 before the first record.
+  package var journalID: UInt64
 
-  package init(nextPosition: UInt64, reportedTime: Instant, openWindow: Hour) {
+  package init(
+    nextPosition: UInt64, reportedTime: Instant, openWindow: Hour, journalID: UInt64 = 0
+  ) {
     self.nextPosition = nextPosition
     self.reportedTime = reportedTime
     self.openWindow = openWindow
+    self.journalID = journalID
   }
 }
 
@@ -89,7 +94,7 @@ package final class UsageDatabase {
       VALUES (?, ?, ?, ?, ?, ?)
       """)
     updatePipeline = try connection.prepare(
-      "UPDATE pipeline SET next_position = ?, reported_time = ?, open_window = ?")
+      "UPDATE pipeline SET next_position = ?, reported_time = ?, open_window = ?, journal_id = ?")
   }
 
   private static func prepareSchema(_ connection: SQLite, _ path: String) throws(StoreError) {
@@ -115,13 +120,14 @@ package final class UsageDatabase {
 
   package func position() throws(StoreError) -> PipelinePosition {
     let statement = try connection.prepare(
-      "SELECT next_position, reported_time, open_window FROM pipeline")
+      "SELECT next_position, reported_time, open_window, journal_id FROM pipeline")
     _ = try statement.step()
     defer { statement.reset() }
     return PipelinePosition(
       nextPosition: UInt64(statement.integer(0)),
       reportedTime: Instant(nanoseconds: statement.integer(1)),
-      openWindow: Hour(index: statement.integer(2)))
+      openWindow: Hour(index: statement.integer(2)),
+      journalID: UInt64(bitPattern: statement.integer(3)))
   }
 
   /// Makes the catalog in the database equal to `catalog`. A meter that left the catalog keeps its row where
@@ -226,6 +232,7 @@ package final class UsageDatabase {
     updatePipeline.bind(1, Int64(position.nextPosition))
     updatePipeline.bind(2, position.reportedTime.nanoseconds)
     updatePipeline.bind(3, position.openWindow.index)
+    updatePipeline.bind(4, Int64(bitPattern: position.journalID))
     try updatePipeline.run()
     try connection.execute("COMMIT")
     return kept.count

@@ -59,13 +59,14 @@ package final class UsageReader {
 
   package func position() throws(StoreError) -> PipelinePosition {
     let statement = try connection.prepare(
-      "SELECT next_position, reported_time, open_window FROM pipeline")
+      "SELECT next_position, reported_time, open_window, journal_id FROM pipeline")
     _ = try statement.step()
     defer { statement.reset() }
     return PipelinePosition(
       nextPosition: UInt64(statement.integer(0)),
       reportedTime: Instant(nanoseconds: statement.integer(1)),
-      openWindow: Hour(index: statement.integer(2)))
+      openWindow: Hour(index: statement.integer(2)),
+      journalID: UInt64(bitPattern: statement.integer(3)))
   }
 
   /// At most `limit` aggregates of the reporting windows, in the order of window, series, usage period; and the

@@ -25,12 +25,17 @@ import Testing
       database: UsageDatabase(path: path), catalog: Self.catalog, logger: Logger(label: "test"))
   }
 
-  private func chunk(_ records: [Record]) -> JournalChunk {
+  private static let journal = LogID(rawValue: 0x8899_AABB_CCDD_EEFF)!
+  private static let otherJournal = LogID(rawValue: 7)!
+
+  private func chunk(
+    _ records: [Record], of journal: LogID = AggregatorTests.journal
+  ) -> JournalChunk {
     var bytes: [UInt8] = []
-    for record in records { record.write(to: &bytes, startsCommit: true) }
+    for record in records { record.write(to: &bytes, of: journal, startsCommit: true) }
     return JournalChunk(
       records: bytes, nextPosition: records.last!.nextPosition,
-      durablePosition: records.last!.nextPosition)
+      durablePosition: records.last!.nextPosition, journalID: journal.rawValue)
   }
 
   private func quantities(_ path: String) throws -> [String] {
@@ -95,6 +100,45 @@ import Testing
     }
   }
 
+  @Test func `a journal that was made anew is refused, also where it has passed the position`()
+    async throws
+  {
+    try await withTemporaryDirectory { directory in
+      let path = "\(directory)/usage.sqlite"
+      let records = (1...3).map { number in
+        Sample.record(
+          [Sample.event("\(number)")], at: UInt64(number),
+          time: Sample.start.start.advanced(by: .seconds(number)))
+      }
+      try await self.aggregator(path).apply([chunk([records[0]])])
+      #expect(try UsageReader(path: path).position().journalID == Self.journal.rawValue)
+      // A new process knows the journal from the database.
+      let aggregator = try self.aggregator(path)
+      let other = chunk([records[1], records[2]], of: Self.otherJournal)
+      let refusal = RollupError.otherJournal(Self.otherJournal, read: Self.journal)
+      await #expect(throws: refusal) { try await aggregator.apply([other]) }
+      await #expect(throws: refusal) {
+        try await aggregator.apply([chunk([records[1]]), other])
+      }
+      // A collector that does not look at the id, which the aggregator sends.
+      let collector = FailingCollector(chunks: [other], isFailing: false)
+      try await withInProcessChannel(endpoints: [collector]) { channel in
+        let run = Task { try? await aggregator.run(collector: CollectorClient(channel)) }
+        while aggregator.status().problem != "\(refusal)" { await Task.yield() }
+        run.cancel()
+        await run.value
+      }
+      #expect(collector.lastJournalID == Self.journal.rawValue)
+      #expect(aggregator.status().nextPosition == 2)
+      #expect(try quantities(path) == ["a 1"])
+      let unnamed = JournalChunk(
+        records: other.records, nextPosition: 4, durablePosition: 4, journalID: 0)
+      await #expect(throws: RollupError.unnamedJournal) { try await aggregator.apply([unnamed]) }
+      try await aggregator.apply([chunk([records[1]])])
+      #expect(try quantities(path) == ["a 2"])
+    }
+  }
+
   @Test func `it follows a collector that fails, stops and starts again`() async throws {
     try await withTemporaryDirectory { directory in
       let path = "\(directory)/usage.sqlite"
@@ -140,14 +184,21 @@ private final class FailingCollector: RPCEndpoint {
   static let serviceName = CollectorMethods.service
 
   private let chunks: [JournalChunk]
+  private let isFailing: Bool
   private let position = Mutex(UInt64(1))
   private let count = Atomic<Int>(0)
+  private let journalID = Atomic<UInt64>(0)
 
-  init(chunks: [JournalChunk]) {
+  /// Without `isFailing` its streams end as if their time were over.
+  init(chunks: [JournalChunk], isFailing: Bool = true) {
     self.chunks = chunks
+    self.isFailing = isFailing
   }
 
   var streams: Int { count.load(ordering: .relaxed) }
+
+  /// What the last reader said it had read.
+  var lastJournalID: UInt64 { journalID.load(ordering: .relaxed) }
 
   /// Returns once a reader has asked for what comes after `next`.
   func served(upTo next: UInt64) async {
@@ -157,13 +208,14 @@ private final class FailingCollector: RPCEndpoint {
   func register<Transport: ServerTransport>(with routes: inout RPCRoutes<Transport>) {
     routes.serverStreaming(CollectorMethods.readJournal) { [self] request, writer in
       count.add(1, ordering: .relaxed)
+      journalID.store(request.journalID, ordering: .relaxed)
       position.withLock { $0 = max($0, request.fromPosition) }
       guard let chunk = chunks.first(where: { $0.nextPosition > request.fromPosition }) else {
         await StopSignal().wait()
         return
       }
       try await writer.write(chunk)
-      throw RPCError(code: .unavailable, message: "killed")
+      if isFailing { throw RPCError(code: .unavailable, message: "killed") }
     }
   }
 }

@@ -107,7 +107,7 @@ import Testing
         var ids: [String] = []
         for try await chunk in chunks {
           #expect(chunk.durablePosition >= chunk.nextPosition)
-          for record in Record.all(in: chunk.records) where record.kind == .batch {
+          for record in try chunk.parsed() where record.kind == .batch {
             let batch = try #require(EventBatch(journalPayload: record.payload))
             ids += (0..<batch.count).map { batch.id($0) }
           }
@@ -123,6 +123,12 @@ import Testing
         }
       }
       #expect(error?.code == .outOfRange)
+      let other = await #expect(throws: RPCError.self) {
+        try await client.readJournal(from: 1, of: 7, follow: false, timeout: timeout) { chunks in
+          for try await _ in chunks {}
+        }
+      }
+      #expect(other?.code == .failedPrecondition)
       #expect(error?.message.contains("position 99 is beyond the journal, which ends at 4") == true)
     }
   }

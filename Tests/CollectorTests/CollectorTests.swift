@@ -192,7 +192,7 @@ import Testing
   private func read(_ collector: Collector, from position: UInt64 = 1) async throws -> [String] {
     var ids: [String] = []
     try await collector.readJournal(from: position, follow: false) { chunk in
-      for record in Record.all(in: chunk.records) where record.kind == .batch {
+      for record in try chunk.parsed() where record.kind == .batch {
         let batch = try #require(EventBatch(journalPayload: record.payload))
         ids += (0..<batch.count).map { batch.id($0) }
       }
@@ -231,6 +231,48 @@ import Testing
       #expect(error == .beyondJournal(position: 2, nextPosition: 1))
       #expect(error?.rpcErrorCode == .outOfRange)
     }
+  }
+
+  @Test func `a reader of a journal that was made anew is refused, whatever its position`()
+    async throws
+  {
+    /// Reports two events, reads them, and gives the ids of their chunks.
+    func ids(_ disk: SimulatedDisk, seed: UInt64, of known: UInt64 = 0) async throws -> Set<UInt64>
+    {
+      let collector = try makeCollector(disk, SimulatedClock(), seed: seed)
+      return try await withThrowingTaskGroup(of: Void.self) { group in
+        group.addTask { try await collector.run() }
+        defer { collector.stop() }
+        for id in ["1", "2"] {
+          _ = try await collector.report([Fixture.batch([Fixture.event(id)])])
+        }
+        var ids: Set<UInt64> = []
+        try await collector.readJournal(from: 1, of: known, follow: false) {
+          ids.insert($0.journalID)
+        }
+        return ids
+      }
+    }
+    let disk = SimulatedDisk()
+    let first = try await ids(disk, seed: 1)
+    #expect(first.count == 1 && !first.contains(0))
+    let known = try #require(first.first)
+    // The same journal after a restart, with other random numbers.
+    let again = try await ids(disk, seed: 2, of: known)
+    #expect(again == first)
+    let error = await #expect(throws: CollectorError.self) {
+      _ = try await ids(SimulatedDisk(), seed: 2, of: known)
+    }
+    guard case .otherJournal(let own, let read) = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(read.rawValue == known && own != read)
+    #expect(error?.rpcErrorCode == .failedPrecondition)
+    #expect(
+      error?.rpcErrorMessage
+        == "this is journal \(own), but the reader has read \(read): "
+        + "restore that journal, or rebuild the usage database from this one")
   }
 
   @Test func `damage that a reader meets is told`() async throws {

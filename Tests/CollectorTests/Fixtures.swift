@@ -2,6 +2,7 @@ import Logging
 import StackmeterCore
 import StackmeterJournal
 import StackmeterTesting
+import StackmeterWire
 import Testing
 
 @testable import CollectorServer
@@ -29,9 +30,11 @@ enum Fixture {
     _ disk: SimulatedDisk, _ configuration: CollectorConfiguration = configuration(),
     segmentBytesMax: Int = 4096, recordBytesMax: Int = Intake.recordBytesMax
   ) throws -> Intake {
-    try Intake(
-      disk: disk, configuration: configuration, catalog: catalog, dedupKey: (1, 2),
-      segmentBytesMax: segmentBytesMax, recordBytesMax: recordBytesMax)
+    var random = SeededRandom(seed: 1)
+    return try Intake(
+      disk: disk, configuration: configuration, catalog: catalog,
+      secrets: Intake.Secrets(using: &random), segmentBytesMax: segmentBytesMax,
+      recordBytesMax: recordBytesMax)
   }
 
   /// One hour of one CPU that has just ended.
@@ -75,8 +78,17 @@ enum Fixture {
       segmentBytes: try disk.size("/journal/\(last)"))
     var reader = LogReader(disk: disk, directory: "/journal", fromPosition: 1)
     var records: [Record] = []
-    while let chunk = try reader.next(upTo: tail) { records += Record.all(in: chunk.bytes) }
+    while let chunk = try reader.next(upTo: tail) {
+      records += Record.all(in: chunk.bytes, of: chunk.id)
+    }
     return records
+  }
+}
+
+extension JournalChunk {
+  /// Its records, of the journal that it names.
+  func parsed() throws -> [Record] {
+    Record.all(in: records, of: try #require(LogID(rawValue: journalID)))
   }
 }
 
@@ -110,12 +122,12 @@ func withCollector<Result: Sendable>(
 
 func makeCollector(
   _ disk: SimulatedDisk, _ clock: SimulatedClock,
-  _ configuration: CollectorConfiguration = Fixture.configuration()
+  _ configuration: CollectorConfiguration = Fixture.configuration(), seed: UInt64 = 1
 ) throws -> Collector {
   try Collector(
     configuration: configuration, catalog: Fixture.catalog, disk: disk, clock: clock,
     logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, segmentBytesMax: 4096,
-    idleMax: .milliseconds(2))
+    idleMax: .milliseconds(2), random: SeededRandom(seed: seed))
 }
 
 extension EventResult {

@@ -9,7 +9,8 @@ import Testing
   private func entries(_ disk: SimulatedDisk) throws -> [QuarantineEntry] {
     var entries: [QuarantineEntry?] = []
     _ = try RecordLog(
-      disk: disk, directory: "/quarantine", replayWithin: .seconds(1 << 40), segmentBytesMax: 4096
+      disk: disk, directory: "/quarantine", newID: LogID(rawValue: 1)!,
+      replayWithin: .seconds(1 << 40), segmentBytesMax: 4096
     ) { entries.append($0.quarantineEntry) }
     return try entries.map { try #require($0) }
   }

@@ -27,13 +27,17 @@ struct Entry: Equatable, CustomStringConvertible {
 /// The log of the tests: small segments, in the directory `/log`.
 enum TestLog {
   static let directory = "/log"
+  static let id = LogID(rawValue: 0x0807_0605_0403_0201)!
+  static let otherID = LogID(rawValue: 0x0807_0605_0403_0202)!
   static let forEver: Duration = .seconds(1 << 40)
 
   static func open(
-    _ disk: any Disk, segmentBytesMax: Int = 200, _ replay: (Entry) -> Void = { _ in }
+    _ disk: any Disk, segmentBytesMax: Int = 200, newID: LogID = TestLog.id,
+    _ replay: (Entry) -> Void = { _ in }
   ) throws(RecordLogError) -> RecordLog {
     try RecordLog(
-      disk: disk, directory: directory, replayWithin: forEver, segmentBytesMax: segmentBytesMax
+      disk: disk, directory: directory, newID: newID, replayWithin: forEver,
+      segmentBytesMax: segmentBytesMax
     ) { replay(Entry($0)) }
   }
 
@@ -60,9 +64,14 @@ struct RecordScript {
   /// How many of `appended` were acknowledged.
   private(set) var committed = 0
 
+  /// The position after the last record.
+  var nextPosition: UInt64 { appended.last.map { $0.position + UInt64($0.count) } ?? 1 }
+
   /// Ten commits of one to three records; throws what the disk refuses.
-  mutating func run(_ disk: SimulatedDisk, segmentBytesMax: Int = 200) throws {
-    var log = try TestLog.open(disk, segmentBytesMax: segmentBytesMax)
+  mutating func run(
+    _ disk: SimulatedDisk, segmentBytesMax: Int = 200, newID: LogID = TestLog.id
+  ) throws {
+    var log = try TestLog.open(disk, segmentBytesMax: segmentBytesMax, newID: newID)
     for group in 0..<10 {
       for index in 0...(group % 3) {
         append(to: &log, payloadBytes: (group * 37 + index * 11) % 150)

@@ -8,7 +8,8 @@ import Testing
   private func read(_ reader: inout LogReader, upTo tail: LogTail) throws -> [Entry] {
     var entries: [Entry] = []
     while let chunk = try reader.next(upTo: tail) {
-      let records = Record.all(in: chunk.bytes)
+      let records = Record.all(in: chunk.bytes, of: TestLog.id)
+      try #require(chunk.id == TestLog.id)
       try #require(records.reduce(0) { $0 + $1.byteCount } == chunk.bytes.count)
       try #require(records.last?.nextPosition == chunk.nextPosition)
       entries += records.map { Entry($0) }
@@ -82,6 +83,20 @@ import Testing
       var reader = LogReader(disk: disk, directory: TestLog.directory, fromPosition: 1)
       #expect(throws: RecordLogError.self) { _ = try read(&reader, upTo: tail) }
     }
+  }
+
+  @Test func `a segment of another log is an error`() throws {
+    let (disk, _, tail) = try written()
+    let other = SimulatedDisk()
+    var script = RecordScript()
+    try script.run(other, newID: TestLog.otherID)
+    let second = try #require(
+      try TestLog.names(disk).compactMap { Segment.firstPosition(name: $0) }.dropFirst().first)
+    let foreign = try other.read(TestLog.path(second), from: 0, count: .max)
+    try disk.change(TestLog.path(second)) { $0 = foreign }
+    var reader = LogReader(disk: disk, directory: TestLog.directory, fromPosition: 1)
+    let error = #expect(throws: RecordLogError.self) { _ = try read(&reader, upTo: tail) }
+    #expect(error?.description.contains("it belongs to another log") == true)
   }
 
   @Test func `damage is an error that names the place`() throws {

@@ -10,7 +10,7 @@ import Testing
     let disk = SimulatedDisk()
     let log = try TestLog.open(disk)
     let tail = log.tail
-    #expect(tail == LogTail(nextPosition: 1, segment: 1, segmentBytes: 16))
+    #expect(tail == LogTail(nextPosition: 1, segment: 1, segmentBytes: 24))
     #expect(try TestLog.names(disk) == ["segment-00000000000000000001.log"])
   }
 
@@ -34,7 +34,7 @@ import Testing
     var log = try TestLog.open(disk)
     script.append(to: &log, payloadBytes: 10)
     let (hasPending, size) = (log.hasPending, log.byteCountWithPending)
-    #expect(hasPending && size == 16 + 42)
+    #expect(hasPending && size == 24 + 42)
     #expect(try TestLog.entries(disk) == [])
   }
 
@@ -52,13 +52,46 @@ import Testing
   @Test func `ticks alone never begin a segment`() throws {
     let disk = SimulatedDisk()
     var script = RecordScript()
-    var log = try TestLog.open(disk, segmentBytesMax: 16)
+    var log = try TestLog.open(disk, segmentBytesMax: 24)
     for _ in 0..<20 {
       script.append(to: &log, payloadBytes: 0)
       try log.commit()
     }
     #expect(try TestLog.names(disk).count == 1)
     #expect(try TestLog.entries(disk) == script.appended)
+  }
+
+  @Test func `the id is drawn once and is that of every segment, across restarts and tears`() throws
+  {
+    let disk = SimulatedDisk()
+    var script = RecordScript()
+    for number in 0..<20 {
+      // A log that is there keeps its id, whatever is drawn.
+      let newID = number == 0 ? TestLog.id : TestLog.otherID
+      var log = try TestLog.open(disk, newID: newID)
+      let id = log.id
+      #expect(id == TestLog.id)
+      script.append(to: &log, payloadBytes: 100)
+      try log.commit()
+      let path = TestLog.path(log.tail.segment)
+      try disk.change(path) { $0 += [1, 2, 3] }
+    }
+    #expect(try TestLog.entries(disk) == script.appended)
+    let segments = try TestLog.names(disk).filter { $0.hasSuffix(".log") }
+    #expect(segments.count > 5)
+    for segment in segments {
+      let header = try disk.read("/log/\(segment)", from: 0, count: Segment.headerBytes)
+      #expect(header == Segment.header(TestLog.id))
+    }
+  }
+
+  @Test func `the bytes of a header are those of the documentation`() {
+    #expect(
+      Segment.header(TestLog.id)
+        == Array("stackmtr".utf8) + [1, 0, 0, 0, 0x81, 0x1F, 0x89, 0x46, 1, 2, 3, 4, 5, 6, 7, 8])
+    #expect(Segment.id(Segment.header(TestLog.id)) == TestLog.id)
+    #expect(LogID(rawValue: 0) == nil)
+    #expect("\(TestLog.id)" == "08070605")
   }
 
   @Test func `a commit of nothing writes nothing`() throws {
@@ -86,8 +119,8 @@ import Testing
     let last = try #require(script.appended.last)
     var replayed: [Entry] = []
     let log = try RecordLog(
-      disk: disk, directory: TestLog.directory, replayWithin: .nanoseconds(200),
-      segmentBytesMax: 200
+      disk: disk, directory: TestLog.directory, newID: TestLog.id,
+      replayWithin: .nanoseconds(200), segmentBytesMax: 200
     ) { replayed.append(Entry($0)) }
     let (time, bytes) = (log.lastTime, log.byteCount)
     let limit = time.advanced(by: .nanoseconds(-200))
@@ -103,16 +136,16 @@ import Testing
       var script = RecordScript()
       var replayed: [Entry] = []
       var log = try RecordLog(
-        disk: FileDisk(), directory: "\(directory)/log", replayWithin: TestLog.forEver,
-        segmentBytesMax: 200
+        disk: FileDisk(), directory: "\(directory)/log", newID: TestLog.id,
+        replayWithin: TestLog.forEver, segmentBytesMax: 200
       ) { _ in }
       for size in [10, 0, 149, 149, 149] {
         script.append(to: &log, payloadBytes: size)
         try log.commit()
       }
       _ = try RecordLog(
-        disk: FileDisk(), directory: "\(directory)/log", replayWithin: TestLog.forEver,
-        segmentBytesMax: 200
+        disk: FileDisk(), directory: "\(directory)/log", newID: TestLog.id,
+        replayWithin: TestLog.forEver, segmentBytesMax: 200
       ) { replayed.append(Entry($0)) }
       #expect(replayed == script.appended)
     }

@@ -9,13 +9,13 @@ import Testing
     Record(
       kind: .batch, count: 3, firstPosition: 0x0102_0304, firstTime: Instant(nanoseconds: 5),
       payload: [0xAA, 0xBB, 0xCC]
-    ).write(to: &bytes, startsCommit: startsCommit)
+    ).write(to: &bytes, of: TestLog.id, startsCommit: startsCommit)
     return bytes
   }
 
   @Test func `the bytes of a record are those of the documentation`() {
     let frame: [UInt8] = [
-      3, 0, 0, 0, 0xB9, 0x31, 0xBC, 0xD6, 1, 1, 1, 0, 3, 0, 0, 0, 4, 3, 2, 1, 0, 0, 0, 0, 5, 0, 0,
+      3, 0, 0, 0, 0x2A, 0x55, 0xFB, 0xEC, 1, 1, 1, 0, 3, 0, 0, 0, 4, 3, 2, 1, 0, 0, 0, 0, 5, 0, 0,
       0, 0, 0, 0, 0, 0xAA, 0xBB, 0xCC,
     ]
     #expect(bytes() == frame)
@@ -23,7 +23,10 @@ import Testing
 
   @Test(arguments: [false, true])
   func `a record is read back as it was written`(startsCommit: Bool) throws {
-    guard case .record(let record) = Record.parse(bytes(startsCommit: startsCommit)[...]) else {
+    guard
+      case .record(let record) = Record.parse(
+        bytes(startsCommit: startsCommit)[...], of: TestLog.id)
+    else {
       Issue.record("it is not read")
       return
     }
@@ -37,7 +40,7 @@ import Testing
   @Test func `every shorter piece of a record is incomplete`() {
     let whole = bytes()
     for count in 0..<whole.count {
-      guard case .incomplete = Record.parse(whole[..<count]) else {
+      guard case .incomplete = Record.parse(whole[..<count], of: TestLog.id) else {
         Issue.record("\(count) bytes are not said to be incomplete")
         continue
       }
@@ -49,7 +52,9 @@ import Testing
     for bit in 0..<whole.count * 8 {
       var flipped = whole
       flipped[bit / 8] ^= 1 << UInt8(bit % 8)
-      if case .record = Record.parse(flipped[...]) { Issue.record("bit \(bit) goes unnoticed") }
+      if case .record = Record.parse(flipped[...], of: TestLog.id) {
+        Issue.record("bit \(bit) goes unnoticed")
+      }
     }
   }
 
@@ -57,18 +62,26 @@ import Testing
   func `a whole record of an unknown form is told from damage`(offset: Int, value: UInt8) {
     var unknown = bytes()
     unknown[offset] = value
-    let checksum = Record.checksum(unknown[8...])
+    let checksum = Record.checksum(unknown[8...], seed: TestLog.id.seed)
     withUnsafeBytes(of: checksum.littleEndian) { unknown.replaceSubrange(4..<8, with: $0) }
-    guard case .unsupported = Record.parse(unknown[...]) else {
+    guard case .unsupported = Record.parse(unknown[...], of: TestLog.id) else {
       Issue.record("byte \(offset) of \(value) is not said to be unsupported")
       return
     }
   }
 
+  @Test func `a record of another log is none`() {
+    guard case .damaged = Record.parse(bytes()[...], of: TestLog.otherID) else {
+      Issue.record("it is read")
+      return
+    }
+    #expect(Record.all(in: bytes(), of: TestLog.otherID).isEmpty)
+  }
+
   @Test func `a length beyond the limit is damage and nothing is allocated for it`() {
     var long = bytes()
     long[3] = 0x7F
-    guard case .damaged(let problem) = Record.parse(long[...]) else {
+    guard case .damaged(let problem) = Record.parse(long[...], of: TestLog.id) else {
       Issue.record("it is not damaged")
       return
     }
@@ -77,6 +90,6 @@ import Testing
 
   @Test func `all whole records are found and the rest is left`() {
     let two = bytes() + bytes() + bytes().dropLast()
-    #expect(Record.all(in: two).count == 2)
+    #expect(Record.all(in: two, of: TestLog.id).count == 2)
   }
 }

@@ -108,7 +108,7 @@ import Testing
     try log.commit()
     // The first of three records never reached the disk, the two after it did.
     try disk.change(TestLog.path(1)) { bytes in
-      for index in (16 + 42)..<(16 + 42 + 132) { bytes[index] = 0 }
+      for index in (24 + 42)..<(24 + 42 + 132) { bytes[index] = 0 }
     }
     #expect(try TestLog.entries(disk) == acknowledged)
   }
@@ -121,8 +121,8 @@ import Testing
       script.append(to: &log, payloadBytes: 40)
       try log.commit()
     }
-    try disk.damage(TestLog.path(1), at: 60, mask: 4)
-    try expectRefused(disk, "checksum mismatch, but a later commit follows at byte 88")
+    try disk.damage(TestLog.path(1), at: 68, mask: 4)
+    try expectRefused(disk, "checksum mismatch, but a later commit follows at byte 96")
   }
 
   @Test func `any flipped bit gives the same records, fewer of the last commit, or a refusal`()
@@ -169,9 +169,9 @@ import Testing
     Record(
       kind: .tick, count: 0, firstPosition: 1000, firstTime: Instant(nanoseconds: 1 << 40),
       payload: []
-    ).write(to: &newer, startsCommit: true)
+    ).write(to: &newer, of: TestLog.id, startsCommit: true)
     newer[9] = 2
-    withUnsafeBytes(of: Record.checksum(newer[8...]).littleEndian) {
+    withUnsafeBytes(of: Record.checksum(newer[8...], seed: TestLog.id.seed).littleEndian) {
       newer.replaceSubrange(4..<8, with: $0)
     }
     try disk.change(TestLog.path(try #require(segments.last))) { $0 += newer }
@@ -185,15 +185,108 @@ import Testing
     try expectRefused(disk, "the header is not that of a segment of version 1")
   }
 
-  @Test(arguments: [0, 5, 15])
+  @Test(arguments: [0, 5, 12, 14, 20, 23])
   func `a header that a crash cut off is written again`(count: Int) throws {
     let disk = SimulatedDisk()
     _ = try TestLog.entries(disk)
     try disk.change(TestLog.path(1)) { bytes in
-      for index in count..<16 { bytes[index] = 0 }
+      for index in count..<24 { bytes[index] = 0 }
     }
     #expect(try TestLog.entries(disk) == [])
-    #expect(try disk.read(TestLog.path(1), from: 0, count: 99) == Segment.header)
+    #expect(try disk.read(TestLog.path(1), from: 0, count: 99) == Segment.header(TestLog.id))
+  }
+
+  @Test func `a header that a crash cut off gets the id of the segments in front of it`() throws {
+    for count in [0, 5, 12, 14, 20, 23] {
+      let (disk, script, segments) = try logOfThreeSegments()
+      let path = TestLog.path(script.nextPosition)
+      try #require(!segments.contains(script.nextPosition))
+      let file = try disk.create(path)
+      try file.append(
+        Segment.header(TestLog.id).prefix(count) + Array(repeating: 0, count: 24 - count))
+      try file.sync()
+      var found: [Entry] = []
+      let log = try TestLog.open(disk, newID: TestLog.otherID) { found.append($0) }
+      let id = log.id
+      #expect(found == script.appended && id == TestLog.id)
+      #expect(try disk.read(path, from: 0, count: 99) == Segment.header(TestLog.id))
+    }
+  }
+
+  @Test func `a segment of another log is refused, replayed or not`() throws {
+    let other = SimulatedDisk()
+    var script = RecordScript()
+    try script.run(other, newID: TestLog.otherID)
+    let (_, _, segments) = try logOfThreeSegments()
+    for segment in segments {
+      let (disk, _, _) = try logOfThreeSegments()
+      let foreign = try other.read(TestLog.path(segment), from: 0, count: .max)
+      try disk.change(TestLog.path(segment)) { $0 = foreign }
+      try expectRefused(disk, "it belongs to another log than the segments in front of it")
+      let error = #expect(throws: RecordLogError.self) {
+        _ = try RecordLog(
+          disk: disk, directory: TestLog.directory, newID: TestLog.id, replayWithin: .zero,
+          segmentBytesMax: 200
+        ) { _ in }
+      }
+      #expect(error?.description.contains("it belongs to another log") == true)
+    }
+  }
+
+  @Test func `a flipped bit of the only header is refused and costs no record`() throws {
+    for bit in 0..<Segment.headerBytes * 8 {
+      let disk = SimulatedDisk()
+      var script = RecordScript()
+      var log = try TestLog.open(disk)
+      script.append(to: &log, payloadBytes: 10)
+      try log.commit()
+      try disk.damage(TestLog.path(1), at: bit / 8, mask: 1 << UInt8(bit % 8))
+      try expectRefused(disk, "the header is not that of a segment of version 1")
+    }
+  }
+
+  /// Two quantities side by side are the frame of a tick that begins a later commit. Only under the log's own id,
+  /// which no reporter knows, would its checksum be good.
+  @Test(arguments: [nil, TestLog.otherID, TestLog.id])
+  func `what a reporter plants in a payload is no later commit`(planter: LogID?) throws {
+    let disk = SimulatedDisk()
+    var script = RecordScript()
+    var log = try TestLog.open(disk)
+    script.append(to: &log, payloadBytes: 10)
+    try log.commit()
+    let valid = log.tail.segmentBytes
+    var planted: [UInt8] = []
+    Record(
+      kind: .tick, count: 0, firstPosition: log.nextPosition + 2,
+      firstTime: log.lastTime.advanced(by: .seconds(1)), payload: []
+    ).write(to: &planted, of: planter ?? TestLog.id, startsCommit: true)
+    if planter == nil {
+      withUnsafeBytes(of: Record.checksum(planted[8...], seed: 0).littleEndian) {
+        planted.replaceSubrange(4..<8, with: $0)
+      }
+    }
+    var batch = EventBatch(source: "vm")
+    batch.series.append(Series(subscription: "s", meter: "m", resource: Resource(uri: "/r")))
+    for half in [planted.prefix(16), planted.suffix(16)] {
+      let attos = half.reversed().reduce(Int128(0)) { $0 << 8 | Int128($1) }
+      batch.append(id: "e".utf8, seriesIndex: 0, usageStart: 1, usageEnd: 2, attos: attos)
+    }
+    log.append(
+      Record(
+        kind: .batch, count: 2, firstPosition: log.nextPosition,
+        firstTime: log.lastTime.advanced(by: .nanoseconds(1)), payload: batch.journalPayload()))
+    try log.commit()
+    let torn = try disk.read(TestLog.path(1), from: valid, count: .max)
+    try #require(torn.suffix(32) == planted[...])
+    // The power fails: the record's first sector is lost, the rest is there.
+    try disk.change(TestLog.path(1)) { bytes in
+      for index in valid..<(valid + 20) { bytes[index] = 0 }
+    }
+    if planter == TestLog.id {
+      try expectRefused(disk, "but a later commit follows")
+    } else {
+      #expect(try TestLog.entries(disk) == script.appended)
+    }
   }
 
   @Test func `what an interrupted recovery left is removed`() throws {

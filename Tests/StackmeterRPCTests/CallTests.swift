@@ -57,7 +57,8 @@ import Testing
     try await withServerAndChannel { channel, _ in
       @Sendable func chunk(_ count: Int) -> JournalChunk {
         JournalChunk(
-          records: Array(repeating: 7, count: count), nextPosition: 1, durablePosition: 1)
+          records: Array(repeating: 7, count: count), nextPosition: 1, durablePosition: 1,
+          journalID: 0)
       }
       let largest = RPCLimits.messageBytesMax - 16
       let answer = try await channel.call(EchoMethods.echo, chunk(largest), timeout: callTimeout)

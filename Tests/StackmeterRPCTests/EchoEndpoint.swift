@@ -69,13 +69,14 @@ struct EchoEndpoint: RPCEndpoint {
     routes.unary(EchoMethods.inflate) { request in
       JournalChunk(
         records: Array(repeating: 0, count: Int(request.fromPosition)), nextPosition: 0,
-        durablePosition: 0)
+        durablePosition: 0, journalID: 0)
     }
     routes.serverStreaming(EchoMethods.count) { request, writer in
       for position in 0..<request.fromPosition {
         try await writer.write(
           JournalChunk(
-            records: [], nextPosition: position, durablePosition: request.fromPosition))
+            records: [], nextPosition: position, durablePosition: request.fromPosition,
+            journalID: 0))
       }
       if request.follow { await StopSignal().wait() }
     }
@@ -88,6 +89,6 @@ struct EchoEndpoint: RPCEndpoint {
 extension JournalChunk {
   /// A chunk that is told from others by its number.
   static func numbered(_ number: UInt64) -> JournalChunk {
-    JournalChunk(records: [1, 2, 3], nextPosition: number, durablePosition: 0)
+    JournalChunk(records: [1, 2, 3], nextPosition: number, durablePosition: 0, journalID: 0)
   }
 }

@@ -26,7 +26,8 @@ enum Sample {
 
   static func position(_ next: UInt64, open: Int64) -> PipelinePosition {
     PipelinePosition(
-      nextPosition: next, reportedTime: Hour(index: open).start, openWindow: Hour(index: open))
+      nextPosition: next, reportedTime: Hour(index: open).start, openWindow: Hour(index: open),
+      journalID: .max - 1)
   }
 }
 
@@ -56,6 +57,7 @@ extension UsageDatabase {
   @Test func `deltas add up exactly, across commits and signs`() throws {
     try withDatabase { path in
       let database = try UsageDatabase(path: path)
+      #expect(try database.position().journalID == 0)
       let series = Sample.series("a")
       let tiny = try #require(Quantity(units: 0, attos: 1))
       try database.commit([(100, series, 100, tiny)], next: 2, open: 100)
@@ -64,6 +66,7 @@ extension UsageDatabase {
       let rows = try UsageReader(path: path).all()
       #expect(rows.map(\.quantity.description) == ["5", "-2.999999999999999999"])
       #expect(try database.position() == Sample.position(4, open: 100))
+      #expect(try UsageReader(path: path).position() == Sample.position(4, open: 100))
     }
   }
 

@@ -32,7 +32,7 @@ import Testing
 
   @Test func `every type that a field names is known`() {
     let scalars: Set<String> = [
-      "string", "bytes", "bool", "int32", "int64", "uint64", "uint32", "sfixed64",
+      "string", "bytes", "bool", "int32", "int64", "uint64", "uint32", "fixed64", "sfixed64",
     ]
     for (message, fields) in schema.messages {
       for field in fields where !scalars.contains(field.type) {

@@ -45,10 +45,11 @@ import Testing
     #expect(HealthCheckRequest(service: "aé").packed() == [0x0A, 3, 0x61, 0xC3, 0xA9])
     #expect(HealthCheckResponse(status: .serving).packed() == [0x08, 1])
     #expect(
-      ReadJournalRequest(fromPosition: 150, follow: true).packed() == [0x08, 0x96, 1, 0x10, 1])
+      ReadJournalRequest(fromPosition: 150, follow: true, journalID: 0x0102).packed()
+        == [0x08, 0x96, 1, 0x10, 1, 0x19, 2, 1, 0, 0, 0, 0, 0, 0])
     #expect(
-      JournalChunk(records: [9, 0], nextPosition: 1, durablePosition: 300).packed()
-        == [0x0A, 2, 9, 0, 0x10, 1, 0x18, 0xAC, 2])
+      JournalChunk(records: [9, 0], nextPosition: 1, durablePosition: 300, journalID: 3).packed()
+        == [0x0A, 2, 9, 0, 0x10, 1, 0x18, 0xAC, 2, 0x21, 3, 0, 0, 0, 0, 0, 0, 0])
     // A negative number is ten bytes.
     #expect(
       ListWindowsRequest(before: Hour(index: -1), pageSize: 2).packed()

@@ -28,13 +28,14 @@ extension WireFixture {
       "stackmeter.v1.ReadJournalRequest",
       [
         ReadJournalRequest(fromPosition: 0, follow: false),
-        ReadJournalRequest(fromPosition: .max, follow: true),
+        ReadJournalRequest(fromPosition: .max, follow: true, journalID: .max - 1),
       ]),
     WireFixture(
       "stackmeter.v1.JournalChunk",
       [
-        JournalChunk(records: [], nextPosition: 0, durablePosition: 0),
-        JournalChunk(records: [0, 255, 0, 1], nextPosition: 4, durablePosition: .max),
+        JournalChunk(records: [], nextPosition: 0, durablePosition: 0, journalID: 0),
+        JournalChunk(
+          records: [0, 255, 0, 1], nextPosition: 4, durablePosition: .max, journalID: .max - 1),
       ]),
     WireFixture(
       "stackmeter.v1.ListQuarantineRequest",

@@ -1196,7 +1196,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__batch_result__descriptor =
   (ProtobufCMessageInit) stackmeter__v1__batch_result__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__read_journal_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor stackmeter__v1__read_journal_request__field_descriptors[3] =
 {
   {
     "from_position",
@@ -1222,15 +1222,28 @@ static const ProtobufCFieldDescriptor stackmeter__v1__read_journal_request__fiel
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "journal_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ReadJournalRequest, journal_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__read_journal_request__field_indices_by_name[] = {
   1,   /* field[1] = follow */
   0,   /* field[0] = from_position */
+  2,   /* field[2] = journal_id */
 };
 static const ProtobufCIntRange stackmeter__v1__read_journal_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__read_journal_request__descriptor =
 {
@@ -1240,14 +1253,14 @@ const ProtobufCMessageDescriptor stackmeter__v1__read_journal_request__descripto
   "Stackmeter__V1__ReadJournalRequest",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__ReadJournalRequest),
-  2,
+  3,
   stackmeter__v1__read_journal_request__field_descriptors,
   stackmeter__v1__read_journal_request__field_indices_by_name,
   1,  stackmeter__v1__read_journal_request__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__read_journal_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__journal_chunk__field_descriptors[3] =
+static const ProtobufCFieldDescriptor stackmeter__v1__journal_chunk__field_descriptors[4] =
 {
   {
     "records",
@@ -1285,16 +1298,29 @@ static const ProtobufCFieldDescriptor stackmeter__v1__journal_chunk__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "journal_id",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__JournalChunk, journal_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__journal_chunk__field_indices_by_name[] = {
   2,   /* field[2] = durable_position */
+  3,   /* field[3] = journal_id */
   1,   /* field[1] = next_position */
   0,   /* field[0] = records */
 };
 static const ProtobufCIntRange stackmeter__v1__journal_chunk__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__journal_chunk__descriptor =
 {
@@ -1304,7 +1330,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__journal_chunk__descriptor =
   "Stackmeter__V1__JournalChunk",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__JournalChunk),
-  3,
+  4,
   stackmeter__v1__journal_chunk__field_descriptors,
   stackmeter__v1__journal_chunk__field_indices_by_name,
   1,  stackmeter__v1__journal_chunk__number_ranges,

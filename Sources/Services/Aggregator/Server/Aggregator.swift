@@ -77,14 +77,15 @@ package actor Aggregator {
   }
 
   private func follow(_ collector: CollectorClient) async throws {
-    let start = position.nextPosition
+    let start = position
     try await withThrowingTaskGroup(of: Void.self) { group in
       let buffer = ChunkBuffer()
       group.addTask {
         defer { buffer.finish() }
         do {
           try await collector.readJournal(
-            from: start, follow: true, timeout: Aggregator.streamTimeout
+            from: start.nextPosition, of: start.journalID, follow: true,
+            timeout: Aggregator.streamTimeout
           ) { chunks in
             self.noteFollowing()
             for try await chunk in chunks { await buffer.put(chunk) }
@@ -121,7 +122,8 @@ package actor Aggregator {
     try database.begin()
     do {
       for chunk in chunks {
-        for record in Record.all(in: chunk.records) {
+        let journal = try rollup.enter(journal: chunk.journalID)
+        for record in Record.all(in: chunk.records, of: journal) {
           while try !rollup.apply(
             record, deltasMax: Aggregator.deltasMax,
             intern: { (series) throws(StoreError) in try intern(series) })

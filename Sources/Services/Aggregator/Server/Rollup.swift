@@ -6,6 +6,8 @@ internal import StackmeterStore
 enum RollupError: Error, Equatable, CustomStringConvertible {
   case gap(expected: UInt64, found: UInt64)
   case undecodable(position: UInt64)
+  case otherJournal(LogID, read: LogID)
+  case unnamedJournal
 
   var description: String {
     switch self {
@@ -13,6 +15,11 @@ enum RollupError: Error, Equatable, CustomStringConvertible {
       "the journal goes on at position \(found) instead of \(expected): a part of it is missing"
     case .undecodable(let position):
       "the journal's record at position \(position) is of no known form"
+    case .otherJournal(let found, let read):
+      "the collector serves journal \(found), but the usage database has read \(read): "
+        + "restore that journal, or rebuild the usage database from this one"
+    case .unnamedJournal:
+      "the collector does not say which journal it serves"
     }
   }
 }
@@ -30,6 +37,16 @@ struct Rollup {
 
   init(from position: PipelinePosition) {
     self.position = position
+  }
+
+  /// Says which journal the next records are from. All records of one usage database are from one.
+  mutating func enter(journal rawID: UInt64) throws(RollupError) -> LogID {
+    guard let id = LogID(rawValue: rawID) else { throw .unnamedJournal }
+    if let read = LogID(rawValue: position.journalID), read != id {
+      throw .otherJournal(id, read: read)
+    }
+    position.journalID = rawID
+    return id
   }
 
   /// Adds one record; `intern` gives each series its number. A record that was applied before adds nothing.

@@ -36,15 +36,17 @@ package struct CollectorClient: Sendable {
       CollectorMethods.reportStream, timeout: timeout, produce: produce, consume: consume)
   }
 
-  /// Reads the journal from a position for at most `timeout`; the reader then goes on from where it is.
+  /// Reads the journal from a position for at most `timeout`; the reader then goes on from where it is, and
+  /// says which journal it has read.
   package func readJournal<Result: Sendable>(
-    from position: UInt64, follow: Bool, timeout: Duration,
+    from position: UInt64, of journalID: UInt64 = 0, follow: Bool, timeout: Duration,
     _ consume:
       @escaping @Sendable (RPCAsyncSequence<JournalChunk, any Error>) async throws ->
       Result
   ) async throws -> Result {
     try await channel.serverStreaming(
-      CollectorMethods.readJournal, ReadJournalRequest(fromPosition: position, follow: follow),
+      CollectorMethods.readJournal,
+      ReadJournalRequest(fromPosition: position, follow: follow, journalID: journalID),
       timeout: timeout, consume)
   }
 

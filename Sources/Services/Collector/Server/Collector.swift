@@ -28,22 +28,25 @@ package final class Collector: Sendable {
   private let logger: Logger
   private let queue = CommitQueue<Submission>(weightMax: Collector.queuedBytesMax)
   private let broadcast: TailBroadcast
+  private let journalID: LogID
   private let quarantineTail: Mutex<LogTail>
   private let counts: Mutex<CollectorStatus>
   /// Given to the thread by `run`.
   private let intake: Mutex<Intake?>
 
-  /// Opens the journal and the quarantine, and recovers both.
+  /// Opens the journal and the quarantine, and recovers both. `random` gives new logs their ids.
   package init(
     configuration: CollectorConfiguration, catalog: MeterCatalog, disk: any Disk,
     clock: any WallClock, logger: Logger, segmentBytesMax: Int = RecordLog.segmentBytesMax,
-    idleMax: Duration = .seconds(1)
+    idleMax: Duration = .seconds(1),
+    random: some RandomNumberGenerator = SystemRandomNumberGenerator()
   ) throws(RecordLogError) {
-    var random = SystemRandomNumberGenerator()
+    var random = random
     let intake = try Intake(
       disk: disk, configuration: configuration, catalog: catalog,
-      dedupKey: (random.next(), random.next()), segmentBytesMax: segmentBytesMax)
+      secrets: Intake.Secrets(using: &random), segmentBytesMax: segmentBytesMax)
     broadcast = TailBroadcast(intake.tail)
+    journalID = intake.journalID
     quarantineTail = Mutex(intake.quarantineTail)
     var status = CollectorStatus()
     status.diskReserveBytes = configuration.diskReserveBytes
@@ -167,10 +170,15 @@ package final class Collector: Sendable {
     counts.withLock { $0 }
   }
 
-  /// Gives every durable record from `position` on to `write`, and with `follow` those to come.
+  /// Gives every durable record from `position` on to `write`, and with `follow` those to come. A reader that
+  /// has read a journal before says which; 0 for none.
   package func readJournal(
-    from position: UInt64, follow: Bool, _ write: (JournalChunk) async throws -> Void
+    from position: UInt64, of knownID: UInt64 = 0, follow: Bool,
+    _ write: (JournalChunk) async throws -> Void
   ) async throws {
+    if let known = LogID(rawValue: knownID), known != journalID {
+      throw CollectorError.otherJournal(journalID, read: known)
+    }
     var tail = broadcast.tail
     guard position <= tail.nextPosition else {
       throw CollectorError.beyondJournal(position: position, nextPosition: tail.nextPosition)
@@ -182,7 +190,7 @@ package final class Collector: Sendable {
         try await write(
           JournalChunk(
             records: chunk.bytes, nextPosition: chunk.nextPosition,
-            durablePosition: tail.nextPosition))
+            durablePosition: tail.nextPosition, journalID: chunk.id.rawValue))
       }
       guard follow else { return }
       await broadcast.wait(after: tail)
@@ -213,7 +221,7 @@ package final class Collector: Sendable {
     var entries: [QuarantineEntry] = []
     var bytes = 0
     while let chunk = try nextChunk(&reader, tail) {
-      for record in Record.all(in: chunk.bytes) {
+      for record in Record.all(in: chunk.bytes, of: chunk.id) {
         guard let entry = record.quarantineEntry, entry.number > number else { continue }
         bytes += record.byteCount
         guard entries.count < pageSize, bytes <= Collector.pageBytesMax else {

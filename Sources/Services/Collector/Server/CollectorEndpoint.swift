@@ -31,9 +31,9 @@ package struct CollectorEndpoint: RPCEndpoint {
       try await Self.reportStream(collector, batches, writer)
     }
     routes.serverStreaming(CollectorMethods.readJournal) { request, writer in
-      try await collector.readJournal(from: request.fromPosition, follow: request.follow) {
-        try await writer.write($0)
-      }
+      try await collector.readJournal(
+        from: request.fromPosition, of: request.journalID, follow: request.follow
+      ) { try await writer.write($0) }
     }
     routes.unary(CollectorMethods.listQuarantine) { request in
       guard request.pageSize <= ListQuarantineRequest.pageSizeMax else {

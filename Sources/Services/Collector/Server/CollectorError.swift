@@ -1,5 +1,5 @@
 package import GRPCCore
-internal import StackmeterJournal
+package import StackmeterJournal
 
 /// Why a whole call was refused; nothing of it was kept, unless said otherwise.
 package enum CollectorError: Error, Equatable {
@@ -12,6 +12,8 @@ package enum CollectorError: Error, Equatable {
   case stopping
   /// A reader asks for what the journal never had.
   case beyondJournal(position: UInt64, nextPosition: UInt64)
+  /// A reader goes on with what it has read of another journal.
+  case otherJournal(LogID, read: LogID)
   case journalDamaged(String)
 }
 
@@ -22,6 +24,7 @@ extension CollectorError: RPCErrorConvertible {
     case .queueFull, .diskFull: .resourceExhausted
     case .journalFailed, .stopping: .unavailable
     case .beyondJournal: .outOfRange
+    case .otherJournal: .failedPrecondition
     case .journalDamaged: .dataLoss
     }
   }
@@ -38,6 +41,9 @@ extension CollectorError: RPCErrorConvertible {
     case .beyondJournal(let position, let next):
       "position \(position) is beyond the journal, which ends at \(next): "
         + "this is another journal, or a part of it was lost"
+    case .otherJournal(let own, let read):
+      "this is journal \(own), but the reader has read \(read): "
+        + "restore that journal, or rebuild the usage database from this one"
     case .journalDamaged(let problem): problem
     }
   }

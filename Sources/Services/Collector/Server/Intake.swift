@@ -16,17 +16,30 @@ struct Intake: ~Copyable {
   private let recordBytesMax: Int
   static let recordBytesMax = 1 << 20
 
+  /// What is drawn at random for one process, and for the logs that it makes.
+  struct Secrets {
+    let dedupKey: (UInt64, UInt64)
+    let newJournal: LogID
+    let newQuarantine: LogID
+
+    init(using random: inout some RandomNumberGenerator) {
+      dedupKey = (random.next(), random.next())
+      newJournal = .random(using: &random)
+      newQuarantine = .random(using: &random)
+    }
+  }
+
   /// Opens both logs and fills the index from the journal.
   init(
     disk: any Disk, configuration: CollectorConfiguration, catalog: MeterCatalog,
-    dedupKey: (UInt64, UInt64), segmentBytesMax: Int = RecordLog.segmentBytesMax,
+    secrets: Secrets, segmentBytesMax: Int = RecordLog.segmentBytesMax,
     recordBytesMax: Int = Intake.recordBytesMax
   ) throws(RecordLogError) {
     let rules = EventRules(catalog: catalog, latenessLimit: configuration.latenessLimit)
-    var index = DedupIndex(key: dedupKey)
+    var index = DedupIndex(key: secrets.dedupKey)
     var undecodable: UInt64?
     let journal = try RecordLog(
-      disk: disk, directory: configuration.journalDirectory,
+      disk: disk, directory: configuration.journalDirectory, newID: secrets.newJournal,
       // An event may be reported up to `futureMax` before its usage ends. What is accepted from now on is
       // reported after the last record, so the limit counts from there, not from a clock that may be wrong.
       replayWithin: configuration.latenessLimit + EventLimits.futureMax,
@@ -51,8 +64,8 @@ struct Intake: ~Copyable {
         problem: "the record at position \(undecodable) has a good checksum but no known form")
     }
     let quarantine = try RecordLog(
-      disk: disk, directory: configuration.quarantineDirectory, replayWithin: .zero,
-      segmentBytesMax: segmentBytesMax
+      disk: disk, directory: configuration.quarantineDirectory, newID: secrets.newQuarantine,
+      replayWithin: .zero, segmentBytesMax: segmentBytesMax
     ) { _ in }
     index.forget(before: rules.oldestStart(now: journal.lastTime))
     forgottenAt = journal.lastTime.hour
@@ -65,6 +78,7 @@ struct Intake: ~Copyable {
   }
 
   var tail: LogTail { journal.tail }
+  var journalID: LogID { journal.id }
   var lastTime: Instant { journal.lastTime }
   var journalBytes: UInt64 { journal.byteCount }
   var dedupEntries: Int { index.count }

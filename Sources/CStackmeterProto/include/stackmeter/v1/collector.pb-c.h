@@ -233,10 +233,15 @@ struct  Stackmeter__V1__ReadJournalRequest
    * Stay and stream what is accepted later.
    */
   protobuf_c_boolean follow;
+  /*
+   * The `journal_id` of what the reader has read before; 0 where it has read nothing. FAILED_PRECONDITION where this
+   * is another journal, in which the reader's positions mean nothing.
+   */
+  uint64_t journal_id;
 };
 #define STACKMETER__V1__READ_JOURNAL_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__read_journal_request__descriptor) \
-    , 0, 0 }
+    , 0, 0, 0 }
 
 
 /*
@@ -255,10 +260,14 @@ struct  Stackmeter__V1__JournalChunk
    * The position after the last event that was durable when this was sent.
    */
   uint64_t durable_position;
+  /*
+   * The journal that `records` are of, never 0. Their checksums begin with it.
+   */
+  uint64_t journal_id;
 };
 #define STACKMETER__V1__JOURNAL_CHUNK__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__journal_chunk__descriptor) \
-    , {0,NULL}, 0, 0 }
+    , {0,NULL}, 0, 0, 0 }
 
 
 struct  Stackmeter__V1__ListQuarantineRequest
