@@ -4,7 +4,8 @@ internal import StackmeterRuntime
 /// One supervised process as a machine: events with their time in, what to do out. No clock and no process.
 ///
 /// `due` → `starting` → `serving`; a process that ends → `due` again after a pause, or `refused` for a longer
-/// one where its settings are wrong; a stop leads from anywhere to `stopped`, over `stopping` while the process still runs.
+/// one where its settings are wrong; a stop leads from anywhere to `stopped`, over `stopping` while the process
+/// still runs.
 struct ServiceMachine: Equatable, Sendable {
   typealias Instant = ContinuousClock.Instant
 
