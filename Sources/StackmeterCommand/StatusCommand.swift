@@ -43,17 +43,23 @@ struct PipelineText {
     }
   }
 
+  /// Positions begin with 1.
+  private func events(before position: UInt64) -> UInt64 { max(position, 1) - 1 }
+
   func text() -> String {
     var lines: [(String, String)] = []
     lines.append(("open window", status.openWindow.description))
     lines.append(
-      ("applied", "\(status.appliedPosition) events, \(time(status.appliedReportedTime))"))
+      (
+        "applied",
+        "\(events(before: status.appliedPosition)) events, \(time(status.appliedReportedTime))"
+      ))
     lines.append(("lag", lagEvents.map { "\($0) events" } ?? "unknown"))
     if let collector = status.collector {
       lines.append(
         (
           "collector",
-          "\(collector.nextPosition) events in a journal of \(mebibytes(collector.journalBytes)); "
+          "\(events(before: collector.nextPosition)) events in a journal of \(mebibytes(collector.journalBytes)); "
             + "since its start \(collector.accepted) accepted, \(collector.duplicates) duplicates, "
             + "\(collector.refused) refused"
         ))

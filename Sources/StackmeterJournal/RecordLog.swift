@@ -23,6 +23,9 @@ package struct RecordLog: ~Copyable {
   /// The time of the last record; records never go back behind it.
   package private(set) var lastTime: Instant
 
+  /// What was cut off the end when the log was opened, because a crash had left it incomplete.
+  package let tornBytes: Int
+
   /// The position that the next record will have.
   package var nextPosition: UInt64 { pendingPosition }
   package var hasPending: Bool { !pending.isEmpty }
@@ -50,6 +53,7 @@ package struct RecordLog: ~Copyable {
     file = opened.file
     tail = opened.tail
     lastTime = opened.lastTime
+    tornBytes = opened.tornBytes
     byteCount = opened.byteCount
     self.disk = disk
     self.directory = directory

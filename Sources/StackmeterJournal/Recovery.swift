@@ -27,6 +27,8 @@ struct Recovery {
     var tail: LogTail
     var byteCount: UInt64
     var lastTime: Instant
+    /// What a crash had left incomplete at the end, and was cut off.
+    var tornBytes = 0
   }
 
   func open(
@@ -70,7 +72,8 @@ struct Recovery {
     return Opened(
       id: id, file: file,
       tail: LogTail(nextPosition: parsed.nextPosition, segment: last, segmentBytes: size),
-      byteCount: byteCount + UInt64(size), lastTime: lastTime)
+      byteCount: byteCount + UInt64(size), lastTime: lastTime,
+      tornBytes: bytes.count - parsed.validBytes)
   }
 
   /// The time of the last record. A segment is sealed with records in it, so that two segments tell.

@@ -76,6 +76,11 @@ struct ServiceMachine: Equatable, Sendable {
         state = .refused(until: now + ServiceMachine.refusedPause)
       } else {
         problem = "ended with \(status)"
+        // A killed process has not said why.
+        if case .exited(let code) = status, code != 0, case let line = lastLogLine(), !line.isEmpty
+        {
+          problem += ": \(line)"
+        }
         restart(ranFor: now - since, now)
       }
     case .stopping: state = .stopped

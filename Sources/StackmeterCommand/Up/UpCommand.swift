@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Glibc
+internal import StackmeterRPC
 internal import StackmeterRuntime
 
 /// `stackmeter up`.
@@ -16,6 +17,15 @@ struct UpCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingFailure {
       let settings = try options.settings()
+      for service in ["collector", "aggregator", "query"] {
+        let path = settings.socketPath(service)
+        guard path.utf8.count <= ListeningSocket.pathBytesMax else {
+          throw CommandFailure(
+            "runDirectory: \(settings.runDirectory) is too long: a socket's path has at most "
+              + "\(ListeningSocket.pathBytesMax) bytes, and \(path) has \(path.utf8.count)",
+            exitCode: EX_CONFIG)
+        }
+      }
       // Whoever is in the group of the run directory may speak to the services.
       try makeDirectories(settings.runDirectory, mode: 0o750)
       try makeDirectories(settings.stateDirectory, mode: 0o750)

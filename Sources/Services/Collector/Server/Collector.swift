@@ -45,6 +45,13 @@ package final class Collector: Sendable {
     let intake = try Intake(
       disk: disk, configuration: configuration, catalog: catalog,
       secrets: Intake.Secrets(using: &random), segmentBytesMax: segmentBytesMax)
+    if intake.tornBytes > 0 {
+      logger.warning(
+        "the journal ended in a record that was never finished; it is kept beside the segment as .torn",
+        metadata: [
+          "bytes": "\(intake.tornBytes)", "directory": "\(configuration.journalDirectory)",
+        ])
+    }
     broadcast = TailBroadcast(intake.tail)
     journalID = intake.journalID
     quarantineTail = Mutex(intake.quarantineTail)

@@ -78,6 +78,7 @@ struct Intake: ~Copyable {
   }
 
   var tail: LogTail { journal.tail }
+  var tornBytes: Int { journal.tornBytes }
   var journalID: LogID { journal.id }
   var lastTime: Instant { journal.lastTime }
   var journalBytes: UInt64 { journal.byteCount }

@@ -15,9 +15,11 @@ struct StatusAnswers: Sendable {
     Reply { writer in writer.member("status", string: "ok") }
   }
 
-  /// The gateway can answer and take events: query and the collector answer it.
+  /// The gateway can answer and take events: query reads the usage database, and the collector answers.
   func readiness(_ request: GatewayRequest) async -> Reply {
-    async let queryAnswers = answers { () async throws(RPCError) in _ = try await query.status() }
+    async let queryAnswers = answers { () async throws(RPCError) in
+      _ = try await query.listMeters()
+    }
     async let collectorAnswers = answers { () async throws(RPCError) in
       _ = try await collector.status()
     }
