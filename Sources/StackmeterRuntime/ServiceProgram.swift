@@ -92,19 +92,14 @@ package enum ServiceProgram {
   }
 
   private static func stopWithStandardInput() {
-    var thread = pthread_t()
-    pthread_create(
-      &thread, nil,
-      { _ in
-        var byte: UInt8 = 0
-        while true {
-          let count = read(STDIN_FILENO, &byte, 1)
-          if count == 0 || (count < 0 && errno != EINTR) { break }
-        }
-        kill(getpid(), SIGTERM)
-        return nil
-      }, nil)
-    pthread_detach(thread)
+    onThread {
+      var byte: UInt8 = 0
+      while true {
+        let count = read(STDIN_FILENO, &byte, 1)
+        if count == 0 || (count < 0 && errno != EINTR) { break }
+      }
+      kill(getpid(), SIGTERM)
+    }
   }
 }
 

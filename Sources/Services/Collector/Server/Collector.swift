@@ -1,6 +1,7 @@
 package import Logging
 package import StackmeterCore
 package import StackmeterJournal
+internal import StackmeterRuntime
 package import StackmeterWire
 internal import Synchronization
 
@@ -70,10 +71,7 @@ package final class Collector: Sendable {
   /// Runs the commit thread until `stop`, and returns when all that waited is answered. Throws what made the
   /// journal unusable; the process must then end.
   package func run() async throws(CollectorError) {
-    let failure = await withCheckedContinuation { continuation in
-      let thread = CommitThread { continuation.resume(returning: self.commitLoop()) }
-      thread.start()
-    }
+    let failure = await blocking { self.commitLoop() }
     if let failure { throw failure }
   }
 
