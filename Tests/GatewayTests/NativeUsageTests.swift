@@ -131,6 +131,8 @@ private let meter = Meter(
     ("/v1/usage?pageSize=0", "pageSize"),
     ("/v1/usage?pageSize=1001", "pageSize"),
     ("/v1/usage?pageSize=1e2", "pageSize"),
+    ("/v1/usage?subscription=", "subscription"),
+    ("/v1/usage/summary?meter=cpu&meter=", "meter"),
     ("/v1/usage?meter=%ff", "meter"),
     ("/v1/usage?meter=%00", "meter"),
     ("/v1/usage?meter=%4", "meter"),

@@ -2,7 +2,8 @@ internal import StackmeterCore
 internal import StackmeterWire
 
 /// Reads the parameters of a native path and gathers what is wrong with them. Names are exact; an empty value
-/// is an absent one; a name that nobody knows is a problem, so that a misspelled filter never filters nothing.
+/// is an absent one; a name that nobody knows is a problem, and so is an empty filter, so that neither a misspelled
+/// name nor an unset variable of a script ever means everything.
 struct ParameterReader {
   private let values: [String: [String]]
   private var problems: [HTTPProblem.Field] = []
@@ -17,6 +18,10 @@ struct ParameterReader {
             message: known.isEmpty
               ? "this path takes no parameters"
               : "unknown parameter; known are \(known.sorted().joined(separator: ", "))"))
+      }
+      if item.value.isEmpty, repeatable.contains(item.name) {
+        problems.append(
+          .init(field: item.name, message: "must not be empty; leave it out to ask for all"))
       }
       if !item.value.isEmpty { values[item.name, default: []].append(item.value) }
     }
