@@ -212,7 +212,7 @@ let package = Package(
         "CollectorServer", "CollectorClient", "StackmeterJournal", "StackmeterCore",
         "StackmeterWire", "StackmeterRPC", "StackmeterTesting", grpc, logging,
       ]),
-    tests("AgentTests", ["AgentServer", "StackmeterCore"]),
+    tests("AgentTests", ["AgentServer", "StackmeterCore", "StackmeterTesting"]),
     tests(
       "SystemTests",
       [

@@ -36,22 +36,9 @@ struct MetersCommand: AsyncParsableCommand {
     return table.lines().joined(separator: "\n") + "\n"
   }
 
-  /// The members have the names of the catalog file's.
   static func json(_ meters: [Meter]) -> [UInt8] {
     var writer = JSONWriter()
-    writer.array { writer in
-      for meter in meters {
-        writer.object { writer in
-          writer.member("id", string: meter.id)
-          writer.member("name", string: meter.name)
-          writer.member("unit", string: meter.unit)
-          writer.member("category", string: meter.category)
-          writer.member("resourceProvider", string: meter.resourceProvider)
-          writer.member("aggregation", string: meter.aggregation.rawValue)
-          writer.member("billable", meter.isBillable)
-        }
-      }
-    }
+    writer.array { writer in for meter in meters { writer.meter(meter) } }
     return writer.bytes + [UInt8(ascii: "\n")]
   }
 }

@@ -172,3 +172,18 @@ extension String {
       decoding: utf8.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }, as: UTF8.self)
   }
 }
+
+extension JSONWriter {
+  /// A meter, with the members of the catalog file.
+  package mutating func meter(_ meter: Meter) {
+    object { writer in
+      writer.member("id", string: meter.id)
+      writer.member("name", string: meter.name)
+      writer.member("unit", string: meter.unit)
+      writer.member("category", string: meter.category)
+      writer.member("resourceProvider", string: meter.resourceProvider)
+      writer.member("aggregation", string: meter.aggregation.rawValue)
+      writer.member("billable", meter.isBillable)
+    }
+  }
+}

@@ -131,10 +131,4 @@ package struct LogReader: Sendable {
       try disk.list(directory).compactMap { Segment.firstPosition(name: $0) }.sorted()
     }
   }
-
-  private func system<Result>(
-    _ body: () throws(DiskError) -> Result
-  ) throws(RecordLogError) -> Result {
-    do throws(DiskError) { return try body() } catch { throw .disk(error) }
-  }
 }

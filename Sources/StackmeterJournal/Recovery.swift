@@ -198,10 +198,4 @@ struct Recovery {
       try disk.read(path(segment), from: 0, count: try disk.size(path(segment)))
     }
   }
-
-  private func system<Result>(
-    _ body: () throws(DiskError) -> Result
-  ) throws(RecordLogError) -> Result {
-    do throws(DiskError) { return try body() } catch { throw .disk(error) }
-  }
 }

@@ -80,3 +80,10 @@ package struct LogTail: Hashable, Sendable {
     self.segmentBytes = segmentBytes
   }
 }
+
+/// What a log asks of the disk; a refusal becomes one of the log's own errors.
+func system<Result>(
+  _ body: () throws(DiskError) -> Result
+) throws(RecordLogError) -> Result {
+  do throws(DiskError) { return try body() } catch { throw .disk(error) }
+}

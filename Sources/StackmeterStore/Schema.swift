@@ -1,3 +1,5 @@
+internal import StackmeterCore
+
 /// The tables of the usage database, version 1. README.md says what they mean.
 enum Schema {
   static let version: Int64 = 1
@@ -85,4 +87,36 @@ enum Schema {
     JOIN pipeline p
     LEFT JOIN meter m ON m.id = s.meter;
     """
+}
+
+extension Schema {
+  /// Why a database of another version is refused.
+  static func newer(_ found: Int64, _ path: String) -> StoreError {
+    StoreError(
+      .newerSchema,
+      "\(path) has schema version \(found), but this program knows \(version); "
+        + "run the program that made it")
+  }
+}
+
+extension SQLite {
+  /// The version of the tables that are there; 0 where there are none.
+  func schemaVersion() throws(StoreError) -> Int64 {
+    let statement = try prepare("PRAGMA user_version")
+    _ = try statement.step()
+    defer { statement.reset() }
+    return statement.integer(0)
+  }
+
+  func pipelinePosition() throws(StoreError) -> PipelinePosition {
+    let statement = try prepare(
+      "SELECT next_position, reported_time, open_window, journal_id FROM pipeline")
+    _ = try statement.step()
+    defer { statement.reset() }
+    return PipelinePosition(
+      nextPosition: UInt64(statement.integer(0)),
+      reportedTime: Instant(nanoseconds: statement.integer(1)),
+      openWindow: Hour(index: statement.integer(2)),
+      journalID: UInt64(bitPattern: statement.integer(3)))
+  }
 }

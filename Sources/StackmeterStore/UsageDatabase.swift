@@ -98,11 +98,7 @@ package final class UsageDatabase {
   }
 
   private static func prepareSchema(_ connection: SQLite, _ path: String) throws(StoreError) {
-    let version = try connection.prepare("PRAGMA user_version")
-    _ = try version.step()
-    let found = version.integer(0)
-    version.reset()
-    switch found {
+    switch try connection.schemaVersion() {
     case Schema.version: return
     case 0:
       try connection.transaction { () throws(StoreError) in
@@ -110,24 +106,13 @@ package final class UsageDatabase {
         try connection.execute("PRAGMA application_id = \(Schema.applicationID)")
         try connection.execute("PRAGMA user_version = \(Schema.version)")
       }
-    default:
-      throw StoreError(
-        .newerSchema,
-        "\(path) has schema version \(found), but this program knows \(Schema.version); "
-          + "run the program that made it")
+    case let found:
+      throw Schema.newer(found, path)
     }
   }
 
   package func position() throws(StoreError) -> PipelinePosition {
-    let statement = try connection.prepare(
-      "SELECT next_position, reported_time, open_window, journal_id FROM pipeline")
-    _ = try statement.step()
-    defer { statement.reset() }
-    return PipelinePosition(
-      nextPosition: UInt64(statement.integer(0)),
-      reportedTime: Instant(nanoseconds: statement.integer(1)),
-      openWindow: Hour(index: statement.integer(2)),
-      journalID: UInt64(bitPattern: statement.integer(3)))
+    try connection.pipelinePosition()
   }
 
   /// Makes the catalog in the database equal to `catalog`. A meter that left the catalog keeps its row where

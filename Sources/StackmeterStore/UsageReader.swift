@@ -38,15 +38,10 @@ package final class UsageReader {
     for pragma in ["query_only=ON", "trusted_schema=OFF", "temp_store=MEMORY"] {
       try connection.execute("PRAGMA \(pragma)")
     }
-    let version = try connection.prepare("PRAGMA user_version")
-    _ = try version.step()
-    let found = version.integer(0)
-    version.reset()
-    guard found == Schema.version else {
-      throw found == 0
-        ? StoreError(.missing, "\(path) has no tables yet")
-        : StoreError(
-          .newerSchema, "\(path) has schema version \(found), but this program knows 1")
+    switch try connection.schemaVersion() {
+    case Schema.version: break
+    case 0: throw StoreError(.missing, "\(path) has no tables yet")
+    case let found: throw Schema.newer(found, path)
     }
   }
 
@@ -58,15 +53,7 @@ package final class UsageReader {
   }
 
   package func position() throws(StoreError) -> PipelinePosition {
-    let statement = try connection.prepare(
-      "SELECT next_position, reported_time, open_window, journal_id FROM pipeline")
-    _ = try statement.step()
-    defer { statement.reset() }
-    return PipelinePosition(
-      nextPosition: UInt64(statement.integer(0)),
-      reportedTime: Instant(nanoseconds: statement.integer(1)),
-      openWindow: Hour(index: statement.integer(2)),
-      journalID: UInt64(bitPattern: statement.integer(3)))
+    try connection.pipelinePosition()
   }
 
   /// At most `limit` aggregates of the reporting windows, in the order of window, series, usage period; and the

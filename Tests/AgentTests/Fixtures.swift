@@ -1,6 +1,7 @@
 internal import Glibc
 internal import Logging
 internal import StackmeterCore
+internal import StackmeterTesting
 internal import Synchronization
 
 @testable import AgentServer
@@ -115,15 +116,6 @@ struct TestHost {
   }
 }
 
-/// Lends an empty directory and removes it with everything in it afterwards.
-func withTemporaryDirectory(_ body: (String) async throws -> Void) async throws {
-  var template = Array("/tmp/agent-tests-XXXXXX".utf8CString)
-  guard mkdtemp(&template) != nil else { throw TestFailure(problem: "no temporary directory") }
-  let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  defer { removeTree(path) }
-  try await body(path)
-}
-
 struct TestFailure: Error { let problem: String }
 
 func writeFile(_ path: String, bytes: Int) throws {
@@ -143,17 +135,4 @@ func repositoryFile(_ path: String) throws -> [UInt8] {
     throw TestFailure(problem: "\(path) is missing")
   }
   return bytes
-}
-
-private func removeTree(_ path: String) {
-  if let directory = opendir(path) {
-    while let entry = readdir(directory) {
-      let name = entryName(entry)
-      guard name != "." && name != ".." else { continue }
-      let below = "\(path)/\(name)"
-      if entry.pointee.d_type == UInt8(DT_DIR) { removeTree(below) } else { unlink(below) }
-    }
-    closedir(directory)
-  }
-  rmdir(path)
 }

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import StackmeterCore
+internal import StackmeterTesting
 internal import Testing
 
 @testable import AgentServer

@@ -1,6 +1,7 @@
 import GatewayServer
 import Glibc
 import StackmeterCore
+import StackmeterTesting
 import Testing
 
 @Suite struct APIKeysTests {
@@ -77,7 +78,7 @@ import Testing
   @Test func `an update makes a file of mode 0600 without the secret and keeps earlier keys`()
     throws
   {
-    let directory = try ScratchDirectory()
+    let directory = try TemporaryDirectory()
     let path = directory.path + "/keys.json"
     var tokens: [String] = []
     for note in ["first", "second \"quoted\""] {
@@ -98,7 +99,7 @@ import Testing
   }
 
   @Test func `an update that is refused leaves the file as it was`() throws {
-    let directory = try ScratchDirectory()
+    let directory = try TemporaryDirectory()
     let path = directory.path + "/keys.json"
     writeFile(path, "not keys")
     #expect(throws: APIKeysError.self) {
@@ -109,7 +110,7 @@ import Testing
   }
 
   @Test func `a file that others may write is refused`() throws {
-    let directory = try ScratchDirectory()
+    let directory = try TemporaryDirectory()
     let path = directory.path + "/keys.json"
     writeFile(path, #"{"keys": []}"#, mode: 0o666)
     let error = #expect(throws: APIKeysError.self) { try APIKeys(file: path) }

@@ -1,5 +1,6 @@
 import GatewayServer
 import StackmeterCore
+import StackmeterTesting
 import StackmeterWire
 import Testing
 

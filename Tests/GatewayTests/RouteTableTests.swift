@@ -11,7 +11,7 @@ import Testing
 private func withTable(_ body: (RouteTable) async throws -> Void) async throws {
   try await withInProcessChannel(endpoints: []) { channel in
     let (query, collector) = (QueryClient(channel), CollectorClient(channel))
-    let clock = SettableClock(RunningGateway.start)
+    let clock = SimulatedClock(RunningGateway.start)
     try await body(
       .gateway(
         azure: AzureUsage(query: query, clock: clock, fallbackAuthority: "h"),

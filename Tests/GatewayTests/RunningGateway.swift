@@ -8,42 +8,6 @@ import StackmeterTesting
 import StackmeterWire
 import Synchronization
 
-/// A clock that stands still until a test moves it.
-final class SettableClock: WallClock {
-  private let time: Mutex<Instant>
-
-  init(_ time: Instant) {
-    self.time = Mutex(time)
-  }
-
-  func now() -> Instant { time.withLock { $0 } }
-
-  func advance(by duration: Duration) {
-    time.withLock { $0 = $0.advanced(by: duration) }
-  }
-}
-
-/// A directory of one test, gone with it.
-struct ScratchDirectory: ~Copyable {
-  let path: String
-
-  init() throws {
-    var template = Array("/tmp/gateway-XXXXXX".utf8CString)
-    guard mkdtemp(&template) != nil else { throw ScratchError.noDirectory }
-    path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-  }
-
-  enum ScratchError: Error {
-    case noDirectory
-  }
-
-  deinit {
-    // Key files are all that the tests leave.
-    remove(path + "/keys.json")
-    remove(path)
-  }
-}
-
 /// Writes a whole file with the mode of key files.
 func writeFile(_ path: String, _ text: String, mode: mode_t = 0o600) {
   let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, mode)
@@ -64,7 +28,7 @@ struct RunningGateway {
   let port: Int
   let query: ScriptedQuery
   let collector: ScriptedCollector
-  let clock: SettableClock
+  let clock: SimulatedClock
   let keysPath: String
   let operatorToken: String
   let tenantToken: String
@@ -94,7 +58,7 @@ struct RunningGateway {
 }
 
 func withGateway(_ body: @Sendable (RunningGateway) async throws -> Void) async throws {
-  let directory = try ScratchDirectory()
+  let directory = try TemporaryDirectory()
   let keysPath = directory.path + "/keys.json"
   let ours = try APIKeys.create(role: .operator, note: "tests")
   let theirs = try APIKeys.create(role: .tenant, subscriptions: [RunningGateway.subscription])
@@ -104,7 +68,7 @@ func withGateway(_ body: @Sendable (RunningGateway) async throws -> Void) async 
   }
   let (query, collector) = (ScriptedQuery(), ScriptedCollector())
   query.with { $0.status.openWindow = RunningGateway.start.hour }
-  let clock = SettableClock(RunningGateway.start)
+  let clock = SimulatedClock(RunningGateway.start)
   try await withInProcessChannel(endpoints: [query, collector]) { channel in
     let (ports, continuation) = AsyncStream<Int>.makeStream()
     let gateway = try Gateway(

@@ -42,7 +42,7 @@ private func gateway(
     configuration: GatewayConfiguration(
       host: host, port: port, apiKeysPath: keysPath, drainMax: .milliseconds(50)),
     query: QueryClient(channel), collector: CollectorClient(channel),
-    clock: SettableClock(RunningGateway.start),
+    clock: SimulatedClock(RunningGateway.start),
     logger: logger, onListening: onListening)
 }
 
@@ -72,7 +72,7 @@ private func gateway(
   }
 
   @Test func `keys that cannot be read stop the start with every problem`() async throws {
-    let directory = try ScratchDirectory()
+    let directory = try TemporaryDirectory()
     let path = directory.path + "/keys.json"
     try await withInProcessChannel(endpoints: []) { channel in
       let missing = #expect(throws: APIKeysError.self) {
@@ -88,7 +88,7 @@ private func gateway(
   }
 
   @Test func `the gateway logs where it listens, and a graceful stop lets it end`() async throws {
-    let directory = try ScratchDirectory()
+    let directory = try TemporaryDirectory()
     let path = directory.path + "/keys.json"
     writeFile(path, #"{"keys": []}"#)
     try await withInProcessChannel(endpoints: []) { channel in
@@ -117,7 +117,7 @@ private func gateway(
   }
 
   @Test func `a request that never ends does not hold up a stop`() async throws {
-    let directory = try ScratchDirectory()
+    let directory = try TemporaryDirectory()
     let path = directory.path + "/keys.json"
     let (key, token) = try APIKeys.create(role: .operator)
     try APIKeys.update(file: path) { (keys) throws(APIKeysError) in try keys.add(key) }

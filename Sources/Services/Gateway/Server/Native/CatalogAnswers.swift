@@ -40,17 +40,3 @@ struct CatalogAnswers: Sendable {
     }
   }
 }
-
-extension JSONWriter {
-  fileprivate mutating func meter(_ meter: Meter) {
-    object { writer in
-      writer.member("id", string: meter.id)
-      writer.member("name", string: meter.name)
-      writer.member("unit", string: meter.unit)
-      writer.member("category", string: meter.category)
-      writer.member("resourceProvider", string: meter.resourceProvider)
-      writer.member("aggregation", string: meter.aggregation.rawValue)
-      writer.member("billable", meter.isBillable)
-    }
-  }
-}
