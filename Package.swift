@@ -78,15 +78,18 @@ let package = Package(
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
   targets: [
-    // C: what protoc-c makes, the system's SQLite, and what only C can say.
+    // C: what protoc-c makes, the system's SQLite and Zstandard, and what only C can say.
     .target(name: "CStackmeterProto"),
     .target(name: "CStackmeterSupport"),
     .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
+    .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
 
     // The layers, lowest first. Tests/TidyTests holds these arrows.
     library("StackmeterCore", exclude: ["README.md"]),
     library("StackmeterWire", ["CStackmeterProto", "StackmeterCore"]),
-    library("StackmeterJournal", ["CStackmeterSupport", "StackmeterCore"], exclude: ["README.md"]),
+    library(
+      "StackmeterJournal", ["CStackmeterSupport", "CZstd", "StackmeterCore", crypto],
+      exclude: ["README.md"]),
     library("StackmeterStore", ["CSQLite", "StackmeterCore"], exclude: ["README.md"]),
     library("StackmeterRPC", ["StackmeterCore", "StackmeterWire", grpc, grpcTransport, logging]),
     library(

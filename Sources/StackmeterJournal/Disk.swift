@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// The files that a log lives in. Injected, so that tests lose, tear and refuse what a real disk may.
 package protocol Disk: Sendable {
   /// Makes a directory of mode 0750 where there is none.
@@ -18,11 +20,30 @@ package protocol Disk: Sendable {
   func freeBytes(_ path: String) throws(DiskError) -> UInt64
 }
 
-/// A file that only grows.
+extension Disk {
+  /// A new, empty file in place of one that an earlier attempt may have left.
+  package func createFresh(_ path: String) throws(DiskError) -> any DiskFile {
+    do {
+      return try create(path)
+    } catch {
+      guard error.errno == EEXIST else { throw error }
+      try remove(path)
+      return try create(path)
+    }
+  }
+}
+
+/// A file that is open for writing.
 package protocol DiskFile: AnyObject {
-  /// Writes all of it at the end. After an error the content past the last sync is unknown.
-  func append(_ bytes: [UInt8]) throws(DiskError)
-  /// Returns once all that was appended is durable. After an error nothing may be assumed, not even by
+  /// Makes the file `size` bytes long with all of them allocated, so that no write below `size` can run out of
+  /// space; what was never written reads as zeros. False where the file system cannot do this; the file is as
+  /// it was then. After an error it may be of any size.
+  func allocate(_ size: Int) throws(DiskError) -> Bool
+  /// Writes all of it at `offset`. After an error the content past the last sync is unknown.
+  func write(_ bytes: [UInt8], at offset: Int) throws(DiskError)
+  /// Cuts the file to `size` bytes.
+  func truncate(_ size: Int) throws(DiskError)
+  /// Returns once all that was written is durable. After an error nothing may be assumed, not even by
   /// another sync that succeeds.
   func sync() throws(DiskError)
   func close()
@@ -41,4 +62,8 @@ package struct DiskError: Error, Equatable, CustomStringConvertible {
   }
 
   package var description: String { "cannot \(operation) \(path): \(errorText(errno))" }
+
+  /// The disk, the quota or the limit of a file's size has no room.
+  package var isNoSpace: Bool { errno == ENOSPC || errno == EDQUOT || errno == EFBIG }
+  package var isMissing: Bool { errno == ENOENT }
 }

@@ -1,3 +1,4 @@
+internal import CStackmeterSupport
 internal import Glibc
 
 func errorText(_ errno: Int32) -> String { String(cString: strerror(errno)) }
@@ -60,7 +61,7 @@ package struct FileDisk: Disk {
   }
 
   package func create(_ path: String) throws(DiskError) -> any DiskFile {
-    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o640)
+    let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o640)
     guard descriptor >= 0 else { throw failure("create", path) }
     return OpenFile(path: path, descriptor: descriptor)
   }
@@ -87,7 +88,7 @@ package struct FileDisk: Disk {
   }
 }
 
-/// A file of the host, open for appending.
+/// A file of the host, open for writing.
 private final class OpenFile: DiskFile {
   private let path: String
   private var descriptor: Int32
@@ -97,11 +98,24 @@ private final class OpenFile: DiskFile {
     self.descriptor = descriptor
   }
 
-  func append(_ bytes: [UInt8]) throws(DiskError) {
+  private func failure(_ operation: String) -> DiskError {
+    DiskError(operation: operation, path: path, errno: errno)
+  }
+
+  func allocate(_ size: Int) throws(DiskError) -> Bool {
+    while stackmeter_allocate(descriptor, Int64(size)) != 0 {
+      if errno == EINTR { continue }
+      if errno == EOPNOTSUPP { return false }
+      throw failure("allocate \(size) bytes for")
+    }
+    return true
+  }
+
+  func write(_ bytes: [UInt8], at offset: Int) throws(DiskError) {
     var written = 0
     while written < bytes.count {
       let result = bytes.withUnsafeBytes {
-        write(descriptor, $0.baseAddress! + written, $0.count - written)
+        pwrite(descriptor, $0.baseAddress! + written, $0.count - written, off_t(offset + written))
       }
       if result < 0 && errno == EINTR { continue }
       guard result > 0 else {
@@ -111,10 +125,14 @@ private final class OpenFile: DiskFile {
     }
   }
 
-  func sync() throws(DiskError) {
-    guard fdatasync(descriptor) == 0 else {
-      throw DiskError(operation: "sync", path: path, errno: errno)
+  func truncate(_ size: Int) throws(DiskError) {
+    while ftruncate(descriptor, off_t(size)) != 0 {
+      guard errno == EINTR else { throw failure("cut") }
     }
+  }
+
+  func sync() throws(DiskError) {
+    guard fdatasync(descriptor) == 0 else { throw failure("sync") }
   }
 
   func close() {

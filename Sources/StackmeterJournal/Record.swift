@@ -10,6 +10,9 @@ package struct Record: Sendable {
     case tick = 2
     /// A refused event; the payload is a `Refusal` and an `EventBatch` of one.
     case refusal = 3
+    /// Everything in front of it was durable when it was written: damage there is no torn end. It has the
+    /// time of the record in front of it. No payload.
+    case mark = 4
   }
 
   package static let frameBytes = 32
@@ -28,7 +31,7 @@ package struct Record: Sendable {
   package let startsCommit: Bool
 
   package var nextPosition: UInt64 { firstPosition + UInt64(count) }
-  /// The time of the last event, or of the tick.
+  /// The time of the last event, or of the tick or the mark.
   package var lastTime: Instant {
     Instant(nanoseconds: firstTime.nanoseconds + Int64(max(count, 1)) - 1)
   }

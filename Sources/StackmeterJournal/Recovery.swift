@@ -1,87 +1,166 @@
 internal import StackmeterCore
 
-/// What a log does when it is opened: checks what is there, replays it, and makes its tail trustworthy again.
+/// What a log does when it is opened: checks where each segment begins and ends, and makes the tail trustworthy
+/// again. What is inside of the segments in front of the last is checked by whoever reads them.
 struct Recovery {
   private let disk: any Disk
   private let directory: String
+  private let names: [String]
   /// The first position of every segment, ascending.
-  private let segments: [UInt64]
+  private let positions: [UInt64]
+  private let raw: Set<UInt64>
+  private let sealed: Set<UInt64>
 
-  init(disk: any Disk, directory: String) throws(DiskError) {
+  init(disk: any Disk, directory: String) throws(RecordLogError) {
     self.disk = disk
     self.directory = directory
-    try disk.makeDirectory(directory)
-    var segments: [UInt64] = []
-    for name in try disk.list(directory) {
-      if let position = Segment.firstPosition(name: name) { segments.append(position) }
-      // What an earlier recovery did not finish.
-      if name.hasSuffix(".new") { try disk.remove("\(directory)/\(name)") }
-    }
-    self.segments = segments.sorted()
+    names = try system { () throws(DiskError) in try disk.list(directory) }
+    raw = Set(names.compactMap { Segment.firstPosition(name: $0, .raw) })
+    sealed = Set(names.compactMap { Segment.firstPosition(name: $0, .sealed) })
+    positions = raw.union(sealed).sorted()
   }
 
-  /// An open log, and what its fields start from.
+  /// A log as it stands on the disk.
+  struct Checked {
+    let header: SegmentHeader
+    /// Those in front of the last.
+    let segments: [LogSegment]
+    /// The last one's bytes and records.
+    let bytes: [UInt8]
+    let parsed: ParsedSegment
+
+    var tail: LogTail {
+      LogTail(
+        nextPosition: parsed.sequence.nextPosition, segment: header.firstPosition,
+        segmentBytes: parsed.validBytes)
+    }
+  }
+
+  /// Checks all that opening checks, and changes nothing. Nil where there is no log yet.
+  func check() throws(RecordLogError) -> Checked? {
+    guard let last = positions.last else { return nil }
+    guard !sealed.contains(last) else {
+      throw .damaged(
+        path: path(last, .sealed), offset: 0,
+        problem: "it is sealed, but the segment that follows it is missing")
+    }
+    var headers: [SegmentHeader] = []
+    for position in positions {
+      let form: Segment.Form = raw.contains(position) ? .raw : .sealed
+      headers.append(
+        try SegmentHeader.read(
+          disk, path(position, form), firstPosition: position, form, known: headers.last?.id))
+    }
+    let segments = try closedSegments(headers)
+    let bytes = try system { () throws(DiskError) in
+      try disk.read(path(last, .raw), from: 0, count: try disk.size(path(last, .raw)))
+    }
+    let header = headers[headers.count - 1]
+    guard bytes.count >= header.allocatedBytes else {
+      throw .damaged(
+        path: path(last, .raw), offset: bytes.count,
+        problem: "it was made with \(header.allocatedBytes) bytes and is shorter now")
+    }
+    let parsed = ParsedSegment(bytes, header)
+    try requireTornAtMost(parsed, bytes, segment: last)
+    return Checked(header: header, segments: segments, bytes: bytes, parsed: parsed)
+  }
+
+  /// A log that is open for writing, and what its fields start from.
   struct Opened {
-    var id: LogID
-    var file: any DiskFile
-    var tail: LogTail
-    var byteCount: UInt64
-    var lastTime: Instant
+    let id: LogID
+    let file: SegmentFile.Opened
+    let tail: LogTail
+    var segments: [LogSegment] = []
+    var lastTime = Instant(nanoseconds: 0)
+    var index = SparseIndex()
+    var needsMark = false
     /// What a crash had left incomplete at the end, and was cut off.
     var tornBytes = 0
   }
 
-  func open(
-    newID: LogID, replayWithin period: Duration, _ replay: (Record) -> Void
-  ) throws(RecordLogError) -> Opened {
-    guard let last = segments.last else {
-      let file = try system { () throws(DiskError) in
-        // The directory itself may be new.
-        try disk.syncDirectory(parent(of: directory))
-        return try RecordLog.createSegment(disk, directory, newID, firstPosition: 1)
-      }
-      let size = Segment.headerBytes
+  func open(newID: LogID, segmentBytesMax: Int) throws(RecordLogError) -> Opened {
+    guard let checked = try check() else {
+      let header = SegmentHeader(
+        id: newID, firstPosition: 1, previousTime: Instant(nanoseconds: 0), previousBytes: 0,
+        allocatedBytes: 0)
+      // The directory itself may be new.
+      try system { () throws(DiskError) in try disk.syncDirectory(parent(of: directory)) }
       return Opened(
-        id: newID, file: file, tail: LogTail(nextPosition: 1, segment: 1, segmentBytes: size),
-        byteCount: UInt64(size), lastTime: Instant(nanoseconds: 0))
+        id: newID, file: try create(header, [], capacities: [segmentBytesMax]),
+        tail: LogTail(nextPosition: 1, segment: 1, segmentBytes: SegmentHeader.byteCount))
     }
-    // The last segment comes first: it says what the time is in this log.
-    let bytes = try content(last)
-    let known = segments.count > 1 ? try header(segments[0], known: nil) : nil
-    let parsed = ParsedSegment(bytes, segment: last, id: known)
-    try requireTornAtMost(parsed, bytes, segment: last)
-    // A log whose one header is torn has no record: it is made only now.
-    let id = parsed.id ?? newID
-    let lastTime = try lastTime(parsed, id)
-    var byteCount: UInt64 = 0
-    let firstNeeded = try firstSegment(replayFrom: lastTime.advanced(by: .zero - period))
-    for (index, segment) in segments.dropLast().enumerated() {
-      guard index >= firstNeeded else {
-        _ = try header(segment, known: id)
-        byteCount += UInt64(try system { () throws(DiskError) in try disk.size(path(segment)) })
-        continue
-      }
-      let (sealed, size) = try sealedSegment(index, id)
-      sealed.records.forEach(replay)
-      byteCount += UInt64(size)
+    try removeLeftovers()
+    let parsed = checked.parsed
+    let torn = checked.bytes[parsed.validBytes..<parsed.endOffset]
+    if !torn.isEmpty {
+      try keepTorn("\(path(checked.tail.segment, .raw)).\(parsed.validBytes)", Array(torn))
     }
-    parsed.records.forEach(replay)
-    let (file, size) = try system { () throws(DiskError) in
-      try rewriteTail(path(last), bytes, validBytes: parsed.validBytes, id)
+    // The rewrite is what makes acknowledged records trustworthy after a failed sync: until then the page cache
+    // may hold what the disk does not. Without space for a whole segment the records alone will do.
+    let file = try create(
+      checked.header, checked.bytes[SegmentHeader.byteCount..<parsed.validBytes],
+      capacities: [max(segmentBytesMax, parsed.validBytes), parsed.validBytes])
+    var index = SparseIndex()
+    var offset = SegmentHeader.byteCount
+    for record in parsed.records {
+      index.add(position: record.firstPosition, offset: offset)
+      offset += record.byteCount
     }
     return Opened(
-      id: id, file: file,
-      tail: LogTail(nextPosition: parsed.nextPosition, segment: last, segmentBytes: size),
-      byteCount: byteCount + UInt64(size), lastTime: lastTime,
-      tornBytes: bytes.count - parsed.validBytes)
+      id: checked.header.id, file: file, tail: checked.tail, segments: checked.segments,
+      lastTime: parsed.sequence.lastTime, index: index,
+      needsMark: parsed.records.last.map { $0.kind != .mark } ?? false, tornBytes: torn.count)
   }
 
-  /// The time of the last record. A segment is sealed with records in it, so that two segments tell.
-  private func lastTime(_ last: ParsedSegment, _ id: LogID) throws(RecordLogError) -> Instant {
-    if let record = last.records.last { return record.lastTime }
-    guard segments.count > 1 else { return Instant(nanoseconds: 0) }
-    let (sealed, _) = try sealedSegment(segments.count - 2, id)
-    return sealed.records.last?.lastTime ?? Instant(nanoseconds: 0)
+  /// The segments in front of the last: each must end where the next one says.
+  private func closedSegments(_ headers: [SegmentHeader]) throws(RecordLogError) -> [LogSegment] {
+    var segments: [LogSegment] = []
+    for (header, next) in zip(headers, headers.dropFirst()) {
+      var segment = LogSegment(
+        firstPosition: header.firstPosition, nextPosition: next.firstPosition,
+        lastTime: next.previousTime, rawBytes: next.previousBytes)
+      if raw.contains(header.firstPosition) {
+        let path = path(header.firstPosition, .raw)
+        let size = try system { () throws(DiskError) in try disk.size(path) }
+        guard size >= next.previousBytes else {
+          throw .damaged(
+            path: path, offset: size,
+            problem: "it had \(next.previousBytes) bytes when the next segment was begun")
+        }
+      } else {
+        segment.sealed = try sealedPart(header, segment, behind: segments.last)
+      }
+      segments.append(segment)
+    }
+    return segments
+  }
+
+  private func sealedPart(
+    _ header: SegmentHeader, _ segment: LogSegment, behind previous: LogSegment?
+  ) throws(RecordLogError) -> LogSegment.Sealed {
+    let path = path(segment.firstPosition, .sealed)
+    let (footer, size) = try SealedFooter.read(disk, path, header)
+    guard footer.nextPosition == segment.nextPosition, footer.lastTime == segment.lastTime,
+      footer.rawBytes == segment.rawBytes
+    else {
+      throw .damaged(
+        path: path, offset: size - SealedFooter.byteCount,
+        problem: "it ends at position \(footer.nextPosition), but the next segment follows "
+          + "one that ends at \(segment.nextPosition)")
+    }
+    if let previous {
+      guard let chain = previous.sealed else {
+        throw .damaged(
+          path: path, offset: 0, problem: "it is sealed, but the segment in front of it is not")
+      }
+      guard chain.digest == footer.previousDigest else {
+        throw .damaged(
+          path: path, offset: size - SealedFooter.byteCount,
+          problem: "it was sealed behind another segment than the one in front of it")
+      }
+    }
+    return LogSegment.Sealed(byteCount: size, digest: footer.digest)
   }
 
   private func requireTornAtMost(
@@ -91,111 +170,66 @@ struct Recovery {
     case nil:
       return
     case .damaged(let problem):
-      throw .damaged(path: path(segment), offset: parsed.validBytes, problem: problem)
+      throw .damaged(path: path(segment, .raw), offset: parsed.validBytes, problem: problem)
     case .torn(let problem):
       guard let later = parsed.laterCommit(in: bytes) else { return }
       throw .damaged(
-        path: path(segment), offset: parsed.validBytes,
+        path: path(segment, .raw), offset: parsed.validBytes,
         problem: "\(problem), but a later commit follows at byte \(later)")
     }
   }
 
-  /// Writes the valid part of the last segment to a fresh file in its place, and keeps what is cut off.
-  ///
-  /// The rewrite is what makes acknowledged records trustworthy after a failed sync: until then the page cache
-  /// may hold what the disk does not.
-  private func rewriteTail(
-    _ path: String, _ bytes: [UInt8], validBytes: Int, _ id: LogID
-  ) throws(DiskError) -> (any DiskFile, Int) {
-    if validBytes < bytes.count {
-      try keepTorn("\(path).\(validBytes)", Array(bytes[validBytes...]))
+  /// Tries each of the capacities in turn while there is no space.
+  private func create(
+    _ header: SegmentHeader, _ records: ArraySlice<UInt8>, capacities: [Int]
+  ) throws(RecordLogError) -> SegmentFile.Opened {
+    var refused: ReserveError?
+    for capacity in capacities {
+      do throws(ReserveError) {
+        return try SegmentFile.create(
+          disk, directory, header, records: records, capacity: capacity)
+      } catch {
+        refused = error
+        if case .disk = error { break }
+      }
     }
-    // A crash may have come between making the file and writing its header.
-    let valid = validBytes == 0 ? Segment.header(id) : Array(bytes[..<validBytes])
-    let file = try disk.create(path + ".new")
-    try file.append(valid)
-    try file.sync()
-    try disk.rename(path + ".new", to: path)
-    try disk.syncDirectory(directory)
-    return (file, valid.count)
+    throw .disk(refused!.error)
+  }
+
+  /// Removes what earlier work did not finish.
+  private func removeLeftovers() throws(RecordLogError) {
+    for name in names where name.hasSuffix(".new") {
+      try system { () throws(DiskError) in try disk.remove("\(directory)/\(name)") }
+    }
   }
 
   /// Keeps what is cut off, under a name that no earlier tear has. A recovery that itself was interrupted finds
   /// its own copy again.
-  private func keepTorn(_ prefix: String, _ bytes: [UInt8]) throws(DiskError) {
-    let known = Set(try disk.list(directory))
-    var number = 1
-    var name = "\(prefix).torn"
-    while known.contains(name.split(separator: "/").last.map(String.init) ?? name) {
-      if try disk.read(name, from: 0, count: try disk.size(name)) == bytes { return }
-      number += 1
-      name = "\(prefix).\(number).torn"
-    }
-    let copy = try disk.create(name + ".new")
-    try copy.append(bytes)
-    try copy.sync()
-    copy.close()
-    try disk.rename(name + ".new", to: name)
-    try disk.syncDirectory(directory)
-  }
-
-  /// The index of the last segment that begins before `limit`: all before it are older as a whole. At least one
-  /// sealed segment is always read, so that the time of the last record is known.
-  private func firstSegment(replayFrom limit: Instant) throws(RecordLogError) -> Int {
-    var index = max(0, segments.count - 2)
-    while index > 0 {
-      let start = try system { () throws(DiskError) in
-        try disk.read(
-          path(segments[index]), from: Segment.headerBytes, count: Record.frameBytes)
+  private func keepTorn(_ prefix: String, _ bytes: [UInt8]) throws(RecordLogError) {
+    try system { () throws(DiskError) in
+      let known = Set(names)
+      var number = 1
+      var name = "\(prefix).torn"
+      while known.contains(name.split(separator: "/").last.map(String.init) ?? name) {
+        if try disk.read(name, from: 0, count: try disk.size(name)) == bytes { return }
+        number += 1
+        name = "\(prefix).\(number).torn"
       }
-      var reader = ByteReader(start[...])
-      _ = reader.slice(Record.frameBytes - 8)
-      // A record that cannot be read is found by the full check; until then it counts as new.
-      if let time = reader.number(Int64.self), time < limit.nanoseconds { break }
-      index -= 1
+      let copy = try disk.createFresh(name + ".new")
+      try copy.write(bytes, at: 0)
+      try copy.sync()
+      copy.close()
+      try disk.rename(name + ".new", to: name)
+      try disk.syncDirectory(directory)
     }
-    return index
   }
 
-  /// The log of a segment that is not the last, which is `known` where the segments in front of it tell.
-  private func header(_ segment: UInt64, known: LogID?) throws(RecordLogError) -> LogID {
-    let bytes = try system { () throws(DiskError) in
-      try disk.read(path(segment), from: 0, count: Segment.headerBytes)
-    }
-    return try Segment.requireID(bytes, known: known, path: path(segment))
-  }
-
-  /// A segment that is not the last: it must be whole, and end where the next begins.
-  private func sealedSegment(
-    _ index: Int, _ id: LogID
-  ) throws(RecordLogError) -> (ParsedSegment, size: Int) {
-    let (segment, next) = (segments[index], segments[index + 1])
-    let bytes = try content(segment)
-    let parsed = ParsedSegment(bytes, segment: segment, id: id)
-    if let problem = parsed.problem {
-      throw .damaged(path: path(segment), offset: parsed.validBytes, problem: problem.text)
-    }
-    guard parsed.nextPosition == next else {
-      throw .damaged(
-        path: path(segment), offset: parsed.validBytes,
-        problem:
-          "it ends at position \(parsed.nextPosition), but the next segment begins at \(next)")
-    }
-    return (parsed, bytes.count)
-  }
-
-  private func path(_ segment: UInt64) -> String {
-    "\(directory)/\(Segment.name(firstPosition: segment))"
+  private func path(_ segment: UInt64, _ form: Segment.Form) -> String {
+    "\(directory)/\(Segment.name(firstPosition: segment, form))"
   }
 
   private func parent(of path: String) -> String {
     guard let slash = path.lastIndex(of: "/") else { return "." }
     return slash == path.startIndex ? "/" : String(path[..<slash])
-  }
-
-  private func content(_ segment: UInt64) throws(RecordLogError) -> [UInt8] {
-    try system { () throws(DiskError) in
-      try disk.read(path(segment), from: 0, count: try disk.size(path(segment)))
-    }
   }
 }

@@ -1,52 +1,121 @@
-/// The naming and the header of a log's files.
+internal import StackmeterCore
+
+/// The names of a log's files.
 enum Segment {
-  static let headerBytes = 24
-  /// `stackmtr` and the format's version, little-endian.
-  static let headerStart: [UInt8] = Array("stackmtr".utf8) + [1, 0, 0, 0]
-  static let headerProblem = "the header is not that of a segment of version 1"
-  static let otherLogProblem = "it belongs to another log than the segments in front of it"
   private static let prefix = "segment-"
-  private static let suffix = ".log"
+  private static let digitCount = 20
 
-  static func header(_ id: LogID) -> [UInt8] {
-    var writer = ByteWriter(bytes: headerStart)
-    writer.number(id.seed)
-    writer.number(id.rawValue)
-    return writer.bytes
-  }
-
-  /// The log of a segment that begins with `bytes`; nil where that is no whole header.
-  static func id(_ bytes: [UInt8]) -> LogID? {
-    guard bytes.starts(with: headerStart) else { return nil }
-    var reader = ByteReader(bytes[headerStart.count...])
-    guard let seed = reader.number(UInt32.self),
-      let id = reader.number(UInt64.self).flatMap({ LogID(rawValue: $0) }), id.seed == seed
-    else { return nil }
-    return id
-  }
-
-  /// The log of the segment at `path`, which is `known` where the segments in front of it tell.
-  static func requireID(
-    _ bytes: [UInt8], known: LogID?, path: String
-  ) throws(RecordLogError) -> LogID {
-    guard let id = id(bytes) else {
-      throw .damaged(path: path, offset: 0, problem: headerProblem)
-    }
-    guard known == nil || known == id else {
-      throw .damaged(path: path, offset: 0, problem: otherLogProblem)
-    }
-    return id
+  /// The two forms of a segment.
+  enum Form: String, CaseIterable {
+    /// Records as they were appended.
+    case raw = ".log"
+    /// The same records in compressed blocks.
+    case sealed = ".sealed"
   }
 
   /// Sorts like the position of its first record.
-  static func name(firstPosition: UInt64) -> String {
+  static func name(firstPosition: UInt64, _ form: Form = .raw) -> String {
     let digits = String(firstPosition)
-    return prefix + String(repeating: "0", count: 20 - digits.utf8.count) + digits + suffix
+    return prefix + String(repeating: "0", count: digitCount - digits.utf8.count) + digits
+      + form.rawValue
   }
 
-  static func firstPosition(name: String) -> UInt64? {
-    guard name.hasPrefix(prefix), name.hasSuffix(suffix), name.utf8.count == 32 else { return nil }
-    return UInt64(name.dropFirst(prefix.count).dropLast(suffix.count))
+  static func firstPosition(name: String, _ form: Form = .raw) -> UInt64? {
+    guard name.hasPrefix(prefix), name.hasSuffix(form.rawValue),
+      name.utf8.count == prefix.utf8.count + digitCount + form.rawValue.utf8.count
+    else { return nil }
+    return UInt64(name.dropFirst(prefix.count).dropLast(form.rawValue.count))
+  }
+}
+
+/// What every segment begins with, raw or sealed: which log it belongs to, and where the one in front of it ends.
+struct SegmentHeader: Equatable {
+  static let byteCount = 56
+  /// The format's version.
+  private static let version: UInt32 = 1
+  private static let otherLogProblem = "it belongs to another log than the segments in front of it"
+
+  let id: LogID
+  let firstPosition: UInt64
+  /// The last time in front of this segment; 0 where there is none.
+  let previousTime: Instant
+  /// What the segment in front of it has in its raw form; 0 where there is none.
+  let previousBytes: Int
+  /// What the raw file was made with, so that one that was cut short is known; 0 where the file system allocates
+  /// nothing in advance.
+  var allocatedBytes: Int
+
+  private static func magic(_ form: Segment.Form) -> [UInt8] {
+    Array((form == .raw ? "stackmtr" : "stackmts").utf8)
+  }
+
+  private static func start(_ form: Segment.Form) -> [UInt8] {
+    var writer = ByteWriter(bytes: magic(form))
+    writer.number(version)
+    return writer.bytes
+  }
+
+  func bytes(_ form: Segment.Form) -> [UInt8] {
+    var body = ByteWriter()
+    body.number(id.rawValue)
+    body.number(firstPosition)
+    body.number(previousTime.nanoseconds)
+    body.number(UInt64(previousBytes))
+    body.number(UInt64(allocatedBytes))
+    var writer = ByteWriter(bytes: SegmentHeader.start(form))
+    writer.number(Record.checksum(body.bytes[...], seed: id.seed))
+    return writer.bytes + body.bytes
+  }
+
+  /// Nil where `bytes` do not begin with a whole header of this form.
+  init?(_ bytes: [UInt8], _ form: Segment.Form) {
+    let start = SegmentHeader.start(form)
+    guard bytes.count >= SegmentHeader.byteCount, bytes.starts(with: start) else { return nil }
+    var reader = ByteReader(bytes[start.count..<SegmentHeader.byteCount])
+    guard let checksum = reader.number(UInt32.self),
+      let id = reader.number(UInt64.self).flatMap({ LogID(rawValue: $0) }),
+      let firstPosition = reader.number(UInt64.self), let time = reader.number(Int64.self),
+      let previousBytes = reader.number(UInt64.self).flatMap({ Int(exactly: $0) }),
+      let allocatedBytes = reader.number(UInt64.self).flatMap({ Int(exactly: $0) }),
+      checksum
+        == Record.checksum(bytes[(start.count + 4)..<SegmentHeader.byteCount], seed: id.seed)
+    else { return nil }
+    self.init(
+      id: id, firstPosition: firstPosition, previousTime: Instant(nanoseconds: time),
+      previousBytes: previousBytes, allocatedBytes: allocatedBytes)
+  }
+
+  init(
+    id: LogID, firstPosition: UInt64, previousTime: Instant, previousBytes: Int,
+    allocatedBytes: Int
+  ) {
+    self.id = id
+    self.firstPosition = firstPosition
+    self.previousTime = previousTime
+    self.previousBytes = previousBytes
+    self.allocatedBytes = allocatedBytes
+  }
+
+  /// The header of the segment that the name says, in the log `known` where that is known already.
+  static func read(
+    _ disk: any Disk, _ path: String, firstPosition: UInt64, _ form: Segment.Form, known: LogID?
+  ) throws(RecordLogError) -> SegmentHeader {
+    let bytes = try system { () throws(DiskError) in
+      try disk.read(path, from: 0, count: byteCount)
+    }
+    guard let header = SegmentHeader(bytes, form) else {
+      throw .damaged(
+        path: path, offset: 0, problem: "the header is not that of a segment of version \(version)")
+    }
+    guard known == nil || known == header.id else {
+      throw .damaged(path: path, offset: 0, problem: otherLogProblem)
+    }
+    guard header.firstPosition == firstPosition else {
+      throw .damaged(
+        path: path, offset: 0,
+        problem: "it begins at position \(header.firstPosition), which is not what its name says")
+    }
+    return header
   }
 }
 
@@ -55,6 +124,8 @@ package enum RecordLogError: Error, Equatable, CustomStringConvertible {
   case disk(DiskError)
   /// Damage that no crash explains. Nothing was changed.
   case damaged(path: String, offset: Int, problem: String)
+  /// What stood at `position` is no longer kept: the log begins at `first`.
+  case removed(position: UInt64, first: UInt64)
 
   package var description: String {
     switch self {
@@ -62,6 +133,9 @@ package enum RecordLogError: Error, Equatable, CustomStringConvertible {
     case .damaged(let path, let offset, let problem):
       "\(path) is damaged at byte \(offset): \(problem); it was left as it is; "
         + "restore it from a backup"
+    case .removed(let position, let first):
+      "position \(position) is no longer kept: the log begins at position \(first); "
+        + "restore older segments from a backup to read them"
     }
   }
 }

@@ -8,7 +8,8 @@ internal import Synchronization
 /// loses what it should have covered for good, although it can still be read and a later sync succeeds.
 package final class SimulatedDisk: Disk {
   package enum Operation: Hashable, Sendable {
-    case makeDirectory, list, size, read, create, rename, remove, syncDirectory, write, sync
+    case makeDirectory, list, size, read, create, rename, remove, syncDirectory, allocate, write,
+      truncate, sync
   }
 
   struct Fault {
@@ -28,6 +29,7 @@ package final class SimulatedDisk: Disk {
     var fault: Fault?
     var freeBytes: UInt64 = 1 << 40
     var syncMicroseconds: UInt32 = 0
+    var canAllocate = true
   }
 
   private let state = Mutex(State())
@@ -57,6 +59,11 @@ package final class SimulatedDisk: Disk {
   }
 
   package func setFreeBytes(_ bytes: UInt64) { state.withLock { $0.freeBytes = bytes } }
+
+  /// Whether files can be allocated in advance, as most file systems can.
+  package func setCanAllocate(_ canAllocate: Bool) {
+    state.withLock { $0.canAllocate = canAllocate }
+  }
 
   /// How long a sync takes: none unless told.
   package func setSyncMicroseconds(_ microseconds: UInt32) {
@@ -99,8 +106,7 @@ package final class SimulatedDisk: Disk {
   package func change(_ path: String, _ body: (inout [UInt8]) -> Void) throws {
     try state.withLock { state in
       let file = try state.file(path, "change")
-      body(&state.files[file]!.bytes)
-      state.files[file]!.durableCount = state.files[file]!.bytes.count
+      state.files[file]!.replace(body)
     }
   }
 
@@ -203,10 +209,32 @@ package final class SimulatedDisk: Disk {
     state.withLock { $0.freeBytes }
   }
 
-  fileprivate func append(_ file: Int, _ path: String, _ bytes: [UInt8]) throws(DiskError) {
+  fileprivate func allocate(_ file: Int, _ path: String, _ size: Int) throws(DiskError) -> Bool {
+    // One that fails for lack of space leaves what it got so far.
     try perform(
-      .write, path, partly: { $0.files[file]!.bytes += bytes.prefix(bytes.count / 2) },
-      body: { state in state.files[file]!.bytes += bytes })
+      .allocate, path,
+      partly: { state in
+        let count = state.files[file]!.bytes.count
+        if count < size { state.files[file]!.resize((count + size) / 2) }
+      },
+      body: { state in
+        guard state.canAllocate else { return false }
+        if state.files[file]!.bytes.count < size { state.files[file]!.resize(size) }
+        return true
+      })
+  }
+
+  fileprivate func write(
+    _ file: Int, _ path: String, _ bytes: [UInt8], at offset: Int
+  ) throws(DiskError) {
+    try perform(
+      .write, path,
+      partly: { $0.files[file]!.write(bytes.prefix(bytes.count / 2), at: offset) },
+      body: { state in state.files[file]!.write(bytes[...], at: offset) })
+  }
+
+  fileprivate func truncate(_ file: Int, _ path: String, _ size: Int) throws(DiskError) {
+    try perform(.truncate, path) { state in state.files[file]!.resize(size) }
   }
 
   fileprivate func sync(_ file: Int, _ path: String) throws(DiskError) {
@@ -226,7 +254,7 @@ package final class SimulatedDisk: Disk {
   }
 }
 
-/// A file that is open for appending. The disk's lock guards what it holds.
+/// A file that is open for writing. The disk's lock guards what it holds.
 private final class SimulatedFile: DiskFile {
   private let disk: SimulatedDisk
   private let path: String
@@ -238,7 +266,13 @@ private final class SimulatedFile: DiskFile {
     self.file = file
   }
 
-  func append(_ bytes: [UInt8]) throws(DiskError) { try disk.append(file, path, bytes) }
+  func allocate(_ size: Int) throws(DiskError) -> Bool {
+    try disk.allocate(file, path, size)
+  }
+  func write(_ bytes: [UInt8], at offset: Int) throws(DiskError) {
+    try disk.write(file, path, bytes, at: offset)
+  }
+  func truncate(_ size: Int) throws(DiskError) { try disk.truncate(file, path, size) }
   func sync() throws(DiskError) { try disk.sync(file, path) }
   func close() {}
 }

@@ -170,7 +170,7 @@ import Testing
       clock.advance(by: .seconds(3600))
       try await eventually { collector.status().lastReportedTime == clock.now() }
     }
-    #expect(try Fixture.records(disk).map(\.kind).suffix(2) == [.batch, .tick])
+    #expect(try Fixture.records(disk).map(\.kind).filter { $0 != .mark } == [.batch, .tick])
   }
 
   @Test func `the status is true from the start`() async throws {
@@ -279,7 +279,7 @@ import Testing
     let disk = SimulatedDisk()
     try await withCollector(disk) { collector in
       _ = try await collector.report([Fixture.batch([Fixture.event()])])
-      try disk.change("/journal/segment-00000000000000000001.log") { $0[$0.count - 1] ^= 1 }
+      try disk.change("/journal/segment-00000000000000000001.log") { $0[100] ^= 1 }
       let error = await #expect(throws: CollectorError.self) { try await read(collector) }
       #expect(error?.rpcErrorCode == .dataLoss)
       #expect(error?.rpcErrorMessage.contains("checksum mismatch") == true)

@@ -71,11 +71,7 @@ enum Fixture {
 
   /// Every record of the journal. Only reads: who opens a log a second time takes it away from its owner.
   static func records(_ disk: SimulatedDisk) throws -> [Record] {
-    let last = try #require(
-      try disk.list("/journal").filter { $0.hasSuffix(".log") }.sorted().last)
-    let tail = LogTail(
-      nextPosition: .max, segment: try #require(UInt64(last.dropFirst(8).dropLast(4))),
-      segmentBytes: try disk.size("/journal/\(last)"))
+    let tail = try #require(try RecordLog.tail(disk, "/journal"))
     var reader = LogReader(disk: disk, directory: "/journal", fromPosition: 1)
     var records: [Record] = []
     while let chunk = try reader.next(upTo: tail) {

@@ -7,12 +7,14 @@ import Testing
 
 @Suite struct IntakeQuarantineTests {
   private func entries(_ disk: SimulatedDisk) throws -> [QuarantineEntry] {
-    var entries: [QuarantineEntry?] = []
-    _ = try RecordLog(
-      disk: disk, directory: "/quarantine", newID: LogID(rawValue: 1)!,
-      replayWithin: .seconds(1 << 40), segmentBytesMax: 4096
-    ) { entries.append($0.quarantineEntry) }
-    return try entries.map { try #require($0) }
+    let tail = try #require(try RecordLog.tail(disk, "/quarantine"))
+    var reader = LogReader(disk: disk, directory: "/quarantine", fromPosition: 1)
+    var entries: [QuarantineEntry] = []
+    while let chunk = try reader.next(upTo: tail) {
+      entries += try Record.all(in: chunk.bytes, of: chunk.id).filter { $0.kind == .refusal }
+        .map { try #require($0.quarantineEntry) }
+    }
+    return entries
   }
 
   @Test func `what is refused is kept as it came`() throws {

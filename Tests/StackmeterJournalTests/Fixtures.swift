@@ -29,22 +29,29 @@ enum TestLog {
   static let directory = "/log"
   static let id = LogID(rawValue: 0x0807_0605_0403_0201)!
   static let otherID = LogID(rawValue: 0x0807_0605_0403_0202)!
-  static let forEver: Duration = .seconds(1 << 40)
-
   static func open(
-    _ disk: any Disk, segmentBytesMax: Int = 200, newID: LogID = TestLog.id,
-    _ replay: (Entry) -> Void = { _ in }
+    _ disk: any Disk, segmentBytesMax: Int = 300, newID: LogID = TestLog.id
   ) throws(RecordLogError) -> RecordLog {
     try RecordLog(
-      disk: disk, directory: directory, newID: newID, replayWithin: forEver,
-      segmentBytesMax: segmentBytesMax
-    ) { replay(Entry($0)) }
+      disk: disk, directory: directory, newID: newID, segmentBytesMax: segmentBytesMax)
   }
 
-  /// Every record of the log as it is opened, and the log again.
-  static func entries(_ disk: any Disk) throws -> [Entry] {
+  /// Opens the log as its owner does, and reads every record that is no mark.
+  static func entries(_ disk: any Disk) throws(RecordLogError) -> [Entry] {
+    let log = try open(disk)
+    return try entries(disk, upTo: log.tail)
+  }
+
+  /// Every record from the first that is kept on; marks are left out.
+  static func entries(_ disk: any Disk, upTo tail: LogTail, from position: UInt64 = 1)
+    throws(RecordLogError) -> [Entry]
+  {
+    var reader = LogReader(disk: disk, directory: directory, fromPosition: position)
     var entries: [Entry] = []
-    _ = try open(disk) { entries.append($0) }
+    while let chunk = try reader.next(upTo: tail) {
+      entries += Record.all(in: chunk.bytes, of: chunk.id).filter { $0.kind != .mark }
+        .map { Entry($0) }
+    }
     return entries
   }
 
@@ -53,8 +60,8 @@ enum TestLog {
     try disk.list(directory).sorted()
   }
 
-  static func path(_ segment: UInt64) -> String {
-    "\(directory)/\(Segment.name(firstPosition: segment))"
+  static func path(_ segment: UInt64, _ form: Segment.Form = .raw) -> String {
+    "\(directory)/\(Segment.name(firstPosition: segment, form))"
   }
 }
 
@@ -69,7 +76,7 @@ struct RecordScript {
 
   /// Ten commits of one to three records; throws what the disk refuses.
   mutating func run(
-    _ disk: SimulatedDisk, segmentBytesMax: Int = 200, newID: LogID = TestLog.id
+    _ disk: SimulatedDisk, segmentBytesMax: Int = 300, newID: LogID = TestLog.id
   ) throws {
     var log = try TestLog.open(disk, segmentBytesMax: segmentBytesMax, newID: newID)
     for group in 0..<10 {

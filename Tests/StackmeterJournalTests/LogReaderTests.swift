@@ -64,7 +64,7 @@ import Testing
 
   @Test func `a record larger than a chunk is given alone`() throws {
     let disk = SimulatedDisk()
-    var log = try TestLog.open(disk, segmentBytesMax: 64 << 20)
+    var log = try TestLog.open(disk, segmentBytesMax: 8 << 20)
     var script = RecordScript()
     for size in [10, LogReader.chunkBytesMax * 2, 20] {
       script.append(to: &log, payloadBytes: size)

@@ -10,7 +10,7 @@ import Testing
     let disk = SimulatedDisk()
     let log = try TestLog.open(disk)
     let tail = log.tail
-    #expect(tail == LogTail(nextPosition: 1, segment: 1, segmentBytes: 24))
+    #expect(tail == LogTail(nextPosition: 1, segment: 1, segmentBytes: SegmentHeader.byteCount))
     #expect(try TestLog.names(disk) == ["segment-00000000000000000001.log"])
   }
 
@@ -24,8 +24,9 @@ import Testing
     let last = try #require(script.appended.last)
     #expect(next == last.position + UInt64(last.count))
     #expect(time == last.time.advanced(by: .nanoseconds(Int(max(last.count, 1)) - 1)))
-    let stored = try TestLog.names(disk).reduce(0) { $0 + (try disk.size("/log/\($1)")) }
-    #expect(bytes == UInt64(stored))
+    let records = script.appended.reduce(0) { $0 + Record.frameBytes + $1.payload.count }
+    let segments = try TestLog.names(disk).count
+    #expect(bytes == UInt64(records + segments * SegmentHeader.byteCount))
   }
 
   @Test func `what was only gathered is not there`() throws {
@@ -34,7 +35,7 @@ import Testing
     var log = try TestLog.open(disk)
     script.append(to: &log, payloadBytes: 10)
     let (hasPending, size) = (log.hasPending, log.byteCountWithPending)
-    #expect(hasPending && size == 24 + 42)
+    #expect(hasPending && size == UInt64(SegmentHeader.byteCount + 42))
     #expect(try TestLog.entries(disk) == [])
   }
 
@@ -52,7 +53,7 @@ import Testing
   @Test func `ticks alone never begin a segment`() throws {
     let disk = SimulatedDisk()
     var script = RecordScript()
-    var log = try TestLog.open(disk, segmentBytesMax: 24)
+    var log = try TestLog.open(disk, segmentBytesMax: 100)
     for _ in 0..<20 {
       script.append(to: &log, payloadBytes: 0)
       try log.commit()
@@ -74,22 +75,19 @@ import Testing
       script.append(to: &log, payloadBytes: 100)
       try log.commit()
       let path = TestLog.path(log.tail.segment)
-      try disk.change(path) { $0 += [1, 2, 3] }
+      let end = log.tail.segmentBytes
+      try disk.change(path) { $0.replaceSubrange(end..<end + 1, with: [1]) }
     }
     #expect(try TestLog.entries(disk) == script.appended)
     let segments = try TestLog.names(disk).filter { $0.hasSuffix(".log") }
     #expect(segments.count > 5)
     for segment in segments {
-      let header = try disk.read("/log/\(segment)", from: 0, count: Segment.headerBytes)
-      #expect(header == Segment.header(TestLog.id))
+      let bytes = try disk.read("/log/\(segment)", from: 0, count: SegmentHeader.byteCount)
+      #expect(SegmentHeader(bytes, .raw)?.id == TestLog.id)
     }
   }
 
-  @Test func `the bytes of a header are those of the documentation`() {
-    #expect(
-      Segment.header(TestLog.id)
-        == Array("stackmtr".utf8) + [1, 0, 0, 0, 0x81, 0x1F, 0x89, 0x46, 1, 2, 3, 4, 5, 6, 7, 8])
-    #expect(Segment.id(Segment.header(TestLog.id)) == TestLog.id)
+  @Test func `an id is never 0, and a status text has half of it`() {
     #expect(LogID(rawValue: 0) == nil)
     #expect("\(TestLog.id)" == "08070605")
   }
@@ -112,42 +110,52 @@ import Testing
     #expect(disk.count(.sync) == before + 1)
   }
 
-  @Test func `old segments are left unread`() throws {
+  @Test
+  func `only the last segment is read when a log is opened, and the oldest that a time needs`()
+    throws
+  {
     let disk = SimulatedDisk()
     var script = RecordScript()
     try script.run(disk)
-    let last = try #require(script.appended.last)
-    var replayed: [Entry] = []
-    let log = try RecordLog(
-      disk: disk, directory: TestLog.directory, newID: TestLog.id,
-      replayWithin: .nanoseconds(200), segmentBytesMax: 200
-    ) { replayed.append(Entry($0)) }
-    let (time, bytes) = (log.lastTime, log.byteCount)
-    let limit = time.advanced(by: .nanoseconds(-200))
-    let whole = try TestLog.open(disk)
-    #expect(time == whole.lastTime && bytes == whole.byteCount)
-    #expect(replayed.count < script.appended.count && replayed.last == last)
-    #expect(Array(script.appended.suffix(replayed.count)) == replayed)
-    #expect(script.appended.filter { $0.time >= limit }.count <= replayed.count)
+    let log = try TestLog.open(disk)
+    let tail = log.tail
+    let last = log.lastTime
+    for entry in script.appended {
+      let from = log.firstPosition(since: entry.time)
+      let found = try TestLog.entries(disk, upTo: tail, from: from)
+      #expect(found.first?.position == from)
+      #expect(Array(script.appended.suffix(found.count)) == found)
+      #expect(script.appended.filter { $0.time >= entry.time }.count <= found.count)
+    }
+    let first = log.firstPosition(since: Instant(nanoseconds: 0))
+    #expect(first == 1)
+    let none = log.firstPosition(since: last.advanced(by: .nanoseconds(1)))
+    #expect(none == tail.segment)
   }
 
   @Test func `the log of a host's file system works the same`() async throws {
     try await withTemporaryDirectory { directory in
+      let path = "\(directory)/log"
       var script = RecordScript()
-      var replayed: [Entry] = []
       var log = try RecordLog(
-        disk: FileDisk(), directory: "\(directory)/log", newID: TestLog.id,
-        replayWithin: TestLog.forEver, segmentBytesMax: 200
-      ) { _ in }
+        disk: FileDisk(), directory: path, newID: TestLog.id, segmentBytesMax: 300)
       for size in [10, 0, 149, 149, 149] {
         script.append(to: &log, payloadBytes: size)
         try log.commit()
       }
-      _ = try RecordLog(
-        disk: FileDisk(), directory: "\(directory)/log", newID: TestLog.id,
-        replayWithin: TestLog.forEver, segmentBytesMax: 200
-      ) { replayed.append(Entry($0)) }
-      #expect(replayed == script.appended)
+      let opened = try RecordLog(
+        disk: FileDisk(), directory: path, newID: TestLog.id, segmentBytesMax: 300)
+      let (tail, first) = (opened.tail, opened.firstPosition)
+      #expect(first == 1)
+      var reader = LogReader(disk: FileDisk(), directory: path, fromPosition: 1)
+      var found: [Entry] = []
+      while let chunk = try reader.next(upTo: tail) {
+        found += Record.all(in: chunk.bytes, of: chunk.id).map { Entry($0) }
+      }
+      #expect(found == script.appended)
+      // Its space is taken before it is used.
+      let last = "\(path)/\(Segment.name(firstPosition: tail.segment))"
+      #expect(try FileDisk().size(last) == 300)
     }
   }
 

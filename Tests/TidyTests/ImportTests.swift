@@ -8,9 +8,12 @@ import Testing
     "CStackmeterProto": [],
     "CStackmeterSupport": [],
     "CSQLite": [],
+    "CZstd": [],
     "StackmeterCore": [],
     "StackmeterWire": ["CStackmeterProto", "StackmeterCore", "Synchronization", "Glibc"],
-    "StackmeterJournal": ["CStackmeterSupport", "StackmeterCore", "Synchronization", "Glibc"],
+    "StackmeterJournal": [
+      "CStackmeterSupport", "CZstd", "StackmeterCore", "Crypto", "Synchronization", "Glibc",
+    ],
     "StackmeterStore": ["CSQLite", "StackmeterCore", "Synchronization", "Glibc"],
     "StackmeterRPC": [
       "StackmeterCore", "StackmeterWire", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "Logging",

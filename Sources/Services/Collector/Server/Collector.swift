@@ -105,29 +105,46 @@ package final class Collector: Sendable {
         for submission in submissions { submission.answer(.failure(room!)) }
         continue
       }
+      do throws(ReserveError) {
+        try intake.reserve(for: submissions.lazy.flatMap(\.batches))
+      } catch .noSpace(let error) {
+        let refused = CollectorError.noSpace(error.description)
+        note(refusing: refused, metadata: ["error": "\(error)"])
+        for submission in submissions { submission.answer(.failure(refused)) }
+        continue
+      } catch {
+        return fail(error.error, submissions)
+      }
+      if room == nil { note(refusing: nil, metadata: [:]) }
       let now = clock.now()
       let answers = submissions.map { submission in
         submission.batches.map { intake.take($0, clock: now) }
       }
       if room == nil { intake.tick(clock: now) }
+      if submissions.isEmpty { intake.mark() }
       do throws(DiskError) {
         try intake.commit()
       } catch {
-        // Nothing was answered, so nothing is promised. Only a new process may trust the disk again.
-        let failure = CollectorError.journalFailed(error.description)
-        queue.close()
-        for submission in submissions { submission.answer(.failure(failure)) }
-        for submission in queue.take(timeout: .zero) ?? [] {
-          submission.answer(.failure(.stopping))
-        }
-        return failure
+        return fail(error, submissions)
       }
       publish(intake, answers)
       for (submission, results) in zip(submissions, answers) {
         submission.answer(.success(results))
       }
     }
+    // So that damage to the last commit is known as such when the journal is opened again.
+    intake.mark()
+    do throws(DiskError) { try intake.commit() } catch { return fail(error, []) }
     return nil
+  }
+
+  /// Ends the loop. Nothing was answered, so nothing is promised. Only a new process may trust the disk again.
+  private func fail(_ error: DiskError, _ submissions: [Submission]) -> CollectorError {
+    let failure = CollectorError.journalFailed(error.description)
+    queue.close()
+    for submission in submissions { submission.answer(.failure(failure)) }
+    for submission in queue.take(timeout: .zero) ?? [] { submission.answer(.failure(.stopping)) }
+    return failure
   }
 
   private func publish(_ intake: borrowing Intake, _ answers: [[[EventResult]]]) {
@@ -157,18 +174,26 @@ package final class Collector: Sendable {
     let problem: CollectorError? =
       free >= configuration.diskReserveBytes
       ? nil : .diskFull(freeBytes: free, reserveBytes: configuration.diskReserveBytes)
-    let changed = counts.withLock { counts in
-      counts.diskFreeBytes = free
-      let refusing = problem?.rpcErrorMessage ?? ""
-      defer { counts.refusing = refusing }
-      return counts.refusing.isEmpty != refusing.isEmpty
-    }
-    if changed {
-      logger.warning(
-        problem == nil ? "the disk has room again; events are taken" : "events are refused",
+    counts.withLock { $0.diskFreeBytes = free }
+    if let problem {
+      note(
+        refusing: problem,
         metadata: ["free_bytes": "\(free)", "reserve_bytes": "\(configuration.diskReserveBytes)"])
     }
     return problem
+  }
+
+  /// Says once that events are refused, and once that they are taken again.
+  private func note(refusing problem: CollectorError?, metadata: Logger.Metadata) {
+    let refusing = problem?.rpcErrorMessage ?? ""
+    let changed = counts.withLock { counts in
+      defer { counts.refusing = refusing }
+      return counts.refusing.isEmpty != refusing.isEmpty
+    }
+    guard changed else { return }
+    logger.warning(
+      problem == nil ? "the disk has room again; events are taken" : "events are refused",
+      metadata: metadata)
   }
 
   package func status() -> CollectorStatus {
@@ -208,6 +233,8 @@ package final class Collector: Sendable {
   ) throws(CollectorError) -> LogReader.Chunk? {
     do throws(RecordLogError) {
       return try reader.next(upTo: tail)
+    } catch .removed(let position, let first) {
+      throw .removedFromJournal(position: position, first: first)
     } catch {
       throw .journalDamaged(error.description)
     }

@@ -7,6 +7,8 @@ package enum CollectorError: Error, Equatable {
   case queueFull
   /// The disk has less free than the reserve.
   case diskFull(freeBytes: UInt64, reserveBytes: UInt64)
+  /// The disk, a quota or a limit leaves no space for what the call needs.
+  case noSpace(String)
   /// The journal failed while the call waited: its events may be kept or not. The process is stopping.
   case journalFailed(String)
   case stopping
@@ -14,6 +16,8 @@ package enum CollectorError: Error, Equatable {
   case beyondJournal(position: UInt64, nextPosition: UInt64)
   /// A reader goes on with what it has read of another journal.
   case otherJournal(LogID, read: LogID)
+  /// A reader asks for what is no longer kept.
+  case removedFromJournal(position: UInt64, first: UInt64)
   case journalDamaged(String)
 }
 
@@ -21,9 +25,9 @@ package enum CollectorError: Error, Equatable {
 extension CollectorError: RPCErrorConvertible {
   package var rpcErrorCode: RPCError.Code {
     switch self {
-    case .queueFull, .diskFull: .resourceExhausted
+    case .queueFull, .diskFull, .noSpace: .resourceExhausted
     case .journalFailed, .stopping: .unavailable
-    case .beyondJournal: .outOfRange
+    case .beyondJournal, .removedFromJournal: .outOfRange
     case .otherJournal: .failedPrecondition
     case .journalDamaged: .dataLoss
     }
@@ -35,6 +39,8 @@ extension CollectorError: RPCErrorConvertible {
     case .diskFull(let free, let reserve):
       "the journal's disk has \(free) bytes free, less than the reserve of \(reserve); "
         + "free some space and retry"
+    case .noSpace(let problem):
+      "there is no room for the journal (\(problem)); free some space and retry"
     case .journalFailed(let problem):
       "the journal failed (\(problem)); whether the events were kept is unknown, so retry"
     case .stopping: "the collector is stopping; retry"
@@ -44,6 +50,8 @@ extension CollectorError: RPCErrorConvertible {
     case .otherJournal(let own, let read):
       "this is journal \(own), but the reader has read \(read): "
         + "restore that journal, or rebuild the usage database from this one"
+    case .removedFromJournal(let position, let first):
+      RecordLogError.removed(position: position, first: first).description
     case .journalDamaged(let problem): problem
     }
   }

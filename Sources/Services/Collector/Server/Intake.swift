@@ -15,6 +15,8 @@ struct Intake: ~Copyable {
   /// A larger batch becomes several records, each of which fits a message of `ReadJournal` many times.
   private let recordBytesMax: Int
   static let recordBytesMax = 1 << 20
+  /// Little is refused, so that a small segment is enough.
+  static let quarantineSegmentBytesMax = 4 << 20
 
   /// What is drawn at random for one process, and for the logs that it makes.
   struct Secrets {
@@ -37,36 +39,36 @@ struct Intake: ~Copyable {
   ) throws(RecordLogError) {
     let rules = EventRules(catalog: catalog, latenessLimit: configuration.latenessLimit)
     var index = DedupIndex(key: secrets.dedupKey)
-    var undecodable: UInt64?
     let journal = try RecordLog(
       disk: disk, directory: configuration.journalDirectory, newID: secrets.newJournal,
-      // An event may be reported up to `futureMax` before its usage ends. What is accepted from now on is
-      // reported after the last record, so the limit counts from there, not from a clock that may be wrong.
-      replayWithin: configuration.latenessLimit + EventLimits.futureMax,
-      segmentBytesMax: segmentBytesMax
-    ) { record in
-      guard record.kind == .batch else { return }
-      guard let batch = EventBatch(journalPayload: record.payload), batch.count == record.count
-      else {
-        undecodable = undecodable ?? record.firstPosition
-        return
+      segmentBytesMax: segmentBytesMax)
+    // An event may be reported up to `futureMax` before its usage ends. What is accepted from now on is
+    // reported after the last record, so the limit counts from there, not from a clock that may be wrong.
+    let replayed = configuration.latenessLimit + EventLimits.futureMax
+    var reader = LogReader(
+      disk: disk, directory: configuration.journalDirectory,
+      fromPosition: journal.firstPosition(since: journal.lastTime.advanced(by: .zero - replayed)))
+    while let chunk = try reader.next(upTo: journal.tail) {
+      for record in Record.all(in: chunk.bytes, of: chunk.id) where record.kind == .batch {
+        guard let batch = EventBatch(journalPayload: record.payload), batch.count == record.count
+        else {
+          throw .damaged(
+            path: configuration.journalDirectory, offset: 0,
+            problem:
+              "the record at position \(record.firstPosition) has a good checksum but no known form"
+          )
+        }
+        let digests = batch.series.map { index.digest($0) }
+        for event in 0..<batch.count {
+          _ = index.insert(
+            batch, event, seriesDigest: digests[Int(batch.seriesIndex[event])],
+            position: record.firstPosition + UInt64(event))
+        }
       }
-      let digests = batch.series.map { index.digest($0) }
-      for event in 0..<batch.count {
-        _ = index.insert(
-          batch, event, seriesDigest: digests[Int(batch.seriesIndex[event])],
-          position: record.firstPosition + UInt64(event))
-      }
-    }
-    if let undecodable {
-      throw .damaged(
-        path: configuration.journalDirectory, offset: 0,
-        problem: "the record at position \(undecodable) has a good checksum but no known form")
     }
     let quarantine = try RecordLog(
       disk: disk, directory: configuration.quarantineDirectory, newID: secrets.newQuarantine,
-      replayWithin: .zero, segmentBytesMax: segmentBytesMax
-    ) { _ in }
+      segmentBytesMax: min(segmentBytesMax, Intake.quarantineSegmentBytesMax))
     index.forget(before: rules.oldestStart(now: journal.lastTime))
     forgottenAt = journal.lastTime.hour
     self.rules = rules
@@ -85,6 +87,28 @@ struct Intake: ~Copyable {
   var dedupEntries: Int { index.count }
   var quarantineTail: LogTail { quarantine.tail }
   var quarantineBytes: UInt64 { quarantine.byteCount }
+
+  /// Makes room for all that taking `batches` may need and for a tick or a mark. Where there is no space,
+  /// nothing has changed. What is refused gets its room when it is kept.
+  mutating func reserve(for batches: some Sequence<EventBatch>) throws(ReserveError) {
+    var bytes = 2 * Record.frameBytes
+    for batch in batches { bytes += journalBytesMax(batch) }
+    try journal.reserve(bytes)
+    try quarantine.reserve(Record.frameBytes)
+  }
+
+  /// What the records of one batch take at most.
+  private func journalBytesMax(_ batch: EventBatch) -> Int {
+    guard !batch.isEmpty else { return 0 }
+    let head = Record.frameBytes + Intake.batchBytes + batch.source.utf8.count
+    // A series in its canonical form is as long.
+    let series = batch.series.map { Intake.payloadBytes($0) }
+    let events = batch.ids.count + batch.count * Intake.columnBytes
+    let all = series.reduce(0, +)
+    if all + events < recordBytesMax { return head + all + events }
+    // Each record has the series of its own events, so that at worst each event brings its series again.
+    return batch.seriesIndex.reduce(events) { $0 + head + series[Int($1)] }
+  }
 
   /// The result of every event of the batch, in order, true once `commit` has returned.
   mutating func take(_ batch: EventBatch, clock: Instant) -> [EventResult] {
@@ -157,6 +181,8 @@ struct Intake: ~Copyable {
     return results
   }
 
+  /// What a batch takes in a record beside its source, series and events.
+  private static let batchBytes = 14
   /// What an event takes in a record beside its id.
   private static let columnBytes = 40
 
@@ -190,20 +216,19 @@ struct Intake: ~Copyable {
   ) -> EventResult {
     guard let refusal = result.refusal else { return result }
     guard quarantine.byteCountWithPending < quarantineBytesMax else {
-      let told = Refusal(
-        refusal.reason, field: refusal.field,
-        refusal.message + "; it was not kept, because the quarantine is full")
-      return switch result {
-      case .conflict(let position, _): .conflict(position: position, told)
-      case .quarantined: .quarantined(told)
-      default: .invalid(told)
-      }
+      return result.telling("it was not kept, because the quarantine is full")
     }
-    quarantine.append(
-      Record(
-        number: quarantine.nextPosition,
-        time: max(quarantine.lastTime.advanced(by: .nanoseconds(1)), time), refusal: refusal,
-        event: batch.quarantined(event)))
+    let record = Record(
+      number: quarantine.nextPosition,
+      time: max(quarantine.lastTime.advanced(by: .nanoseconds(1)), time), refusal: refusal,
+      event: batch.quarantined(event))
+    do throws(ReserveError) {
+      try quarantine.reserve(record.byteCount)
+    } catch {
+      // Where the log has failed, so will its commit, and nothing of this is answered.
+      return result.telling("it was not kept, because the disk is full")
+    }
+    quarantine.append(record)
     return result
   }
 
@@ -222,9 +247,28 @@ struct Intake: ~Copyable {
     index.forget(before: rules.oldestStart(now: journal.lastTime))
   }
 
+  /// Says in both logs, where the last commit has nothing behind it, that it was durable. For when nothing waits.
+  mutating func mark() {
+    quarantine.appendMark()
+    journal.appendMark()
+  }
+
   /// Returns once everything taken is durable. After an error the process must stop.
   mutating func commit() throws(DiskError) {
     try quarantine.commit()
     try journal.commit()
+  }
+}
+
+extension EventResult {
+  /// The same refusal with `note` behind its message.
+  fileprivate func telling(_ note: String) -> EventResult {
+    guard let refusal else { return self }
+    let told = Refusal(refusal.reason, field: refusal.field, "\(refusal.message); \(note)")
+    return switch self {
+    case .conflict(let position, _): .conflict(position: position, told)
+    case .quarantined: .quarantined(told)
+    default: .invalid(told)
+    }
   }
 }
