@@ -23,6 +23,24 @@ package struct UsageEvent: Hashable, Sendable {
   }
 }
 
+extension UsageEvent {
+  /// The first field in which two events of one identity differ, by its name on the wire.
+  package func firstDifference(_ other: UsageEvent) -> String {
+    if quantity != other.quantity { return "quantity" }
+    if usageStart != other.usageStart { return "usage_start" }
+    if usageEnd != other.usageEnd { return "usage_end" }
+    if !series.meter.hasSameBytes(as: other.series.meter) { return "series.meter" }
+    if !series.subscription.hasSameBytes(as: other.series.subscription) {
+      return "series.subscription"
+    }
+    let (resource, others) = (series.resource, other.series.resource)
+    if !resource.uri.hasSameBytes(as: others.uri) { return "series.resource_uri" }
+    if !resource.location.hasSameBytes(as: others.location) { return "series.location" }
+    if !resource.tags.hasSameBytes(as: others.tags) { return "series.tags" }
+    return "series.additional_info"
+  }
+}
+
 /// Two events are the same when all fields are, texts byte for byte.
 extension UsageEvent {
   package static func == (left: UsageEvent, right: UsageEvent) -> Bool {

@@ -72,9 +72,11 @@ package struct Record: Sendable {
   }
 
   static func checksum(_ bytes: ArraySlice<UInt8>, seed: UInt32) -> UInt32 {
-    bytes.withUnsafeBytes { raw in
-      raw.baseAddress.map { stackmeter_crc32c(seed, $0, raw.count) } ?? seed
-    }
+    bytes.withUnsafeBytes { checksum($0, seed: seed) }
+  }
+
+  static func checksum(_ bytes: UnsafeRawBufferPointer, seed: UInt32) -> UInt32 {
+    bytes.baseAddress.map { stackmeter_crc32c(seed, $0, bytes.count) } ?? seed
   }
 
   /// What stands at the start of some bytes.

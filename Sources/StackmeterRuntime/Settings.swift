@@ -4,7 +4,7 @@
 package struct Settings: Hashable, Sendable {
   /// Holds the Unix sockets. Its path is short: a socket's path has at most 107 bytes.
   package var runDirectory: String
-  /// Holds what must survive: the journal, the quarantine, the usage database, the agent's counters.
+  /// Holds what must survive: the journal, the dedup index, the quarantine, the usage database, the agent's counters.
   package var stateDirectory: String
   /// The meter catalog, see `deploy/config/meters.json`.
   package var meterCatalog: String
@@ -13,6 +13,8 @@ package struct Settings: Hashable, Sendable {
   /// Ingest is refused when the journal's disk has less than this free.
   package var diskReserveMebibytes: Int
   package var quarantineMebibytesMax: Int
+  /// What the collector's dedup index may take in memory: 24 bytes for each event.
+  package var dedupMebibytesMax: Int
   package var gatewayHost: String
   /// 0 for a free port, which the gateway logs.
   package var gatewayPort: Int
@@ -32,6 +34,8 @@ package struct Settings: Hashable, Sendable {
       "collector.diskReserveMebibytes", in: 1...1_048_576, default: 256)
     quarantineMebibytesMax = reader.integer(
       "collector.quarantineMebibytesMax", in: 1...1_048_576, default: 256)
+    dedupMebibytesMax = reader.integer(
+      "collector.dedupMebibytesMax", in: 1...1_048_576, default: 1024)
     gatewayHost = reader.text("gateway.host", default: "127.0.0.1")
     gatewayPort = reader.integer("gateway.port", in: 0...65_535, default: 8420)
     apiKeys = reader.text("gateway.apiKeys", default: "/etc/stackmeter/keys.json")
@@ -44,6 +48,7 @@ package struct Settings: Hashable, Sendable {
 
   package var journalDirectory: String { "\(stateDirectory)/journal" }
   package var quarantineDirectory: String { "\(stateDirectory)/quarantine" }
+  package var dedupDirectory: String { "\(stateDirectory)/dedup" }
   package var usageDatabase: String { "\(stateDirectory)/usage.sqlite" }
   package var queryKey: String { "\(stateDirectory)/query.key" }
   package var agentState: String { "\(stateDirectory)/agent.json" }

@@ -25,7 +25,8 @@ import Testing
       let positions = try await withThrowingTaskGroup(of: UInt64?.self) { group in
         for number in 0..<64 {
           group.addTask {
-            try await collector.report([Fixture.batch([Fixture.event("\(number)")])])[0][0].position
+            try await collector.results([Fixture.batch([Fixture.event("\(number)")])])[0][0]
+              .position
           }
         }
         return try await group.reduce(into: Set<UInt64?>()) { $0.insert($1) }
@@ -38,7 +39,7 @@ import Testing
 
   @Test func `the batches of one report are answered in their order`() async throws {
     try await withCollector { collector in
-      let results = try await collector.report([
+      let results = try await collector.results([
         Fixture.batch([Fixture.event("1"), Fixture.event("2")]), Fixture.batch([]),
         Fixture.batch([Fixture.event("1")]),
       ])
@@ -62,22 +63,22 @@ import Testing
           return
         }
       }
-      let first = try? await collector.report([Fixture.batch([Fixture.event("1")])])
+      let first = try? await collector.results([Fixture.batch([Fixture.event("1")])])
       #expect(first?[0][0].isAccepted == true)
       disk.fail([operation], after: 0, errno: errno)
       let unknown = await #expect(throws: CollectorError.self) {
-        try await collector.report([Fixture.batch([Fixture.event("2")])])
+        try await collector.results([Fixture.batch([Fixture.event("2")])])
       }
       #expect(unknown?.rpcErrorCode == .unavailable)
       #expect(unknown?.rpcErrorMessage.hasSuffix("is unknown, so retry") == true)
       await group.waitForAll()
       let refused = await #expect(throws: CollectorError.self) {
-        try await collector.report([Fixture.batch([Fixture.event("3")])])
+        try await collector.results([Fixture.batch([Fixture.event("3")])])
       }
       #expect(refused == .stopping && refused?.rpcErrorCode == .unavailable)
     }
     try await withCollector(disk, clock) { collector in
-      let again = try await collector.report([
+      let again = try await collector.results([
         Fixture.batch([Fixture.event("1"), Fixture.event("2"), Fixture.event("2")])
       ])[0]
       #expect(again[0] == .duplicate(position: 1))
@@ -91,10 +92,10 @@ import Testing
   {
     let disk = SimulatedDisk()
     try await withCollector(disk) { collector in
-      _ = try await collector.report([Fixture.batch([Fixture.event("1")])])
+      _ = try await collector.results([Fixture.batch([Fixture.event("1")])])
       disk.setFreeBytes(999)
       let error = await #expect(throws: CollectorError.self) {
-        try await collector.report([Fixture.batch([Fixture.event("2")])])
+        try await collector.results([Fixture.batch([Fixture.event("2")])])
       }
       #expect(error == .diskFull(freeBytes: 999, reserveBytes: 1000))
       #expect(error?.rpcErrorCode == .resourceExhausted)
@@ -104,7 +105,7 @@ import Testing
       let readable = try await read(collector)
       #expect(readable == ["1"])
       disk.setFreeBytes(1000)
-      let results = try await collector.report([Fixture.batch([Fixture.event("2")])])
+      let results = try await collector.results([Fixture.batch([Fixture.event("2")])])
       #expect(results[0][0].position == 2 && collector.status().refusing == "")
     }
   }
@@ -155,7 +156,7 @@ import Testing
     clock.advance(by: .seconds(-30 * 86_400))
     try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await collector.run() }
-      let results = try await collector.report([Fixture.batch([Fixture.event()])])
+      let results = try await collector.results([Fixture.batch([Fixture.event()])])
       #expect(results == [[.duplicate(position: 1)]])
       collector.stop()
       try await group.waitForAll()
@@ -166,7 +167,7 @@ import Testing
     let disk = SimulatedDisk()
     let clock = SimulatedClock()
     try await withCollector(disk, clock) { collector in
-      _ = try await collector.report([Fixture.batch([Fixture.event()])])
+      _ = try await collector.results([Fixture.batch([Fixture.event()])])
       clock.advance(by: .seconds(3600))
       try await eventually { collector.status().lastReportedTime == clock.now() }
     }
@@ -176,7 +177,7 @@ import Testing
   @Test func `the status is true from the start`() async throws {
     let disk = SimulatedDisk()
     try await withCollector(disk) { collector in
-      _ = try await collector.report([
+      _ = try await collector.results([
         Fixture.batch([Fixture.event(), Fixture.event(), Fixture.event("2", meter: "disk")])
       ])
       let status = collector.status()
@@ -210,7 +211,7 @@ import Testing
         }
         var iterator = positions.makeAsyncIterator()
         for number in 1...5 as ClosedRange<UInt64> {
-          _ = try await collector.report([Fixture.batch([Fixture.event("\(number)")])])
+          _ = try await collector.results([Fixture.batch([Fixture.event("\(number)")])])
           var next = await iterator.next()
           while let seen = next, seen <= number { next = await iterator.next() }
           #expect(next == number + 1)
@@ -244,7 +245,7 @@ import Testing
         group.addTask { try await collector.run() }
         defer { collector.stop() }
         for id in ["1", "2"] {
-          _ = try await collector.report([Fixture.batch([Fixture.event(id)])])
+          _ = try await collector.results([Fixture.batch([Fixture.event(id)])])
         }
         var ids: Set<UInt64> = []
         try await collector.readJournal(from: 1, of: known, follow: false) {
@@ -278,7 +279,7 @@ import Testing
   @Test func `damage that a reader meets is told`() async throws {
     let disk = SimulatedDisk()
     try await withCollector(disk) { collector in
-      _ = try await collector.report([Fixture.batch([Fixture.event()])])
+      _ = try await collector.results([Fixture.batch([Fixture.event()])])
       try disk.change("/journal/segment-00000000000000000001.log") { $0[100] ^= 1 }
       let error = await #expect(throws: CollectorError.self) { try await read(collector) }
       #expect(error?.rpcErrorCode == .dataLoss)

@@ -8,7 +8,7 @@ import Testing
   /// What is said about one event alone.
   private func refusal(_ batch: EventBatch, at clock: Instant = Fixture.now) throws -> EventResult {
     var intake = try Fixture.intake(SimulatedDisk())
-    let results = intake.take(batch, clock: clock)
+    let results = Array(try intake.take(batch, clock: clock))
     try intake.commit()
     return try #require(results.first)
   }

@@ -23,6 +23,7 @@ enum Fixture {
   ) -> CollectorConfiguration {
     CollectorConfiguration(
       journalDirectory: "/journal", quarantineDirectory: "/quarantine",
+      dedupDirectory: "/dedup",
       latenessLimit: latenessLimit, diskReserveBytes: 1000, quarantineBytesMax: quarantineBytesMax)
   }
 
@@ -93,9 +94,9 @@ extension Intake {
   mutating func report(_ events: [UsageEvent], at clock: Instant = Fixture.now) throws
     -> [EventResult]
   {
-    let results = take(Fixture.batch(events), clock: clock)
+    let results = try take(Fixture.batch(events), clock: clock)
     try commit()
-    return results
+    return Array(results)
   }
 }
 
@@ -124,6 +125,13 @@ func makeCollector(
     configuration: configuration, catalog: Fixture.catalog, disk: disk, clock: clock,
     logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, segmentBytesMax: 4096,
     idleMax: .milliseconds(2), random: SeededRandom(seed: seed))
+}
+
+extension Collector {
+  /// The results of every event of every batch.
+  func results(_ batches: [EventBatch]) async throws -> [[EventResult]] {
+    try await report(batches).map { Array($0) }
+  }
 }
 
 extension EventResult {

@@ -77,7 +77,7 @@ import Testing
           let groups = (0...Int.random(in: 0...2, using: &random)).map { _ in
             randomEvents(&random)
           }
-          let results = groups.map { intake.take(Fixture.batch($0), clock: clock) }
+          let results = try groups.map { try intake.take(Fixture.batch($0), clock: clock) }
           for event in groups.joined() {
             let identity = Identity(
               source: event.source, id: event.id, hour: event.usageStart.hour)

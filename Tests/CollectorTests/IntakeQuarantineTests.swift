@@ -42,7 +42,7 @@ import Testing
       var event = Fixture.event(text, source: text, subscription: text, meter: text)
       event.series.resource = Resource(uri: text, location: text, tags: text, additionalInfo: text)
       for batch in [event, Fixture.event("\(number)", meter: text)].map({ Fixture.batch([$0]) }) {
-        let results = intake.take(batch, clock: Fixture.now)
+        let results = Array(try intake.take(batch, clock: Fixture.now))
         #expect(results[0].refusal?.reason == .malformed)
       }
     }

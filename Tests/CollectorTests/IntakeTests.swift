@@ -82,18 +82,21 @@ import Testing
 
   @Test func `a change of any field is a conflict and the first stands`() throws {
     let first = Fixture.event()
-    let changes: [(inout UsageEvent) -> Void] = [
-      { $0.series.subscription = "t" }, { $0.series.meter = "memory" },
-      { $0.series.resource.uri = "/R" }, { $0.series.resource.location = "eu" },
-      { $0.series.resource.tags = "{\"a\":\"b\"}" }, { $0.series.resource.additionalInfo = "x" },
-      { $0.usageStart = $0.usageStart.advanced(by: .nanoseconds(1)) },
-      { $0.usageEnd = $0.usageEnd.advanced(by: .nanoseconds(1)) },
-      { $0.quantity = Quantity(attos: $0.quantity.attos + 1)! },
+    let changes: [(String, (inout UsageEvent) -> Void)] = [
+      ("series.subscription", { $0.series.subscription = "t" }),
+      ("series.meter", { $0.series.meter = "memory" }),
+      ("series.resource_uri", { $0.series.resource.uri = "/R" }),
+      ("series.location", { $0.series.resource.location = "eu" }),
+      ("series.tags", { $0.series.resource.tags = "{\"a\":\"b\"}" }),
+      ("series.additional_info", { $0.series.resource.additionalInfo = "x" }),
+      ("usage_start", { $0.usageStart = $0.usageStart.advanced(by: .nanoseconds(1)) }),
+      ("usage_end", { $0.usageEnd = $0.usageEnd.advanced(by: .nanoseconds(1)) }),
+      ("quantity", { $0.quantity = Quantity(attos: $0.quantity.attos + 1)! }),
     ]
     let disk = SimulatedDisk()
     var intake = try Fixture.intake(disk)
     _ = try intake.report([first])
-    for change in changes {
+    for (field, change) in changes {
       var other = first
       change(&other)
       let results = try intake.report([other])
@@ -103,7 +106,7 @@ import Testing
             position: 1,
             Refusal(
               .conflict, field: "id",
-              "was accepted at position 1 with other content; that event stands"))
+              "was accepted at position 1 with another \(field); that event stands"))
         ])
     }
     #expect(try Fixture.journal(disk).map(\.event) == [first])

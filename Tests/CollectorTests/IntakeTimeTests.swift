@@ -58,7 +58,7 @@ import Testing
       for hour in 0..<24 {
         let clock = Fixture.now.advanced(by: .seconds(3600 * hour))
         if isIdle { intake.tick(clock: clock) }
-        let results = intake.take(
+        let results = try intake.take(
           Fixture.batch((0..<5).map { Fixture.event("\($0)", start: clock) }), clock: clock)
         #expect(results.allSatisfy { $0.isAccepted })
         intake.tick(clock: clock)

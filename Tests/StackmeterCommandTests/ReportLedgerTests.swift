@@ -27,8 +27,9 @@ struct ReportLedgerTests {
     return chunk
   }
 
-  private func accepted(_ count: Int) -> [EventResult] {
-    (0..<count).map { .accepted(position: UInt64($0), reportedTime: Instant(nanoseconds: 0)) }
+  private func accepted(_ count: Int) -> EventResults {
+    EventResults(
+      (0..<count).map { .accepted(position: UInt64($0), reportedTime: Instant(nanoseconds: 0)) })
   }
 
   @Test
@@ -56,10 +57,10 @@ struct ReportLedgerTests {
     let refused = try ledger.settle(
       BatchResult(
         number: 1,
-        results: [
+        results: EventResults([
           .duplicate(position: 1),
           .quarantined(Refusal(.unknownMeter, field: "series.meter", "is unknown")),
-        ]))
+        ])))
     #expect(
       refused == [
         RefusedLine(

@@ -43,7 +43,7 @@ struct ReportRunTests {
           }
           if left == 0 { throw RPCError(code: .unavailable, message: "the script says so") }
           left = left.map { $0 - 1 }
-          try await writer.write(BatchResult(number: batch.number, results: results))
+          try await writer.write(BatchResult(number: batch.number, results: EventResults(results)))
         }
       }
     }

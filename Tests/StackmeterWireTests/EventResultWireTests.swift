@@ -26,7 +26,7 @@ import Testing
               .quarantined(refusal), .invalid(refusal),
             ].randomElement(using: &random)!)
         }
-        let result = BatchResult(number: random.next(), results: results)
+        let result = BatchResult(number: random.next(), results: EventResults(results))
         try #require(try BatchResult(result.packed()) == result)
         let response = ReportResponse(results: results)
         try #require(try ReportResponse(response.packed()) == response)
@@ -40,9 +40,9 @@ import Testing
         position: 1_000_000 + UInt64(index),
         reportedTime: Instant(nanoseconds: 1_700_000_000_000_000_000 + Int64(index)))
     }
-    let bytes = BatchResult(number: 1, results: results).packed()
+    let bytes = BatchResult(number: 1, results: EventResults(results)).packed()
     #expect(bytes.count < 32)
-    #expect(try BatchResult(bytes).results == results)
+    #expect(try Array(BatchResult(bytes).results) == results)
   }
 
   @Test func `positions and times at the end of their range do not trap`() throws {
@@ -51,7 +51,7 @@ import Testing
       .accepted(position: 0, reportedTime: Instant(nanoseconds: .min)),
       .duplicate(position: .max), .duplicate(position: 0),
     ]
-    let result = BatchResult(number: 1, results: results)
+    let result = BatchResult(number: 1, results: EventResults(results))
     #expect(try BatchResult(result.packed()) == result)
   }
 
@@ -77,7 +77,7 @@ import Testing
 
   @Test func `ranges up to a full batch are taken, empty ones too`() throws {
     #expect(try BatchResult(ranges([0, 16_383, 0, 1])).results.count == 16_384)
-    #expect(try BatchResult(ranges([0, 0])).results.isEmpty)
+    #expect(try BatchResult(ranges([0, 0])).results.count == 0)
   }
 
   @Test(arguments: [0, 6, 99, UInt64(Int32.max), UInt64(bitPattern: -1)])

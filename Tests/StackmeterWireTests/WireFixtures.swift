@@ -21,8 +21,8 @@ extension WireFixture {
     WireFixture(
       "stackmeter.v1.BatchResult",
       [
-        BatchResult(number: 0, results: []),
-        BatchResult(number: 7, results: EventResult.several),
+        BatchResult(number: 0, results: EventResults()),
+        BatchResult(number: 7, results: EventResults(EventResult.several)),
       ]),
     WireFixture(
       "stackmeter.v1.ReadJournalRequest",

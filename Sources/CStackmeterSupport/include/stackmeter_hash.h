@@ -11,3 +11,8 @@ uint32_t stackmeter_crc32c(uint32_t crc, const void *_Nonnull bytes, size_t coun
 /// two names collide.
 void stackmeter_siphash128(const uint64_t key[_Nonnull 2], const void *_Nullable bytes, size_t count,
                            uint64_t result[_Nonnull 2]);
+
+/// Begins to load the cache line at `address`, which may be any address.
+static inline void stackmeter_prefetch(const void *_Nullable address) {
+  __builtin_prefetch(address);
+}

@@ -104,80 +104,49 @@ package struct NumberedBatch: WireMessage, Hashable {
   }
 }
 
-/// What became of one batch: one result for each event, in order. On the wire, runs of like results are one.
+/// What became of one batch: one result for each event, in order. Runs of like results travel as one.
 package struct BatchResult: WireMessage, Hashable {
   package var number: UInt64
-  package var results: [EventResult]
+  package var results: EventResults
 
-  package init(number: UInt64, results: [EventResult]) {
+  package init(number: UInt64, results: EventResults) {
     self.number = number
     self.results = results
   }
 
   package init(wire raw: borrowing Stackmeter__V1__BatchResult) throws(WireError) {
     number = raw.number
-    var results: [EventResult] = []
-    let ranges = try elements(raw.ranges, raw.n_ranges) { (raw) throws(WireError) in
-      (
+    var results = EventResults()
+    let runs = try elements(raw.ranges, raw.n_ranges) { (raw) throws(WireError) in
+      EventResults.Run(
         count: Int(raw.count),
         first: try EventResult(
           outcome: raw.outcome, position: raw.position, reportedTime: raw.reported_time,
           refusal: Refusal(
-            reasonName: text(raw.reason), field: text(raw.field), message: text(raw.message)))
-      )
+            reasonName: text(raw.reason), field: text(raw.field), message: text(raw.message))))
     }
-    for range in ranges {
-      guard results.count + range.count <= EventLimits.batchEventsMax else {
+    for run in runs {
+      guard results.count + run.count <= EventLimits.batchEventsMax else {
         throw .invalidField(field: "ranges", problem: "have more results than a batch has events")
       }
-      for offset in 0..<range.count { results.append(range.first.following(offset)) }
+      results.append(run.first, count: run.count)
     }
     self.results = results
   }
 
   package func fill(_ raw: inout Stackmeter__V1__BatchResult, _ packer: borrowing Packer) {
     raw.number = number
-    let ranges = ranges()
-    raw.n_ranges = ranges.count
-    raw.ranges = packer.arena.messages(ranges) {
-      (range, raw: inout Stackmeter__V1__ResultRange) in
-      let result = results[range.lowerBound]
-      raw.count = UInt32(range.count)
-      raw.outcome = result.outcome
-      raw.position = result.position
-      raw.reported_time = result.reportedTime
-      guard let refusal = result.refusal else { return }
+    raw.n_ranges = results.runs.count
+    raw.ranges = packer.arena.messages(results.runs) {
+      (run, raw: inout Stackmeter__V1__ResultRange) in
+      raw.count = UInt32(run.count)
+      raw.outcome = run.first.outcome
+      raw.position = run.first.position
+      raw.reported_time = run.first.reportedTime
+      guard let refusal = run.first.refusal else { return }
       raw.reason = packer.arena.text(refusal.reason.name)
       raw.field = packer.arena.text(refusal.field)
       raw.message = packer.arena.text(refusal.message)
-    }
-  }
-
-  /// The runs of results that one `ResultRange` can say.
-  private func ranges() -> [Range<Int>] {
-    var ranges: [Range<Int>] = []
-    var start = 0
-    for index in results.indices where index > start {
-      if results[start].following(index - start) != results[index] {
-        ranges.append(start..<index)
-        start = index
-      }
-    }
-    if start < results.count { ranges.append(start..<results.count) }
-    return ranges
-  }
-}
-
-extension EventResult {
-  /// The result `offset` events later in the same run.
-  fileprivate func following(_ offset: Int) -> EventResult {
-    switch self {
-    case .accepted(let position, let time):
-      .accepted(
-        position: position &+ UInt64(offset),
-        reportedTime: Instant(nanoseconds: time.nanoseconds &+ Int64(offset)))
-    case .duplicate(let position): .duplicate(position: position &+ UInt64(offset))
-    case .conflict, .quarantined, .invalid: self
     }
   }
 }

@@ -20,7 +20,7 @@ package final class Collector: Sendable {
 
   private struct Submission: Sendable {
     let batches: [EventBatch]
-    let answer: @Sendable (Result<[[EventResult]], CollectorError>) -> Void
+    let answer: @Sendable (Result<[EventResults], CollectorError>) -> Void
   }
 
   private let configuration: CollectorConfiguration
@@ -82,10 +82,10 @@ package final class Collector: Sendable {
   /// The results of every event of every batch, each durable. Throws where nothing may be said about them.
   package func report(
     _ batches: [EventBatch]
-  ) async throws(CollectorError) -> [[EventResult]] {
+  ) async throws(CollectorError) -> [EventResults] {
     let weight = batches.reduce(0) { $0 + $1.byteCount }
     let result = await withCheckedContinuation {
-      (continuation: CheckedContinuation<Result<[[EventResult]], CollectorError>, Never>) in
+      (continuation: CheckedContinuation<Result<[EventResults], CollectorError>, Never>) in
       do throws(CommitQueue<Submission>.Refused) {
         try queue.put(
           Submission(batches: batches) { continuation.resume(returning: $0) },
@@ -113,17 +113,18 @@ package final class Collector: Sendable {
         for submission in submissions { submission.answer(.failure(refused)) }
         continue
       } catch {
-        return fail(error.error, submissions)
+        return fail(.journalFailed(error.error.description), submissions)
       }
       if room == nil { note(refusing: nil, metadata: [:]) }
       let now = clock.now()
-      let answers = submissions.map { submission in
-        submission.batches.map { intake.take($0, clock: now) }
-      }
-      if room == nil { intake.tick(clock: now) }
-      if submissions.isEmpty { intake.mark() }
-      do throws(DiskError) {
-        try intake.commit()
+      var answers: [[EventResults]] = []
+      do throws(CollectorError) {
+        for submission in submissions {
+          answers.append(try take(submission.batches, &intake, clock: now))
+        }
+        if room == nil { intake.tick(clock: now) }
+        if submissions.isEmpty { intake.mark() }
+        try commit(&intake)
       } catch {
         return fail(error, submissions)
       }
@@ -131,30 +132,47 @@ package final class Collector: Sendable {
       for (submission, results) in zip(submissions, answers) {
         submission.answer(.success(results))
       }
+      while let job = intake.nextJob() {
+        guard let done = try? job.run() else { break }
+        intake.finish(done)
+      }
     }
     // So that damage to the last commit is known as such when the journal is opened again.
     intake.mark()
-    do throws(DiskError) { try intake.commit() } catch { return fail(error, []) }
+    do throws(CollectorError) { try commit(&intake) } catch { return fail(error, []) }
     return nil
   }
 
+  private func take(
+    _ batches: [EventBatch], _ intake: inout Intake, clock: Instant
+  ) throws(CollectorError) -> [EventResults] {
+    var results: [EventResults] = []
+    for batch in batches { results.append(try intake.take(batch, clock: clock)) }
+    return results
+  }
+
+  private func commit(_ intake: inout Intake) throws(CollectorError) {
+    do throws(DiskError) { try intake.commit() } catch {
+      throw .journalFailed(error.description)
+    }
+  }
+
   /// Ends the loop. Nothing was answered, so nothing is promised. Only a new process may trust the disk again.
-  private func fail(_ error: DiskError, _ submissions: [Submission]) -> CollectorError {
-    let failure = CollectorError.journalFailed(error.description)
+  private func fail(_ failure: CollectorError, _ submissions: [Submission]) -> CollectorError {
     queue.close()
     for submission in submissions { submission.answer(.failure(failure)) }
     for submission in queue.take(timeout: .zero) ?? [] { submission.answer(.failure(.stopping)) }
     return failure
   }
 
-  private func publish(_ intake: borrowing Intake, _ answers: [[[EventResult]]]) {
+  private func publish(_ intake: borrowing Intake, _ answers: [[EventResults]]) {
     quarantineTail.withLock { $0 = intake.quarantineTail }
     counts.withLock { counts in
-      for result in answers.joined().joined() {
-        switch result {
-        case .accepted: counts.accepted += 1
-        case .duplicate: counts.duplicates += 1
-        case .conflict, .quarantined, .invalid: counts.refused += 1
+      for run in answers.joined().lazy.flatMap(\.runs) {
+        switch run.first {
+        case .accepted: counts.accepted += UInt64(run.count)
+        case .duplicate: counts.duplicates += UInt64(run.count)
+        case .conflict, .quarantined, .invalid: counts.refused += UInt64(run.count)
         }
       }
       counts.describe(intake)

@@ -4,6 +4,10 @@ package import StackmeterRuntime
 package struct CollectorConfiguration: Hashable, Sendable {
   package var journalDirectory: String
   package var quarantineDirectory: String
+  /// What the dedup index keeps to start fast. It is made anew from the journal where it is gone.
+  package var dedupDirectory: String
+  /// What the dedup index may take in memory; what is more goes to its directory.
+  package var dedupMemoryBytes: Int
   /// Usage of an hour that began longer ago is quarantined. Deduplication is exact within it.
   package var latenessLimit: Duration
   /// Ingest is refused while the disk has less free than this.
@@ -12,12 +16,15 @@ package struct CollectorConfiguration: Hashable, Sendable {
   package var quarantineBytesMax: UInt64
 
   package init(
-    journalDirectory: String, quarantineDirectory: String,
+    journalDirectory: String, quarantineDirectory: String, dedupDirectory: String,
+    dedupMemoryBytes: Int = 1 << 30,
     latenessLimit: Duration = .seconds(7 * 86_400), diskReserveBytes: UInt64 = 256 << 20,
     quarantineBytesMax: UInt64 = 256 << 20
   ) {
     self.journalDirectory = journalDirectory
     self.quarantineDirectory = quarantineDirectory
+    self.dedupDirectory = dedupDirectory
+    self.dedupMemoryBytes = dedupMemoryBytes
     self.latenessLimit = latenessLimit
     self.diskReserveBytes = diskReserveBytes
     self.quarantineBytesMax = quarantineBytesMax
@@ -27,6 +34,8 @@ package struct CollectorConfiguration: Hashable, Sendable {
     self.init(
       journalDirectory: settings.journalDirectory,
       quarantineDirectory: settings.quarantineDirectory,
+      dedupDirectory: settings.dedupDirectory,
+      dedupMemoryBytes: settings.dedupMebibytesMax << 20,
       latenessLimit: .seconds(settings.latenessLimitDays * 86_400),
       diskReserveBytes: UInt64(settings.diskReserveMebibytes) << 20,
       quarantineBytesMax: UInt64(settings.quarantineMebibytesMax) << 20)

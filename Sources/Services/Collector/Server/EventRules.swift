@@ -121,6 +121,24 @@ struct EventRules {
     return nil
   }
 
+  /// What is wrong with one event beside its source and series, if anything.
+  func refusal(_ batch: EventBatch, _ index: Int, now: Instant) -> Refusal? {
+    problem(batch, index) ?? timing(batch, index, now: now)
+  }
+
+  /// What holds for every event that `problem` and `timing` find nothing wrong with, in plain numbers.
+  func bounds(now: Instant) -> EventBounds {
+    let oldest = oldestStart(now: now)
+    let firstHour = oldest.hour.start < oldest ? oldest.hour.next : oldest.hour
+    return EventBounds(
+      startMin: max(firstHour.start, Instant.accepted.lowerBound).nanoseconds,
+      endMax: min(
+        now.advanced(by: EventLimits.futureMax),
+        Instant.accepted.upperBound.advanced(by: .nanoseconds(-1))
+      ).nanoseconds,
+      attosMax: EventLimits.quantityMax.attos.magnitude)
+  }
+
   /// Usage hours that start before this are past the lateness limit.
   func oldestStart(now: Instant) -> Instant {
     now.advanced(by: .zero - latenessLimit)
@@ -137,5 +155,21 @@ struct EventRules {
         .malformed, field: field, "may hold visible ASCII characters only, without spaces")
     }
     return nil
+  }
+}
+
+/// The rules of time, quantity and id as they are for most events: one comparison each. An event outside of them
+/// is looked at again by `EventRules`, which says what is wrong.
+struct EventBounds {
+  let startMin: Int64
+  let endMax: Int64
+  let attosMax: UInt128
+
+  /// True only where nothing is wrong with the event beside its source and series.
+  func contain(_ batch: EventBatch, _ index: Int, idsAreASCII: Bool) -> Bool {
+    let id = batch.idRange(index)
+    return batch.usageStart[index] >= startMin && batch.usageStart[index] <= batch.usageEnd[index]
+      && batch.usageEnd[index] <= endMax && batch.attos[index].magnitude <= attosMax
+      && !id.isEmpty && id.count <= EventLimits.idBytesMax && idsAreASCII
   }
 }

@@ -8,6 +8,7 @@ struct Intake: ~Copyable {
   private var journal: RecordLog
   private var quarantine: RecordLog
   private var index: DedupIndex
+  private var verdicts = SeriesVerdicts()
   private let rules: EventRules
   private let quarantineBytesMax: UInt64
   /// The index was rid of what is older than this hour allows.
@@ -31,44 +32,21 @@ struct Intake: ~Copyable {
     }
   }
 
-  /// Opens both logs and fills the index from the journal.
+  /// Opens both logs and brings the index up to the journal's end.
   init(
     disk: any Disk, configuration: CollectorConfiguration, catalog: MeterCatalog,
     secrets: Secrets, segmentBytesMax: Int = RecordLog.segmentBytesMax,
     recordBytesMax: Int = Intake.recordBytesMax
   ) throws(RecordLogError) {
     let rules = EventRules(catalog: catalog, latenessLimit: configuration.latenessLimit)
-    var index = DedupIndex(key: secrets.dedupKey)
     let journal = try RecordLog(
       disk: disk, directory: configuration.journalDirectory, newID: secrets.newJournal,
       segmentBytesMax: segmentBytesMax)
-    // An event may be reported up to `futureMax` before its usage ends. What is accepted from now on is
-    // reported after the last record, so the limit counts from there, not from a clock that may be wrong.
-    let replayed = configuration.latenessLimit + EventLimits.futureMax
-    var reader = LogReader(
-      disk: disk, directory: configuration.journalDirectory,
-      fromPosition: journal.firstPosition(since: journal.lastTime.advanced(by: .zero - replayed)))
-    while let chunk = try reader.next(upTo: journal.tail) {
-      for record in Record.all(in: chunk.bytes, of: chunk.id) where record.kind == .batch {
-        guard let batch = EventBatch(journalPayload: record.payload), batch.count == record.count
-        else {
-          throw .damaged(
-            path: configuration.journalDirectory, offset: 0,
-            problem:
-              "the record at position \(record.firstPosition) has a good checksum but no known form"
-          )
-        }
-        let digests = batch.series.map { index.digest($0) }
-        for event in 0..<batch.count {
-          _ = index.insert(
-            batch, event, seriesDigest: digests[Int(batch.seriesIndex[event])],
-            position: record.firstPosition + UInt64(event))
-        }
-      }
-    }
     let quarantine = try RecordLog(
       disk: disk, directory: configuration.quarantineDirectory, newID: secrets.newQuarantine,
       segmentBytesMax: min(segmentBytesMax, Intake.quarantineSegmentBytesMax))
+    var index = try Intake.openIndex(journal, disk, configuration, rules, secrets)
+    try Intake.replay(journal, disk, configuration, into: &index)
     index.forget(before: rules.oldestStart(now: journal.lastTime))
     forgottenAt = journal.lastTime.hour
     self.rules = rules
@@ -77,6 +55,64 @@ struct Intake: ~Copyable {
     self.index = index
     quarantineBytesMax = configuration.quarantineBytesMax
     self.recordBytesMax = recordBytesMax
+  }
+
+  private static func openIndex(
+    _ journal: borrowing RecordLog, _ disk: any Disk, _ configuration: CollectorConfiguration,
+    _ rules: EventRules, _ secrets: Secrets
+  ) throws(RecordLogError) -> DedupIndex {
+    let oldest = rules.oldestStart(now: journal.lastTime)
+    // An event may be reported up to `futureMax` before its usage ends. What is accepted from now on is
+    // reported after the last record, so the limit counts from there, not from a clock that may be wrong.
+    let reported = oldest.advanced(by: .zero - EventLimits.futureMax)
+    let directory = configuration.journalDirectory
+    let tail = journal.tail
+    return try DedupIndex(
+      disk: disk, directory: configuration.dedupDirectory, id: journal.id,
+      newKey: secrets.dedupKey,
+      limits: DedupIndex.Limits(memoryBytes: configuration.dedupMemoryBytes),
+      firstHour: oldest.hour, firstNeeded: journal.firstPosition(since: reported),
+      logEnd: journal.nextPosition
+    ) { (position, time) throws(RecordLogError) in
+      var reader = LogReader(disk: disk, directory: directory, fromPosition: position)
+      guard position > 0, let chunk = try reader.next(upTo: tail) else { return false }
+      let record = Record.all(in: chunk.bytes, of: chunk.id).first { $0.nextPosition > position }
+      guard let record, record.firstPosition <= position else { return false }
+      let offset = Int(position - record.firstPosition)
+      return record.firstTime.advanced(by: .nanoseconds(offset)) == time
+    }
+  }
+
+  /// Gives the index what the journal has and its files have not.
+  private static func replay(
+    _ journal: borrowing RecordLog, _ disk: any Disk, _ configuration: CollectorConfiguration,
+    into index: inout DedupIndex
+  ) throws(RecordLogError) {
+    var reader = LogReader(
+      disk: disk, directory: configuration.journalDirectory, fromPosition: index.nextPosition)
+    var time = Instant(nanoseconds: 0)
+    while index.nextPosition < journal.tail.nextPosition,
+      let chunk = try reader.next(upTo: journal.tail)
+    {
+      for record in Record.all(in: chunk.bytes, of: chunk.id) {
+        time = record.lastTime
+        guard record.kind == .batch else { continue }
+        guard let batch = EventBatch(journalPayload: record.payload), batch.count == record.count
+        else {
+          throw .damaged(
+            path: configuration.journalDirectory, offset: 0,
+            problem: "the record at position \(record.firstPosition) has a good checksum but no "
+              + "known form")
+        }
+        index.replay(batch, firstPosition: record.firstPosition)
+      }
+      index.committed(nextPosition: chunk.nextPosition, lastTime: time)
+      do throws(DedupError) {
+        while let job = index.nextJob() { index.finish(try job.run()) }
+      } catch {
+        throw .disk(DiskError(operation: "write", path: configuration.dedupDirectory, errno: 5))
+      }
+    }
   }
 
   var tail: LogTail { journal.tail }
@@ -102,96 +138,143 @@ struct Intake: ~Copyable {
     guard !batch.isEmpty else { return 0 }
     let head = Record.frameBytes + Intake.batchBytes + batch.source.utf8.count
     // A series in its canonical form is as long.
-    let series = batch.series.map { Intake.payloadBytes($0) }
-    let events = batch.ids.count + batch.count * Intake.columnBytes
+    let series = batch.series.map { $0.journalBytes }
+    let events = batch.ids.count + batch.count * EventBatch.journalColumnBytes
     let all = series.reduce(0, +)
     if all + events < recordBytesMax { return head + all + events }
     // Each record has the series of its own events, so that at worst each event brings its series again.
     return batch.seriesIndex.reduce(events) { $0 + head + series[Int($1)] }
   }
 
-  /// The result of every event of the batch, in order, true once `commit` has returned.
-  mutating func take(_ batch: EventBatch, clock: Instant) -> [EventResult] {
+  /// The result of every event of the batch, in order, true once `commit` has returned. An error means that nothing
+  /// more can be decided: the process must stop.
+  mutating func take(
+    _ batch: EventBatch, clock: Instant
+  ) throws(CollectorError) -> EventResults {
     // Never before what was reported already, whatever the clock does.
-    var time = max(nextTime, Intake.plausible(clock))
+    let time = max(nextTime, Intake.plausible(clock))
     let sourceProblem = rules.problem(source: batch.source)
-    let verdicts = batch.series.map { rules.verdict($0) }
-    var digests: [UInt64?] = Array(repeating: nil, count: verdicts.count)
-    var accepted = EventBatch(source: batch.source)
-    var acceptedSeries: [UInt32?] = Array(repeating: nil, count: verdicts.count)
-    var acceptedBytes = 0
-    var results: [EventResult] = []
-    results.reserveCapacity(batch.count)
+    let verdicts = batch.series.map { self.verdicts.verdict($0, rules, index.hasher) }
+    let digests = index.hasher.digests(of: batch, series: verdicts.map(\.digest))
+    let hours = batch.usageStart.map { Instant(nanoseconds: $0).hour }
+    let bounds = rules.bounds(now: time)
+    let idsAreASCII = batch.ids.allSatisfy { (1..<0x80).contains($0) }
+    var accepted = AcceptedEvents()
+    var results = EventResults()
     for event in 0..<batch.count {
-      let seriesIndex = Int(batch.seriesIndex[event])
-      let refused: EventResult
-      switch verdicts[seriesIndex] {
-      case _ where sourceProblem != nil:
-        refused = .invalid(sourceProblem!)
-      case .malformed(let refusal):
-        refused = .invalid(refusal)
-      case .unknownMeter(let refusal):
-        refused = rules.problem(batch, event).map { .invalid($0) } ?? .quarantined(refusal)
-      case .canonical(let series):
-        if let problem = rules.problem(batch, event) {
-          refused = .invalid(problem)
-        } else if let refusal = rules.timing(batch, event, now: time) {
-          refused = .quarantined(refusal)
-        } else {
-          let digest = digests[seriesIndex] ?? index.digest(series)
-          digests[seriesIndex] = digest
-          let position = journal.nextPosition + UInt64(accepted.count)
-          switch index.insert(batch, event, seriesDigest: digest, position: position) {
-          case .new:
-            let slot = acceptedSeries[seriesIndex] ?? UInt32(accepted.series.count)
-            if acceptedSeries[seriesIndex] == nil {
-              acceptedSeries[seriesIndex] = slot
-              accepted.series.append(series)
-              acceptedBytes += Intake.payloadBytes(series)
-            }
-            results.append(
-              .accepted(
-                position: position,
-                reportedTime: time.advanced(by: .nanoseconds(accepted.count))))
-            accepted.append(event, of: batch, seriesIndex: slot)
-            acceptedBytes += batch.idRange(event).count + Intake.columnBytes
-            if acceptedBytes >= recordBytesMax {
-              write(accepted, time: time)
-              time = nextTime
-              accepted = EventBatch(source: batch.source)
-              acceptedSeries = Array(repeating: nil, count: verdicts.count)
-              acceptedBytes = 0
-            }
-            continue
-          case .duplicate(let first):
-            results.append(.duplicate(position: first))
-            continue
-          case .conflict(let first):
-            refused = .conflict(
-              position: first,
-              Refusal(
-                .conflict, field: "id",
-                "was accepted at position \(first) with other content; that event stands"))
-          }
-        }
+      if event + Intake.prefetchAhead < batch.count {
+        index.prefetch(hours[event + Intake.prefetchAhead], digests[event + Intake.prefetchAhead])
       }
+      let verdict = verdicts[Int(batch.seriesIndex[event])].verdict
+      if sourceProblem == nil, case .canonical(let series) = verdict,
+        bounds.contain(batch, event, idsAreASCII: idsAreASCII)
+          || rules.refusal(batch, event, now: time) == nil
+      {
+        let position = journal.nextPosition + UInt64(accepted.count)
+        let candidate = Candidate(
+          event: event, series: series, hour: hours[event], digest: digests[event])
+        let known = try remember(candidate, position, batch, accepted)
+        if let known, known.refusal == nil {
+          results.append(known)
+        } else if let known {
+          results.append(keep(known, batch, event, time: time))
+        } else {
+          results.append(
+            .accepted(
+              position: position, reportedTime: time.advanced(by: .nanoseconds(accepted.count))))
+          accepted.append(event)
+        }
+        continue
+      }
+      let refused = refusal(batch, event, sourceProblem, verdict, now: time)
       results.append(keep(refused, batch, event, time: time))
     }
-    if !accepted.isEmpty { write(accepted, time: time) }
+    let series = verdicts.map { known -> Series? in
+      if case .canonical(let series) = known.verdict { series } else { nil }
+    }
+    for part in accepted.batches(of: batch, series: series, bytesMax: recordBytesMax) {
+      write(part, time: max(time, nextTime))
+    }
     return results
   }
 
   /// What a batch takes in a record beside its source, series and events.
   private static let batchBytes = 14
-  /// What an event takes in a record beside its id.
-  private static let columnBytes = 40
 
-  private static func payloadBytes(_ series: Series) -> Int {
-    let resource = series.resource
-    return [
-      series.subscription, series.meter, resource.uri, resource.location, resource.tags,
-      resource.additionalInfo,
-    ].reduce(0) { $0 + 2 + $1.utf8.count }
+  /// So many events ahead the index begins to load what a search will need.
+  private static let prefetchAhead = 12
+
+  /// A well-formed event that is looked for in the index.
+  private struct Candidate {
+    let event: Int
+    let series: Series
+    let hour: Hour
+    let digest: EventDigest
+  }
+
+  /// Remembers a new event at `position` and returns nil; otherwise what became of its identity before.
+  private mutating func remember(
+    _ candidate: Candidate, _ position: UInt64, _ batch: EventBatch, _ accepted: AcceptedEvents
+  ) throws(CollectorError) -> EventResult? {
+    let matches: DedupMatches
+    do throws(DedupError) {
+      guard
+        let found = try index.remember(candidate.hour, candidate.digest, position: position)
+      else { return nil }
+      matches = found
+    } catch {
+      index.discard()
+      throw .journalFailed(error.description)
+    }
+    if let position = matches.duplicate { return .duplicate(position: position) }
+    for position in matches.claims {
+      guard let first = try event(at: position, batch, accepted),
+        first.source.hasSameBytes(as: batch.source),
+        first.id.utf8.elementsEqual(batch.ids[batch.idRange(candidate.event)])
+      else { continue }
+      var second = batch.event(candidate.event)
+      second.series = candidate.series
+      return .conflict(
+        position: position,
+        Refusal(
+          .conflict, field: "id",
+          "was accepted at position \(position) with another \(first.firstDifference(second)); "
+            + "that event stands"))
+    }
+    index.insert(candidate.hour, candidate.digest, position: position)
+    return nil
+  }
+
+  /// The event at a position that the index knows: in the journal, or in the batch that is being taken.
+  private mutating func event(
+    at position: UInt64, _ batch: EventBatch, _ accepted: AcceptedEvents
+  ) throws(CollectorError) -> UsageEvent? {
+    if position >= journal.nextPosition {
+      return batch.event(accepted.event(Int(position - journal.nextPosition)))
+    }
+    let record: Record?
+    do throws(RecordLogError) {
+      record = try journal.record(at: position)
+    } catch {
+      throw .journalFailed(error.description)
+    }
+    guard let record, let known = EventBatch(journalPayload: record.payload) else { return nil }
+    return known.event(Int(position - record.firstPosition))
+  }
+
+  /// What is wrong with an event that may not be counted.
+  private func refusal(
+    _ batch: EventBatch, _ event: Int, _ sourceProblem: Refusal?,
+    _ verdict: EventRules.SeriesVerdict, now: Instant
+  ) -> EventResult {
+    if let sourceProblem { return .invalid(sourceProblem) }
+    if case .malformed(let refusal) = verdict { return .invalid(refusal) }
+    if let problem = rules.problem(batch, event) { return .invalid(problem) }
+    if case .unknownMeter(let refusal) = verdict { return .quarantined(refusal) }
+    guard let late = rules.timing(batch, event, now: now) else {
+      preconditionFailure("nothing is wrong with the event")
+    }
+    return .quarantined(late)
   }
 
   /// The earliest time that the next record may have.
@@ -257,7 +340,13 @@ struct Intake: ~Copyable {
   mutating func commit() throws(DiskError) {
     try quarantine.commit()
     try journal.commit()
+    index.committed(nextPosition: journal.nextPosition, lastTime: journal.lastTime)
   }
+
+  /// Work on the index that may be done on another thread, one at a time; asked for after `commit`.
+  mutating func nextJob() -> DedupJob? { index.nextJob() }
+
+  mutating func finish(_ done: DedupJob.Done) { index.finish(done) }
 }
 
 extension EventResult {
