@@ -10,17 +10,20 @@ package struct CollectorConfiguration: Hashable, Sendable {
   package var diskReserveBytes: UInt64
   /// Past this, what is refused is told so but no longer kept.
   package var quarantineBytesMax: UInt64
+  /// How long a record stays in the journal at least; nil for ever.
+  package var journalRetention: Duration?
 
   package init(
     journalDirectory: String, quarantineDirectory: String,
     latenessLimit: Duration = .seconds(7 * 86_400), diskReserveBytes: UInt64 = 256 << 20,
-    quarantineBytesMax: UInt64 = 256 << 20
+    quarantineBytesMax: UInt64 = 256 << 20, journalRetention: Duration? = nil
   ) {
     self.journalDirectory = journalDirectory
     self.quarantineDirectory = quarantineDirectory
     self.latenessLimit = latenessLimit
     self.diskReserveBytes = diskReserveBytes
     self.quarantineBytesMax = quarantineBytesMax
+    self.journalRetention = journalRetention
   }
 
   package init(_ settings: Settings) {
@@ -29,6 +32,8 @@ package struct CollectorConfiguration: Hashable, Sendable {
       quarantineDirectory: settings.quarantineDirectory,
       latenessLimit: .seconds(settings.latenessLimitDays * 86_400),
       diskReserveBytes: UInt64(settings.diskReserveMebibytes) << 20,
-      quarantineBytesMax: UInt64(settings.quarantineMebibytesMax) << 20)
+      quarantineBytesMax: UInt64(settings.quarantineMebibytesMax) << 20,
+      journalRetention: settings.journalRetentionDays > 0
+        ? .seconds(settings.journalRetentionDays * 86_400) : nil)
   }
 }

@@ -16,6 +16,8 @@ package enum CollectorError: Error, Equatable {
   case beyondJournal(position: UInt64, nextPosition: UInt64)
   /// A reader goes on with what it has read of another journal.
   case otherJournal(LogID, read: LogID)
+  /// A position without the journal that it is one of.
+  case unnamedJournal
   /// A reader asks for what is no longer kept.
   case removedFromJournal(position: UInt64, first: UInt64)
   case journalDamaged(String)
@@ -29,6 +31,7 @@ extension CollectorError: RPCErrorConvertible {
     case .journalFailed, .stopping: .unavailable
     case .beyondJournal, .removedFromJournal: .outOfRange
     case .otherJournal: .failedPrecondition
+    case .unnamedJournal: .invalidArgument
     case .journalDamaged: .dataLoss
     }
   }
@@ -50,6 +53,7 @@ extension CollectorError: RPCErrorConvertible {
     case .otherJournal(let own, let read):
       "this is journal \(own), but the reader has read \(read): "
         + "restore that journal, or rebuild the usage database from this one"
+    case .unnamedJournal: "journal_id: must say which journal the position is of"
     case .removedFromJournal(let position, let first):
       RecordLogError.removed(position: position, first: first).description
     case .journalDamaged(let problem): problem

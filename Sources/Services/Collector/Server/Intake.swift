@@ -10,6 +10,7 @@ struct Intake: ~Copyable {
   private var index: DedupIndex
   private let rules: EventRules
   private let quarantineBytesMax: UInt64
+  private let retention: Duration?
   /// The index was rid of what is older than this hour allows.
   private var forgottenAt: Hour
   /// A larger batch becomes several records, each of which fits a message of `ReadJournal` many times.
@@ -77,6 +78,7 @@ struct Intake: ~Copyable {
     self.index = index
     quarantineBytesMax = configuration.quarantineBytesMax
     self.recordBytesMax = recordBytesMax
+    retention = configuration.journalRetention
   }
 
   var tail: LogTail { journal.tail }
@@ -245,6 +247,19 @@ struct Intake: ~Copyable {
     guard journal.lastTime.hour > forgottenAt else { return }
     forgottenAt = journal.lastTime.hour
     index.forget(before: rules.oldestStart(now: journal.lastTime))
+  }
+
+  var journalSeal: SegmentSeal? { journal.nextToSeal }
+  var quarantineSeal: SegmentSeal? { quarantine.nextToSeal }
+  mutating func didSealJournal(_ outcome: SegmentSeal.Outcome) { journal.didSeal(outcome) }
+  mutating func didSealQuarantine(_ outcome: SegmentSeal.Outcome) { quarantine.didSeal(outcome) }
+
+  /// The journal's segments past the retention, all of which is applied. Its age counts back from the journal's
+  /// own last time, not from a clock that may be wrong.
+  mutating func removeOldSegments(applied: UInt64) -> SegmentRemoval? {
+    guard let retention else { return nil }
+    return journal.removeSegments(
+      before: applied, lastReportedBefore: journal.lastTime.advanced(by: .zero - retention))
   }
 
   /// Says in both logs, where the last commit has nothing behind it, that it was durable. For when nothing waits.
