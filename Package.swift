@@ -208,7 +208,8 @@ let package = Package(
       ]),
     tests(
       "StackmeterJournalTests",
-      ["StackmeterJournal", "StackmeterCore", "StackmeterTesting", "CStackmeterSupport"]),
+      ["StackmeterJournal", "StackmeterCore", "StackmeterTesting", "CStackmeterSupport"],
+      exclude: ["Golden"]),
     tests(
       "CollectorTests",
       [

@@ -2,7 +2,7 @@ internal import StackmeterCore
 
 /// The end of a sealed segment: where its records end, and the chain of digests.
 struct SealedFooter: Equatable {
-  static let byteCount = 136
+  static let byteCount = 128
   private static let magic = Array("stackmte".utf8)
 
   let blockCount: Int

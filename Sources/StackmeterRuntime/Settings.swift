@@ -15,6 +15,8 @@ package struct Settings: Hashable, Sendable {
   package var quarantineMebibytesMax: Int
   /// What the collector's dedup index may take in memory: 24 bytes for each event.
   package var dedupMebibytesMax: Int
+  /// How long a record stays in the journal at least; 0 for ever.
+  package var journalRetentionDays: Int
   package var gatewayHost: String
   /// 0 for a free port, which the gateway logs.
   package var gatewayPort: Int
@@ -36,6 +38,15 @@ package struct Settings: Hashable, Sendable {
       "collector.quarantineMebibytesMax", in: 1...1_048_576, default: 256)
     dedupMebibytesMax = reader.integer(
       "collector.dedupMebibytesMax", in: 1...1_048_576, default: 1024)
+    journalRetentionDays = reader.integer(
+      "collector.journalRetentionDays", in: 0...36_600, default: 0)
+    // Deduplication reads back as far as the lateness limit, and usage may be reported up to an hour early.
+    if journalRetentionDays > 0 && journalRetentionDays <= latenessLimitDays {
+      reader.refuse(
+        "collector.journalRetentionDays",
+        "must be 0 for ever, or at least a day more than collector.latenessLimitDays, "
+          + "which is \(latenessLimitDays)")
+    }
     gatewayHost = reader.text("gateway.host", default: "127.0.0.1")
     gatewayPort = reader.integer("gateway.port", in: 0...65_535, default: 8420)
     apiKeys = reader.text("gateway.apiKeys", default: "/etc/stackmeter/keys.json")

@@ -87,6 +87,11 @@ package struct SettingsReader {
     return value
   }
 
+  /// Notes that a setting's value does not go together with others.
+  package mutating func refuse(_ name: String, _ problem: String) {
+    problems.append("\(name): \(problem)")
+  }
+
   /// Call last: throws all problems, unknown names among them.
   package func finish() throws(SettingsError) {
     let unknown = fileValues.keys.sorted().map { "\(fileName): \($0): unknown setting" }

@@ -263,3 +263,15 @@ extension Grpc__Reflection__V1__ErrorResponse: CMessage {
     grpc__reflection__v1__error_response__init(message)
   }
 }
+
+extension Stackmeter__V1__ConfirmAppliedRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__confirm_applied_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__ConfirmAppliedResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__confirm_applied_response__init(message)
+  }
+}

@@ -15,4 +15,18 @@ struct SettingsExampleTests {
       SettingsReader(environment: [:], file: example("stackmeter.json")))
     #expect(example == defaults)
   }
+
+  @Test(arguments: [(0, true), (7, false), (1, false), (8, true)])
+  func `the journal is kept for ever or at least a day longer than usage may be late`(
+    days: Int, isTaken: Bool
+  ) throws {
+    let reader = SettingsReader(
+      environment: ["STACKMETER_COLLECTOR_JOURNAL_RETENTION_DAYS": "\(days)"], file: nil)
+    if isTaken {
+      #expect(try Settings(reader).journalRetentionDays == days)
+      return
+    }
+    let error = #expect(throws: SettingsError.self) { try Settings(reader) }
+    #expect(error?.description.contains("collector.journalRetentionDays: must be 0") == true)
+  }
 }

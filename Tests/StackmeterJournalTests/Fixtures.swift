@@ -55,6 +55,46 @@ enum TestLog {
     return entries
   }
 
+  /// Seals all that is full; how many segments that are.
+  @discardableResult static func seal(_ log: inout RecordLog) throws -> Int {
+    var count = 0
+    while let seal = log.nextToSeal {
+      log.didSeal(try seal.run())
+      count += 1
+    }
+    return count
+  }
+
+  static func removal(
+    _ log: inout RecordLog, before position: UInt64, _ time: Instant
+  ) -> SegmentRemoval? {
+    log.removeSegments(before: position, lastReportedBefore: time)
+  }
+
+  static func sealedSegments(_ disk: SimulatedDisk) throws -> [UInt64] {
+    try names(disk).compactMap { Segment.firstPosition(name: $0, .sealed) }
+  }
+
+  static func contents(_ disk: SimulatedDisk) throws -> [String: [UInt8]] {
+    var contents: [String: [UInt8]] = [:]
+    for name in try names(disk) {
+      contents[name] = try disk.read("/log/\(name)", from: 0, count: .max)
+    }
+    return contents
+  }
+
+  /// Opening and reading throws damage, and nothing on the disk is another than before.
+  static func expectRefused(_ disk: SimulatedDisk, _ problem: String) throws {
+    let before = try contents(disk)
+    let error = #expect(throws: RecordLogError.self) { _ = try entries(disk) }
+    guard case .damaged = error else {
+      Issue.record("\(String(describing: error)) is not damage")
+      return
+    }
+    #expect(error?.description.contains(problem) == true, "\(String(describing: error))")
+    #expect(try contents(disk) == before)
+  }
+
   /// The names of its files, sorted.
   static func names(_ disk: SimulatedDisk) throws -> [String] {
     try disk.list(directory).sorted()
@@ -87,6 +127,9 @@ struct RecordScript {
       committed = appended.count
     }
   }
+
+  /// All that was appended was acknowledged.
+  mutating func noteCommit() { committed = appended.count }
 
   mutating func append(to log: inout RecordLog, payloadBytes: Int) {
     let isTick = payloadBytes == 0

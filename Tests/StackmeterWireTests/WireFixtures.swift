@@ -38,6 +38,13 @@ extension WireFixture {
           records: [0, 255, 0, 1], nextPosition: 4, durablePosition: .max, journalID: .max - 1),
       ]),
     WireFixture(
+      "stackmeter.v1.ConfirmAppliedRequest",
+      [
+        ConfirmAppliedRequest(position: 0, journalID: 0),
+        ConfirmAppliedRequest(position: .max, journalID: .max),
+      ]),
+    WireFixture("stackmeter.v1.ConfirmAppliedResponse", [ConfirmAppliedResponse()]),
+    WireFixture(
       "stackmeter.v1.ListQuarantineRequest",
       [
         ListQuarantineRequest(afterNumber: 0, pageSize: 0),

@@ -35,8 +35,8 @@ package struct DedupIndex: ~Copyable {
   private var durablePosition: UInt64
   private var lastTime = Instant(nanoseconds: 0)
   private var turn: UInt64 = 1
-  /// A job was given out and has not been finished.
-  private var isWorking = false
+  /// Given out and not finished.
+  private var job: DedupJob?
   private var hasForgotten = false
 
   /// Opens the index of the log `id` in `directory`, and loads what its files know of the hours from `firstHour`
@@ -232,10 +232,10 @@ package struct DedupIndex: ~Copyable {
     firstHour = max(firstHour, limitHour)
   }
 
-  /// What should be done beside the owner's thread, if anything. To be asked for only after `committed`, and
-  /// finished before the next is asked for.
+  /// What should be done beside the owner's thread, if anything: asked for only after `committed`. One that was not
+  /// finished is given again.
   package mutating func nextJob() -> DedupJob? {
-    guard !isWorking else { return nil }
+    if let job { return job }
     let work: DedupJob.Work
     if recentCount >= limits.recentCountMax {
       work = entriesWork()
@@ -249,8 +249,8 @@ package struct DedupIndex: ~Copyable {
     } else {
       return nil
     }
-    isWorking = true
-    return DedupJob(files: files, work: work)
+    job = DedupJob(files: files, work: work)
+    return job
   }
 
   private mutating func entriesWork() -> DedupJob.Work {
@@ -274,7 +274,7 @@ package struct DedupIndex: ~Copyable {
 
   /// Takes over what a job has done.
   package mutating func finish(_ done: DedupJob.Done) {
-    isWorking = false
+    job = nil
     // An hour that was forgotten meanwhile has no bucket.
     guard case .runs(let runs, let hour) = done.result, let bucket = known(hour) else { return }
     residentCount -= bucket.frozen?.count ?? 0

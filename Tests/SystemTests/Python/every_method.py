@@ -111,6 +111,11 @@ entries = collector.ListQuarantine(collector_pb2.ListQuarantineRequest(), timeou
 assert [e.reason for e in entries] == ["Conflict", "UnknownMeter", "Malformed"], entries
 done("Collector.ListQuarantine")
 
+collector.ConfirmApplied(
+    collector_pb2.ConfirmAppliedRequest(position=1, journal_id=chunks[-1].journal_id), timeout=DEADLINE
+)
+done("Collector.ConfirmApplied")
+
 assert collector.GetStatus(common_pb2.GetStatusRequest(), timeout=DEADLINE).next_position == 4
 done("Collector.GetStatus")
 

@@ -7,6 +7,96 @@
 #endif
 
 #include "stackmeter/v1/collector.pb-c.h"
+void   stackmeter__v1__confirm_applied_request__init
+                     (Stackmeter__V1__ConfirmAppliedRequest         *message)
+{
+  static const Stackmeter__V1__ConfirmAppliedRequest init_value = STACKMETER__V1__CONFIRM_APPLIED_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__confirm_applied_request__get_packed_size
+                     (const Stackmeter__V1__ConfirmAppliedRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__confirm_applied_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__confirm_applied_request__pack
+                     (const Stackmeter__V1__ConfirmAppliedRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__confirm_applied_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__confirm_applied_request__pack_to_buffer
+                     (const Stackmeter__V1__ConfirmAppliedRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__confirm_applied_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ConfirmAppliedRequest *
+       stackmeter__v1__confirm_applied_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ConfirmAppliedRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__confirm_applied_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__confirm_applied_request__free_unpacked
+                     (Stackmeter__V1__ConfirmAppliedRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__confirm_applied_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__confirm_applied_response__init
+                     (Stackmeter__V1__ConfirmAppliedResponse         *message)
+{
+  static const Stackmeter__V1__ConfirmAppliedResponse init_value = STACKMETER__V1__CONFIRM_APPLIED_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__confirm_applied_response__get_packed_size
+                     (const Stackmeter__V1__ConfirmAppliedResponse *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__confirm_applied_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__confirm_applied_response__pack
+                     (const Stackmeter__V1__ConfirmAppliedResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__confirm_applied_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__confirm_applied_response__pack_to_buffer
+                     (const Stackmeter__V1__ConfirmAppliedResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__confirm_applied_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ConfirmAppliedResponse *
+       stackmeter__v1__confirm_applied_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ConfirmAppliedResponse *)
+     protobuf_c_message_unpack (&stackmeter__v1__confirm_applied_response__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__confirm_applied_response__free_unpacked
+                     (Stackmeter__V1__ConfirmAppliedResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__confirm_applied_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stackmeter__v1__usage_event__init
                      (Stackmeter__V1__UsageEvent         *message)
 {
@@ -592,6 +682,75 @@ void   stackmeter__v1__collector_status__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__collector_status__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+static const ProtobufCFieldDescriptor stackmeter__v1__confirm_applied_request__field_descriptors[2] =
+{
+  {
+    "position",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ConfirmAppliedRequest, position),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "journal_id",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ConfirmAppliedRequest, journal_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__confirm_applied_request__field_indices_by_name[] = {
+  1,   /* field[1] = journal_id */
+  0,   /* field[0] = position */
+};
+static const ProtobufCIntRange stackmeter__v1__confirm_applied_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__confirm_applied_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ConfirmAppliedRequest",
+  "ConfirmAppliedRequest",
+  "Stackmeter__V1__ConfirmAppliedRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ConfirmAppliedRequest),
+  2,
+  stackmeter__v1__confirm_applied_request__field_descriptors,
+  stackmeter__v1__confirm_applied_request__field_indices_by_name,
+  1,  stackmeter__v1__confirm_applied_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__confirm_applied_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define stackmeter__v1__confirm_applied_response__field_descriptors NULL
+#define stackmeter__v1__confirm_applied_response__field_indices_by_name NULL
+#define stackmeter__v1__confirm_applied_response__number_ranges NULL
+const ProtobufCMessageDescriptor stackmeter__v1__confirm_applied_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ConfirmAppliedResponse",
+  "ConfirmAppliedResponse",
+  "Stackmeter__V1__ConfirmAppliedResponse",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ConfirmAppliedResponse),
+  0,
+  stackmeter__v1__confirm_applied_response__field_descriptors,
+  stackmeter__v1__confirm_applied_response__field_indices_by_name,
+  0,  stackmeter__v1__confirm_applied_response__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__confirm_applied_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor stackmeter__v1__usage_event__field_descriptors[6] =
 {
   {
@@ -1759,16 +1918,18 @@ const ProtobufCEnumDescriptor stackmeter__v1__outcome__descriptor =
   stackmeter__v1__outcome__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor stackmeter__v1__collector__method_descriptors[5] =
+static const ProtobufCMethodDescriptor stackmeter__v1__collector__method_descriptors[6] =
 {
   { "Report", &stackmeter__v1__report_request__descriptor, &stackmeter__v1__report_response__descriptor },
   { "ReportStream", &stackmeter__v1__event_batch__descriptor, &stackmeter__v1__batch_result__descriptor },
   { "ReadJournal", &stackmeter__v1__read_journal_request__descriptor, &stackmeter__v1__journal_chunk__descriptor },
   { "ListQuarantine", &stackmeter__v1__list_quarantine_request__descriptor, &stackmeter__v1__list_quarantine_response__descriptor },
+  { "ConfirmApplied", &stackmeter__v1__confirm_applied_request__descriptor, &stackmeter__v1__confirm_applied_response__descriptor },
   { "GetStatus", &stackmeter__v1__get_status_request__descriptor, &stackmeter__v1__collector_status__descriptor },
 };
 const unsigned stackmeter__v1__collector__method_indices_by_name[] = {
-  4,        /* GetStatus */
+  4,        /* ConfirmApplied */
+  5,        /* GetStatus */
   3,        /* ListQuarantine */
   2,        /* ReadJournal */
   0,        /* Report */
@@ -1781,7 +1942,7 @@ const ProtobufCServiceDescriptor stackmeter__v1__collector__descriptor =
   "Collector",
   "Stackmeter__V1__Collector",
   "stackmeter.v1",
-  5,
+  6,
   stackmeter__v1__collector__method_descriptors,
   stackmeter__v1__collector__method_indices_by_name
 };
@@ -1817,13 +1978,21 @@ void stackmeter__v1__collector__list_quarantine(ProtobufCService *service,
   assert(service->descriptor == &stackmeter__v1__collector__descriptor);
   service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void stackmeter__v1__collector__confirm_applied(ProtobufCService *service,
+                                                const Stackmeter__V1__ConfirmAppliedRequest *input,
+                                                Stackmeter__V1__ConfirmAppliedResponse_Closure closure,
+                                                void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__collector__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void stackmeter__v1__collector__get_status(ProtobufCService *service,
                                            const Stackmeter__V1__GetStatusRequest *input,
                                            Stackmeter__V1__CollectorStatus_Closure closure,
                                            void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__collector__descriptor);
-  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__collector__init (Stackmeter__V1__Collector_Service *service,
                                       Stackmeter__V1__Collector_ServiceDestroy destroy)

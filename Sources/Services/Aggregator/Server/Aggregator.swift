@@ -15,6 +15,8 @@ package actor Aggregator {
   /// How long one stream is used before it is opened anew from where it is.
   private static let streamTimeout: Duration = .seconds(600)
   private static let retryPause: Duration = .milliseconds(200)
+  /// How often the collector is told at most what is applied.
+  private static let confirmInterval: Duration = .seconds(5)
   /// Aggregates that one transaction touches, so that no report makes it grow without bound.
   private static let deltasMax = 200_000
   /// Numbers of series that are remembered between commits.
@@ -24,6 +26,7 @@ package actor Aggregator {
   private let logger: Logger
   private var position: PipelinePosition
   private var knownSeries: [Series: Int64] = [:]
+  private var confirmedAt: ContinuousClock.Instant?
   private nonisolated let currentStatus: Mutex<AggregatorStatus>
 
   /// Takes over the usage database, and puts the catalog into it.
@@ -94,7 +97,7 @@ package actor Aggregator {
           // The planned end of a stream.
         }
       }
-      group.addTask { try await self.commitLoop(buffer) }
+      group.addTask { try await self.commitLoop(buffer, collector) }
       defer {
         group.cancelAll()
         buffer.finish()
@@ -104,14 +107,29 @@ package actor Aggregator {
     }
   }
 
-  private func commitLoop(_ buffer: ChunkBuffer) async throws {
+  private func commitLoop(_ buffer: ChunkBuffer, _ collector: CollectorClient) async throws {
     let clock = ContinuousClock()
     while true {
       let chunks = await buffer.take()
       guard !chunks.isEmpty else { return }
       let started = clock.now
       try apply(chunks)
+      await confirm(collector)
       try await Task.sleep(until: started + Aggregator.commitInterval, clock: clock)
+    }
+  }
+
+  /// Tells the collector now and then what is applied, so that it may remove old segments. Where that fails, the
+  /// next commit does it.
+  private func confirm(_ collector: CollectorClient) async {
+    let now = ContinuousClock.now
+    guard confirmedAt.map({ now - $0 >= Aggregator.confirmInterval }) ?? true else { return }
+    let applied = position
+    do throws(RPCError) {
+      try await collector.confirmApplied(position: applied.nextPosition, of: applied.journalID)
+      confirmedAt = now
+    } catch {
+      logger.debug("the collector was not told what is applied", metadata: ["error": "\(error)"])
     }
   }
 

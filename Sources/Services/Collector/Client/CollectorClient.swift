@@ -59,6 +59,16 @@ package struct CollectorClient: Sendable {
       timeout: CollectorClient.reportTimeout)
   }
 
+  /// Says that every event of the journal before `position` is applied, durably.
+  package func confirmApplied(
+    position: UInt64, of journalID: UInt64
+  ) async throws(RPCError) {
+    _ = try await channel.call(
+      CollectorMethods.confirmApplied,
+      ConfirmAppliedRequest(position: position, journalID: journalID),
+      timeout: CollectorClient.statusTimeout)
+  }
+
   package func status() async throws(RPCError) -> CollectorStatus {
     try await channel.call(
       CollectorMethods.getStatus, GetStatusRequest(), timeout: CollectorClient.statusTimeout)

@@ -10,5 +10,7 @@ package enum CollectorMethods {
     service, "ReadJournal")
   package static let listQuarantine = RPCMethod<ListQuarantineRequest, ListQuarantineResponse>(
     service, "ListQuarantine")
+  package static let confirmApplied = RPCMethod<ConfirmAppliedRequest, ConfirmAppliedResponse>(
+    service, "ConfirmApplied")
   package static let getStatus = RPCMethod<GetStatusRequest, CollectorStatus>(service, "GetStatus")
 }

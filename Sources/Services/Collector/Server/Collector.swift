@@ -32,6 +32,9 @@ package final class Collector: Sendable {
   private let journalID: LogID
   private let quarantineTail: Mutex<LogTail>
   private let counts: Mutex<CollectorStatus>
+  private let housekeeping: Housekeeping
+  /// What the aggregator has confirmed since this process started.
+  private let appliedPosition = Mutex<UInt64?>(nil)
   /// Given to the thread by `run`.
   private let intake: Mutex<Intake?>
 
@@ -66,12 +69,16 @@ package final class Collector: Sendable {
     self.clock = clock
     self.logger = logger
     self.idleMax = idleMax
+    housekeeping = Housekeeping(logger: logger)
   }
 
   /// Runs the commit thread until `stop`, and returns when all that waited is answered. Throws what made the
   /// journal unusable; the process must then end.
   package func run() async throws(CollectorError) {
+    async let kept: Void = blocking { self.housekeeping.run() }
     let failure = await blocking { self.commitLoop() }
+    housekeeping.stop()
+    await kept
     if let failure { throw failure }
   }
 
@@ -100,7 +107,10 @@ package final class Collector: Sendable {
   private func commitLoop() -> CollectorError? {
     var intake = self.intake.withLock { $0.take() }!
     while let submissions = queue.take(timeout: idleMax) {
-      let room = diskRoom()
+      if let damage = keepHouse(&intake) {
+        return fail(.journalDamaged(damage.description), submissions)
+      }
+      let room = diskRoom() ?? (intake.isDedupBehind ? .dedupBehind : nil)
       guard room == nil || submissions.isEmpty else {
         for submission in submissions { submission.answer(.failure(room!)) }
         continue
@@ -132,10 +142,6 @@ package final class Collector: Sendable {
       for (submission, results) in zip(submissions, answers) {
         submission.answer(.success(results))
       }
-      while let job = intake.nextJob() {
-        guard let done = try? job.run() else { break }
-        intake.finish(done)
-      }
     }
     // So that damage to the last commit is known as such when the journal is opened again.
     intake.mark()
@@ -155,6 +161,33 @@ package final class Collector: Sendable {
     do throws(DiskError) { try intake.commit() } catch {
       throw .journalFailed(error.description)
     }
+  }
+
+  /// Takes over what the housekeeping thread has done, and gives it what is to be done next. Damage that it has
+  /// found ends the collector.
+  private func keepHouse(_ intake: inout Intake) -> RecordLogError? {
+    for completion in housekeeping.takeCompletions() { completion(&intake) }
+    if let damage = housekeeping.damage { return damage }
+    if housekeeping.isReady {
+      for job in intake.housekeepingJobs(applied: appliedPosition.withLock { $0 }) {
+        housekeeping.put(job)
+      }
+    }
+    return nil
+  }
+
+  /// Notes that every event of this journal before `position` is applied, durably.
+  package func confirmApplied(
+    _ position: UInt64, of rawID: UInt64
+  ) throws(CollectorError) {
+    guard rawID == journalID.rawValue else {
+      throw LogID(rawValue: rawID).map { .otherJournal(journalID, read: $0) } ?? .unnamedJournal
+    }
+    let tail = broadcast.tail
+    guard position <= tail.nextPosition else {
+      throw .beyondJournal(position: position, nextPosition: tail.nextPosition)
+    }
+    appliedPosition.withLock { $0 = max($0 ?? 0, position) }
   }
 
   /// Ends the loop. Nothing was answered, so nothing is promised. Only a new process may trust the disk again.

@@ -14,12 +14,14 @@ package struct CollectorConfiguration: Hashable, Sendable {
   package var diskReserveBytes: UInt64
   /// Past this, what is refused is told so but no longer kept.
   package var quarantineBytesMax: UInt64
+  /// How long a record stays in the journal at least; nil for ever.
+  package var journalRetention: Duration?
 
   package init(
     journalDirectory: String, quarantineDirectory: String, dedupDirectory: String,
     dedupMemoryBytes: Int = 1 << 30,
     latenessLimit: Duration = .seconds(7 * 86_400), diskReserveBytes: UInt64 = 256 << 20,
-    quarantineBytesMax: UInt64 = 256 << 20
+    quarantineBytesMax: UInt64 = 256 << 20, journalRetention: Duration? = nil
   ) {
     self.journalDirectory = journalDirectory
     self.quarantineDirectory = quarantineDirectory
@@ -28,6 +30,7 @@ package struct CollectorConfiguration: Hashable, Sendable {
     self.latenessLimit = latenessLimit
     self.diskReserveBytes = diskReserveBytes
     self.quarantineBytesMax = quarantineBytesMax
+    self.journalRetention = journalRetention
   }
 
   package init(_ settings: Settings) {
@@ -38,6 +41,8 @@ package struct CollectorConfiguration: Hashable, Sendable {
       dedupMemoryBytes: settings.dedupMebibytesMax << 20,
       latenessLimit: .seconds(settings.latenessLimitDays * 86_400),
       diskReserveBytes: UInt64(settings.diskReserveMebibytes) << 20,
-      quarantineBytesMax: UInt64(settings.quarantineMebibytesMax) << 20)
+      quarantineBytesMax: UInt64(settings.quarantineMebibytesMax) << 20,
+      journalRetention: settings.journalRetentionDays > 0
+        ? .seconds(settings.journalRetentionDays * 86_400) : nil)
   }
 }

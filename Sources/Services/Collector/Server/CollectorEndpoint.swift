@@ -45,6 +45,10 @@ package struct CollectorEndpoint: RPCEndpoint {
         request.pageSize == 0 ? ListQuarantineRequest.pageSizeDefault : Int(request.pageSize)
       return try collector.quarantine(after: request.afterNumber, pageSize: pageSize)
     }
+    routes.unary(CollectorMethods.confirmApplied) { request in
+      try collector.confirmApplied(request.position, of: request.journalID)
+      return ConfirmAppliedResponse()
+    }
     routes.unary(CollectorMethods.getStatus) { _ in collector.status() }
   }
 

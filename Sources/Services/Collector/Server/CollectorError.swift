@@ -9,6 +9,8 @@ package enum CollectorError: Error, Equatable {
   case diskFull(freeBytes: UInt64, reserveBytes: UInt64)
   /// The disk, a quota or a limit leaves no space for what the call needs.
   case noSpace(String)
+  /// The dedup index cannot write its files, and has no more room for them in memory.
+  case dedupBehind
   /// The journal failed while the call waited: its events may be kept or not. The process is stopping.
   case journalFailed(String)
   case stopping
@@ -16,6 +18,8 @@ package enum CollectorError: Error, Equatable {
   case beyondJournal(position: UInt64, nextPosition: UInt64)
   /// A reader goes on with what it has read of another journal.
   case otherJournal(LogID, read: LogID)
+  /// A position without the journal that it is one of.
+  case unnamedJournal
   /// A reader asks for what is no longer kept.
   case removedFromJournal(position: UInt64, first: UInt64)
   case journalDamaged(String)
@@ -25,10 +29,11 @@ package enum CollectorError: Error, Equatable {
 extension CollectorError: RPCErrorConvertible {
   package var rpcErrorCode: RPCError.Code {
     switch self {
-    case .queueFull, .diskFull, .noSpace: .resourceExhausted
+    case .queueFull, .dedupBehind, .diskFull, .noSpace: .resourceExhausted
     case .journalFailed, .stopping: .unavailable
     case .beyondJournal, .removedFromJournal: .outOfRange
     case .otherJournal: .failedPrecondition
+    case .unnamedJournal: .invalidArgument
     case .journalDamaged: .dataLoss
     }
   }
@@ -43,6 +48,8 @@ extension CollectorError: RPCErrorConvertible {
       "there is no room for the journal (\(problem)); free some space and retry"
     case .journalFailed(let problem):
       "the journal failed (\(problem)); whether the events were kept is unknown, so retry"
+    case .dedupBehind:
+      "the dedup index waits for its files to be written; see the collector's log, and retry"
     case .stopping: "the collector is stopping; retry"
     case .beyondJournal(let position, let next):
       "position \(position) is beyond the journal, which ends at \(next): "
@@ -50,6 +57,7 @@ extension CollectorError: RPCErrorConvertible {
     case .otherJournal(let own, let read):
       "this is journal \(own), but the reader has read \(read): "
         + "restore that journal, or rebuild the usage database from this one"
+    case .unnamedJournal: "journal_id: must say which journal the position is of"
     case .removedFromJournal(let position, let first):
       RecordLogError.removed(position: position, first: first).description
     case .journalDamaged(let problem): problem

@@ -11,6 +11,7 @@ struct Intake: ~Copyable {
   private var verdicts = SeriesVerdicts()
   private let rules: EventRules
   private let quarantineBytesMax: UInt64
+  private let retention: Duration?
   /// The index was rid of what is older than this hour allows.
   private var forgottenAt: Hour
   /// A larger batch becomes several records, each of which fits a message of `ReadJournal` many times.
@@ -55,6 +56,7 @@ struct Intake: ~Copyable {
     self.index = index
     quarantineBytesMax = configuration.quarantineBytesMax
     self.recordBytesMax = recordBytesMax
+    retention = configuration.journalRetention
   }
 
   private static func openIndex(
@@ -330,6 +332,19 @@ struct Intake: ~Copyable {
     index.forget(before: rules.oldestStart(now: journal.lastTime))
   }
 
+  var journalSeal: SegmentSeal? { journal.nextToSeal }
+  var quarantineSeal: SegmentSeal? { quarantine.nextToSeal }
+  mutating func didSealJournal(_ outcome: SegmentSeal.Outcome) { journal.didSeal(outcome) }
+  mutating func didSealQuarantine(_ outcome: SegmentSeal.Outcome) { quarantine.didSeal(outcome) }
+
+  /// The journal's segments past the retention, all of which is applied. Its age counts back from the journal's
+  /// own last time, not from a clock that may be wrong.
+  mutating func removeOldSegments(applied: UInt64) -> SegmentRemoval? {
+    guard let retention else { return nil }
+    return journal.removeSegments(
+      before: applied, lastReportedBefore: journal.lastTime.advanced(by: .zero - retention))
+  }
+
   /// Says in both logs, where the last commit has nothing behind it, that it was durable. For when nothing waits.
   mutating func mark() {
     quarantine.appendMark()
@@ -344,7 +359,10 @@ struct Intake: ~Copyable {
   }
 
   /// Work on the index that may be done on another thread, one at a time; asked for after `commit`.
-  mutating func nextJob() -> DedupJob? { index.nextJob() }
+  mutating func nextDedupJob() -> DedupJob? { index.nextJob() }
+
+  /// So much waits for these jobs that nothing more should be taken.
+  var isDedupBehind: Bool { index.isBehind }
 
   mutating func finish(_ done: DedupJob.Done) { index.finish(done) }
 }

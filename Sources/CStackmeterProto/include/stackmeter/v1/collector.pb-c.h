@@ -16,6 +16,8 @@ PROTOBUF_C__BEGIN_DECLS
 
 #include "stackmeter/v1/common.pb-c.h"
 
+typedef struct Stackmeter__V1__ConfirmAppliedRequest Stackmeter__V1__ConfirmAppliedRequest;
+typedef struct Stackmeter__V1__ConfirmAppliedResponse Stackmeter__V1__ConfirmAppliedResponse;
 typedef struct Stackmeter__V1__UsageEvent Stackmeter__V1__UsageEvent;
 typedef struct Stackmeter__V1__ReportRequest Stackmeter__V1__ReportRequest;
 typedef struct Stackmeter__V1__EventResult Stackmeter__V1__EventResult;
@@ -59,6 +61,32 @@ typedef enum _Stackmeter__V1__Outcome {
 } Stackmeter__V1__Outcome;
 
 /* --- messages --- */
+
+struct  Stackmeter__V1__ConfirmAppliedRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Every event before this position is applied.
+   */
+  uint64_t position;
+  /*
+   * The journal that it is a position of; never 0.
+   */
+  uint64_t journal_id;
+};
+#define STACKMETER__V1__CONFIRM_APPLIED_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__confirm_applied_request__descriptor) \
+    , 0, 0 }
+
+
+struct  Stackmeter__V1__ConfirmAppliedResponse
+{
+  ProtobufCMessage base;
+};
+#define STACKMETER__V1__CONFIRM_APPLIED_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__confirm_applied_response__descriptor) \
+     }
+
 
 struct  Stackmeter__V1__UsageEvent
 {
@@ -350,6 +378,44 @@ struct  Stackmeter__V1__CollectorStatus
     , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string }
 
 
+/* Stackmeter__V1__ConfirmAppliedRequest methods */
+void   stackmeter__v1__confirm_applied_request__init
+                     (Stackmeter__V1__ConfirmAppliedRequest         *message);
+size_t stackmeter__v1__confirm_applied_request__get_packed_size
+                     (const Stackmeter__V1__ConfirmAppliedRequest   *message);
+size_t stackmeter__v1__confirm_applied_request__pack
+                     (const Stackmeter__V1__ConfirmAppliedRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__confirm_applied_request__pack_to_buffer
+                     (const Stackmeter__V1__ConfirmAppliedRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ConfirmAppliedRequest *
+       stackmeter__v1__confirm_applied_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__confirm_applied_request__free_unpacked
+                     (Stackmeter__V1__ConfirmAppliedRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ConfirmAppliedResponse methods */
+void   stackmeter__v1__confirm_applied_response__init
+                     (Stackmeter__V1__ConfirmAppliedResponse         *message);
+size_t stackmeter__v1__confirm_applied_response__get_packed_size
+                     (const Stackmeter__V1__ConfirmAppliedResponse   *message);
+size_t stackmeter__v1__confirm_applied_response__pack
+                     (const Stackmeter__V1__ConfirmAppliedResponse   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__confirm_applied_response__pack_to_buffer
+                     (const Stackmeter__V1__ConfirmAppliedResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ConfirmAppliedResponse *
+       stackmeter__v1__confirm_applied_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__confirm_applied_response__free_unpacked
+                     (Stackmeter__V1__ConfirmAppliedResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Stackmeter__V1__UsageEvent methods */
 void   stackmeter__v1__usage_event__init
                      (Stackmeter__V1__UsageEvent         *message);
@@ -599,6 +665,12 @@ void   stackmeter__v1__collector_status__free_unpacked
                       ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
+typedef void (*Stackmeter__V1__ConfirmAppliedRequest_Closure)
+                 (const Stackmeter__V1__ConfirmAppliedRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__ConfirmAppliedResponse_Closure)
+                 (const Stackmeter__V1__ConfirmAppliedResponse *message,
+                  void *closure_data);
 typedef void (*Stackmeter__V1__UsageEvent_Closure)
                  (const Stackmeter__V1__UsageEvent *message,
                   void *closure_data);
@@ -661,6 +733,10 @@ struct Stackmeter__V1__Collector_Service
                           const Stackmeter__V1__ListQuarantineRequest *input,
                           Stackmeter__V1__ListQuarantineResponse_Closure closure,
                           void *closure_data);
+  void (*confirm_applied)(Stackmeter__V1__Collector_Service *service,
+                          const Stackmeter__V1__ConfirmAppliedRequest *input,
+                          Stackmeter__V1__ConfirmAppliedResponse_Closure closure,
+                          void *closure_data);
   void (*get_status)(Stackmeter__V1__Collector_Service *service,
                      const Stackmeter__V1__GetStatusRequest *input,
                      Stackmeter__V1__CollectorStatus_Closure closure,
@@ -677,6 +753,7 @@ void stackmeter__v1__collector__init (Stackmeter__V1__Collector_Service *service
       function_prefix__ ## report_stream,\
       function_prefix__ ## read_journal,\
       function_prefix__ ## list_quarantine,\
+      function_prefix__ ## confirm_applied,\
       function_prefix__ ## get_status  }
 void stackmeter__v1__collector__report(ProtobufCService *service,
                                        const Stackmeter__V1__ReportRequest *input,
@@ -694,6 +771,10 @@ void stackmeter__v1__collector__list_quarantine(ProtobufCService *service,
                                                 const Stackmeter__V1__ListQuarantineRequest *input,
                                                 Stackmeter__V1__ListQuarantineResponse_Closure closure,
                                                 void *closure_data);
+void stackmeter__v1__collector__confirm_applied(ProtobufCService *service,
+                                                const Stackmeter__V1__ConfirmAppliedRequest *input,
+                                                Stackmeter__V1__ConfirmAppliedResponse_Closure closure,
+                                                void *closure_data);
 void stackmeter__v1__collector__get_status(ProtobufCService *service,
                                            const Stackmeter__V1__GetStatusRequest *input,
                                            Stackmeter__V1__CollectorStatus_Closure closure,
@@ -702,6 +783,8 @@ void stackmeter__v1__collector__get_status(ProtobufCService *service,
 /* --- descriptors --- */
 
 extern const ProtobufCEnumDescriptor    stackmeter__v1__outcome__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__confirm_applied_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__confirm_applied_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__usage_event__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__report_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__event_result__descriptor;
