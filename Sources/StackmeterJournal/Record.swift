@@ -10,6 +10,8 @@ package struct Record: Sendable {
     case tick = 2
     /// A refused event; the payload is a `Refusal` and an `EventBatch` of one.
     case refusal = 3
+    /// Entries of the quarantine were redriven or discarded; the payload says which and how. Takes no position.
+    case resolution = 16
   }
 
   package static let frameBytes = 32

@@ -26,11 +26,20 @@ enum Fixture {
       latenessLimit: latenessLimit, diskReserveBytes: 1000, quarantineBytesMax: quarantineBytesMax)
   }
 
+  /// The same with the meter "disk", which the tests of the quarantine lack at first.
+  static let laterCatalog = try! MeterCatalog(
+    ["CPU", "memory", "disk"].map {
+      Meter(
+        id: $0, name: $0, unit: "h", category: "Compute", resourceProvider: "vm", aggregation: .sum,
+        isBillable: true)
+    })
+
   static func intake(
     _ disk: SimulatedDisk, _ configuration: CollectorConfiguration = configuration(),
-    segmentBytesMax: Int = 4096, recordBytesMax: Int = Intake.recordBytesMax
+    catalog: MeterCatalog = catalog, segmentBytesMax: Int = 4096,
+    recordBytesMax: Int = Intake.recordBytesMax, seed: UInt64 = 1
   ) throws -> Intake {
-    var random = SeededRandom(seed: 1)
+    var random = SeededRandom(seed: seed)
     return try Intake(
       disk: disk, configuration: configuration, catalog: catalog,
       secrets: Intake.Secrets(using: &random), segmentBytesMax: segmentBytesMax,
@@ -69,14 +78,24 @@ enum Fixture {
     }
   }
 
-  /// Every record of the journal. Only reads: who opens a log a second time takes it away from its owner.
-  static func records(_ disk: SimulatedDisk) throws -> [Record] {
+  /// Every entry of the quarantine whose segment is still there.
+  static func quarantine(_ disk: SimulatedDisk) throws -> [QuarantineEntry] {
+    try records(disk, "/quarantine").filter { $0.kind == .refusal }.map {
+      try #require($0.quarantineEntry)
+    }
+  }
+
+  /// Every record of a log. Only reads: who opens a log a second time takes it away from its owner.
+  static func records(
+    _ disk: SimulatedDisk, _ directory: String = "/journal"
+  ) throws -> [Record] {
+    let segments = try SegmentFiles.firstPositions(disk, directory)
     let last = try #require(
-      try disk.list("/journal").filter { $0.hasSuffix(".log") }.sorted().last)
+      try disk.list(directory).filter { $0.hasSuffix(".log") }.sorted().last)
     let tail = LogTail(
-      nextPosition: .max, segment: try #require(UInt64(last.dropFirst(8).dropLast(4))),
-      segmentBytes: try disk.size("/journal/\(last)"))
-    var reader = LogReader(disk: disk, directory: "/journal", fromPosition: 1)
+      nextPosition: .max, segment: try #require(segments.last),
+      segmentBytes: try disk.size("\(directory)/\(last)"))
+    var reader = LogReader(disk: disk, directory: directory, fromPosition: segments[0])
     var records: [Record] = []
     while let chunk = try reader.next(upTo: tail) {
       records += Record.all(in: chunk.bytes, of: chunk.id)
@@ -107,9 +126,9 @@ extension Intake {
 func withCollector<Result: Sendable>(
   _ disk: SimulatedDisk = SimulatedDisk(), _ clock: SimulatedClock = SimulatedClock(),
   _ configuration: CollectorConfiguration = Fixture.configuration(),
-  _ body: (Collector) async throws -> Result
+  catalog: MeterCatalog = Fixture.catalog, _ body: (Collector) async throws -> Result
 ) async throws -> Result {
-  let collector = try makeCollector(disk, clock, configuration)
+  let collector = try makeCollector(disk, clock, configuration, catalog: catalog)
   return try await withThrowingTaskGroup(of: Void.self) { group in
     group.addTask { try await collector.run() }
     defer { collector.stop() }
@@ -122,10 +141,11 @@ func withCollector<Result: Sendable>(
 
 func makeCollector(
   _ disk: SimulatedDisk, _ clock: SimulatedClock,
-  _ configuration: CollectorConfiguration = Fixture.configuration(), seed: UInt64 = 1
+  _ configuration: CollectorConfiguration = Fixture.configuration(),
+  catalog: MeterCatalog = Fixture.catalog, seed: UInt64 = 1
 ) throws -> Collector {
   try Collector(
-    configuration: configuration, catalog: Fixture.catalog, disk: disk, clock: clock,
+    configuration: configuration, catalog: catalog, disk: disk, clock: clock,
     logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, segmentBytesMax: 4096,
     idleMax: .milliseconds(2), random: SeededRandom(seed: seed))
 }

@@ -1,3 +1,4 @@
+package import StackmeterCore
 package import StackmeterRPC
 package import StackmeterWire
 
@@ -10,5 +11,13 @@ package enum CollectorMethods {
     service, "ReadJournal")
   package static let listQuarantine = RPCMethod<ListQuarantineRequest, ListQuarantineResponse>(
     service, "ListQuarantine")
+  package static let getQuarantineEntry = RPCMethod<GetQuarantineEntryRequest, QuarantineEntry>(
+    service, "GetQuarantineEntry")
+  package static let redriveQuarantine = RPCMethod<
+    ResolveQuarantineRequest, ResolveQuarantineResponse
+  >(service, "RedriveQuarantine")
+  package static let discardQuarantine = RPCMethod<
+    ResolveQuarantineRequest, ResolveQuarantineResponse
+  >(service, "DiscardQuarantine")
   package static let getStatus = RPCMethod<GetStatusRequest, CollectorStatus>(service, "GetStatus")
 }

@@ -15,30 +15,28 @@ package final class Collector: Sendable {
   /// How long the thread sleeps at most before it looks at the clock and the disk.
   private let idleMax: Duration
 
-  /// The records of one page of the quarantine; a single one is far smaller.
-  private static let pageBytesMax = 1 << 20
-
-  private struct Submission: Sendable {
-    let batches: [EventBatch]
-    let answer: @Sendable (Result<[[EventResult]], CollectorError>) -> Void
-  }
+  /// How often at most it is logged that the quarantine is full.
+  private static let dropWarningMin: Duration = .seconds(60)
 
   private let configuration: CollectorConfiguration
-  private let disk: any Disk
-  private let clock: any WallClock
+  let disk: any Disk
+  private let clock: any HostClock
   private let logger: Logger
   private let queue = CommitQueue<Submission>(weightMax: Collector.queuedBytesMax)
   private let broadcast: TailBroadcast
   private let journalID: LogID
-  private let quarantineTail: Mutex<LogTail>
+  let quarantineReader: QuarantineReader
+  let reader = ReaderThread()
   private let counts: Mutex<CollectorStatus>
+  /// What was last logged about a full quarantine.
+  private let dropWarning = Mutex<(dropped: UInt64, time: Duration?)>((0, nil))
   /// Given to the thread by `run`.
   private let intake: Mutex<Intake?>
 
   /// Opens the journal and the quarantine, and recovers both. `random` gives new logs their ids.
   package init(
     configuration: CollectorConfiguration, catalog: MeterCatalog, disk: any Disk,
-    clock: any WallClock, logger: Logger, segmentBytesMax: Int = RecordLog.segmentBytesMax,
+    clock: any HostClock, logger: Logger, segmentBytesMax: Int = RecordLog.segmentBytesMax,
     idleMax: Duration = .seconds(1),
     random: some RandomNumberGenerator = SystemRandomNumberGenerator()
   ) throws(RecordLogError) {
@@ -55,7 +53,8 @@ package final class Collector: Sendable {
     }
     broadcast = TailBroadcast(intake.tail)
     journalID = intake.journalID
-    quarantineTail = Mutex(intake.quarantineTail)
+    quarantineReader = QuarantineReader(
+      disk: disk, directory: configuration.quarantineDirectory, view: intake.quarantine.view)
     var status = CollectorStatus()
     status.diskReserveBytes = configuration.diskReserveBytes
     status.describe(intake)
@@ -83,13 +82,17 @@ package final class Collector: Sendable {
   package func report(
     _ batches: [EventBatch]
   ) async throws(CollectorError) -> [[EventResult]] {
-    let weight = batches.reduce(0) { $0 + $1.byteCount }
+    try await submit(weight: batches.reduce(0) { $0 + $1.byteCount }) { .report(batches, $0) }
+  }
+
+  /// Hands work of about `weight` bytes to the commit thread, and waits for what became of it.
+  func submit<Value: Sendable>(
+    weight: Int, _ make: @escaping @Sendable (@escaping Submission.Answer<Value>) -> Submission
+  ) async throws(CollectorError) -> Value {
     let result = await withCheckedContinuation {
-      (continuation: CheckedContinuation<Result<[[EventResult]], CollectorError>, Never>) in
+      (continuation: CheckedContinuation<Result<Value, CollectorError>, Never>) in
       do throws(CommitQueue<Submission>.Refused) {
-        try queue.put(
-          Submission(batches: batches) { continuation.resume(returning: $0) },
-          weight: max(1, weight))
+        try queue.put(make { continuation.resume(returning: $0) }, weight: max(1, weight))
       } catch {
         continuation.resume(returning: .failure(error == .full ? .queueFull : .stopping))
       }
@@ -99,16 +102,15 @@ package final class Collector: Sendable {
 
   private func commitLoop() -> CollectorError? {
     var intake = self.intake.withLock { $0.take() }!
+    var reportedClock = ReportedClock(wall: clock.now(), elapsed: clock.elapsed())
     while let submissions = queue.take(timeout: idleMax) {
       let room = diskRoom()
       guard room == nil || submissions.isEmpty else {
-        for submission in submissions { submission.answer(.failure(room!)) }
+        for submission in submissions { submission.fail(room!) }
         continue
       }
-      let now = clock.now()
-      let answers = submissions.map { submission in
-        submission.batches.map { intake.take($0, clock: now) }
-      }
+      let now = present(&reportedClock, lastTime: intake.lastTime)
+      let decisions = submissions.map { $0.decide(&intake, clock: now) }
       if room == nil { intake.tick(clock: now) }
       do throws(DiskError) {
         try intake.commit()
@@ -116,24 +118,55 @@ package final class Collector: Sendable {
         // Nothing was answered, so nothing is promised. Only a new process may trust the disk again.
         let failure = CollectorError.journalFailed(error.description)
         queue.close()
-        for submission in submissions { submission.answer(.failure(failure)) }
-        for submission in queue.take(timeout: .zero) ?? [] {
-          submission.answer(.failure(.stopping))
-        }
+        for submission in submissions { submission.fail(failure) }
+        for submission in queue.take(timeout: .zero) ?? [] { submission.fail(.stopping) }
         return failure
       }
-      publish(intake, answers)
-      for (submission, results) in zip(submissions, answers) {
-        submission.answer(.success(results))
-      }
+      publish(intake, decisions)
+      for decision in decisions { decision.tell() }
+      warnOfDrops(intake.quarantine.dropped)
     }
     return nil
   }
 
-  private func publish(_ intake: borrowing Intake, _ answers: [[[EventResult]]]) {
-    quarantineTail.withLock { $0 = intake.quarantineTail }
+  /// The time to report at. What is wrong with the host's clock goes to the status, and to the log when it changes.
+  private func present(_ reportedClock: inout ReportedClock, lastTime: Instant) -> Instant {
+    let wall = clock.now()
+    let now = reportedClock.now(wall: wall, elapsed: clock.elapsed())
+    let problem = reportedClock.problem(wall: wall, now: now, lastTime: lastTime)
+    let changed = counts.withLock { counts in
+      defer { counts.clockProblem = problem }
+      return counts.clockProblem.isEmpty != problem.isEmpty
+    }
+    if changed {
+      logger.warning(
+        "\(problem.isEmpty ? "the host's clock is believed again" : problem)",
+        metadata: ["clock": "\(wall)", "reported_time": "\(now)"])
+    }
+    return now
+  }
+
+  /// Says once in a while that the quarantine is full.
+  private func warnOfDrops(_ dropped: UInt64) {
+    let elapsed = clock.elapsed()
+    let isDue = dropWarning.withLock { warning in
+      guard dropped > warning.dropped,
+        warning.time.map({ elapsed - $0 >= Self.dropWarningMin }) ?? true
+      else { return false }
+      warning = (dropped, elapsed)
+      return true
+    }
+    guard isDue else { return }
+    logger.warning(
+      "the quarantine is full: what is refused is not kept; redrive or discard what is in it",
+      metadata: [
+        "dropped": "\(dropped)", "quarantine_bytes_max": "\(configuration.quarantineBytesMax)",
+      ])
+  }
+
+  private func publish(_ intake: borrowing Intake, _ decisions: [Submission.Decision]) {
     counts.withLock { counts in
-      for result in answers.joined().joined() {
+      for result in decisions.map(\.results).joined().joined() {
         switch result {
         case .accepted: counts.accepted += 1
         case .duplicate: counts.duplicates += 1
@@ -191,7 +224,7 @@ package final class Collector: Sendable {
     var reader = LogReader(
       disk: disk, directory: configuration.journalDirectory, fromPosition: position)
     while !Task.isCancelled {
-      while let chunk = try nextChunk(&reader, tail) {
+      while let chunk = try await nextChunk(&reader, tail) {
         try await write(
           JournalChunk(
             records: chunk.bytes, nextPosition: chunk.nextPosition,
@@ -204,38 +237,19 @@ package final class Collector: Sendable {
   }
 
   private func nextChunk(
-    _ reader: inout LogReader, _ tail: LogTail
-  ) throws(CollectorError) -> LogReader.Chunk? {
-    do throws(RecordLogError) {
-      return try reader.next(upTo: tail)
-    } catch {
-      throw .journalDamaged(error.description)
-    }
-  }
-
-  /// What was refused after `number`, oldest first. A page ends early where it would not fit a message.
-  package func quarantine(
-    after number: UInt64, pageSize: Int
-  ) throws(CollectorError) -> ListQuarantineResponse {
-    let tail = quarantineTail.withLock { $0 }
-    guard number < tail.nextPosition - 1 else {
-      return ListQuarantineResponse(entries: [], more: false)
-    }
-    var reader = LogReader(
-      disk: disk, directory: configuration.quarantineDirectory, fromPosition: number + 1)
-    var entries: [QuarantineEntry] = []
-    var bytes = 0
-    while let chunk = try nextChunk(&reader, tail) {
-      for record in Record.all(in: chunk.bytes, of: chunk.id) {
-        guard let entry = record.quarantineEntry, entry.number > number else { continue }
-        bytes += record.byteCount
-        guard entries.count < pageSize, bytes <= Collector.pageBytesMax else {
-          return ListQuarantineResponse(entries: entries, more: true)
-        }
-        entries.append(entry)
+    _ place: inout LogReader, _ tail: LogTail
+  ) async throws(CollectorError) -> LogReader.Chunk? {
+    let (chunk, next) = try await reader.read { [place] () throws(CollectorError) in
+      var place = place
+      do throws(RecordLogError) {
+        let chunk = try place.next(upTo: tail)
+        return (chunk, place)
+      } catch {
+        throw .logDamaged(error)
       }
     }
-    return ListQuarantineResponse(entries: entries, more: false)
+    place = next
+    return chunk
   }
 }
 
@@ -246,7 +260,8 @@ extension CollectorStatus {
     lastReportedTime = intake.lastTime
     journalBytes = intake.journalBytes
     dedupEntries = UInt64(intake.dedupEntries)
-    quarantineEntries = intake.quarantineTail.nextPosition - 1
-    quarantineBytes = intake.quarantineBytes
+    quarantineEntries = UInt64(intake.quarantine.openCount)
+    quarantineBytes = intake.quarantine.byteCount
+    quarantineDropped = intake.quarantine.dropped
   }
 }

@@ -15,6 +15,12 @@ package enum CollectorError: Error, Equatable {
   /// A reader goes on with what it has read of another journal.
   case otherJournal(LogID, read: LogID)
   case journalDamaged(String)
+  /// There is no such entry in the quarantine, or none any more.
+  case noQuarantineEntry(UInt64)
+
+  static func logDamaged(_ error: RecordLogError) -> CollectorError {
+    .journalDamaged(error.description)
+  }
 }
 
 /// The one table of what callers are told.
@@ -26,6 +32,7 @@ extension CollectorError: RPCErrorConvertible {
     case .beyondJournal: .outOfRange
     case .otherJournal: .failedPrecondition
     case .journalDamaged: .dataLoss
+    case .noQuarantineEntry: .notFound
     }
   }
 
@@ -45,6 +52,7 @@ extension CollectorError: RPCErrorConvertible {
       "this is journal \(own), but the reader has read \(read): "
         + "restore that journal, or rebuild the usage database from this one"
     case .journalDamaged(let problem): problem
+    case .noQuarantineEntry(let number): "the quarantine has no entry \(number)"
     }
   }
 

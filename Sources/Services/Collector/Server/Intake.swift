@@ -6,10 +6,9 @@ internal import StackmeterJournal
 /// `take` decides and gathers; nothing may be answered before `commit` has returned.
 struct Intake: ~Copyable {
   private var journal: RecordLog
-  private var quarantine: RecordLog
+  var quarantine: Quarantine
   private var index: DedupIndex
   private let rules: EventRules
-  private let quarantineBytesMax: UInt64
   /// The index was rid of what is older than this hour allows.
   private var forgottenAt: Hour
   /// A larger batch becomes several records, each of which fits a message of `ReadJournal` many times.
@@ -63,17 +62,17 @@ struct Intake: ~Copyable {
         path: configuration.journalDirectory, offset: 0,
         problem: "the record at position \(undecodable) has a good checksum but no known form")
     }
-    let quarantine = try RecordLog(
-      disk: disk, directory: configuration.quarantineDirectory, newID: secrets.newQuarantine,
-      replayWithin: .zero, segmentBytesMax: segmentBytesMax
-    ) { _ in }
+    let quarantine = try Quarantine(
+      disk: disk, directory: configuration.quarantineDirectory,
+      bytesMax: configuration.quarantineBytesMax, key: secrets.dedupKey,
+      newID: secrets.newQuarantine,
+      segmentBytesMax: min(segmentBytesMax, Quarantine.segmentBytesMax))
     index.forget(before: rules.oldestStart(now: journal.lastTime))
     forgottenAt = journal.lastTime.hour
     self.rules = rules
     self.journal = journal
     self.quarantine = quarantine
     self.index = index
-    quarantineBytesMax = configuration.quarantineBytesMax
     self.recordBytesMax = recordBytesMax
   }
 
@@ -83,8 +82,6 @@ struct Intake: ~Copyable {
   var lastTime: Instant { journal.lastTime }
   var journalBytes: UInt64 { journal.byteCount }
   var dedupEntries: Int { index.count }
-  var quarantineTail: LogTail { quarantine.tail }
-  var quarantineBytes: UInt64 { quarantine.byteCount }
 
   /// The result of every event of the batch, in order, true once `commit` has returned.
   mutating func take(_ batch: EventBatch, clock: Instant) -> [EventResult] {
@@ -151,7 +148,7 @@ struct Intake: ~Copyable {
           }
         }
       }
-      results.append(keep(refused, batch, event, time: time))
+      results.append(quarantine.keep(refused, batch, event, time: time))
     }
     if !accepted.isEmpty { write(accepted, time: time) }
     return results
@@ -184,29 +181,6 @@ struct Intake: ~Copyable {
         firstTime: time, payload: accepted.journalPayload()))
   }
 
-  /// Quarantines a refused event, or says in its result that there was no room.
-  private mutating func keep(
-    _ result: EventResult, _ batch: EventBatch, _ event: Int, time: Instant
-  ) -> EventResult {
-    guard let refusal = result.refusal else { return result }
-    guard quarantine.byteCountWithPending < quarantineBytesMax else {
-      let told = Refusal(
-        refusal.reason, field: refusal.field,
-        refusal.message + "; it was not kept, because the quarantine is full")
-      return switch result {
-      case .conflict(let position, _): .conflict(position: position, told)
-      case .quarantined: .quarantined(told)
-      default: .invalid(told)
-      }
-    }
-    quarantine.append(
-      Record(
-        number: quarantine.nextPosition,
-        time: max(quarantine.lastTime.advanced(by: .nanoseconds(1)), time), refusal: refusal,
-        event: batch.quarantined(event)))
-    return result
-  }
-
   /// Records that an hour has ended without an event after it, so that its window can close, and forgets what
   /// is past the lateness limit once an hour.
   mutating func tick(clock: Instant) {
@@ -223,8 +197,10 @@ struct Intake: ~Copyable {
   }
 
   /// Returns once everything taken is durable. After an error the process must stop.
+  ///
+  /// The journal comes first: an entry of the quarantine is closed only once its event is there.
   mutating func commit() throws(DiskError) {
-    try quarantine.commit()
     try journal.commit()
+    try quarantine.commit()
   }
 }
