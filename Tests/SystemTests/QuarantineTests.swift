@@ -84,8 +84,9 @@ import Testing
       // Killed while it redrives, part by part, until all is done.
       var random = try SeededRandom()
       for number in 0..<5 {
+        let pause = Int.random(in: 0...60, using: &random)
         async let killed: Void = {
-          try await Task.sleep(for: .milliseconds(Int.random(in: 0...60, using: &random)))
+          try await Task.sleep(for: .milliseconds(pause))
           try await cluster.kill("collector")
         }()
         try? await cluster.call("collector") { channel in
