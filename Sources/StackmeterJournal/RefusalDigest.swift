@@ -10,12 +10,25 @@ package struct RefusalDigest: Hashable, Sendable {
   /// Of the one event of `event`, as it is kept.
   package init(_ reason: Refusal.Reason, _ event: EventBatch, key: (UInt64, UInt64)) {
     var writer = ByteWriter()
-    writer.number(reason.rawValue)
     event.write(to: &writer)
+    self.init(reason.rawValue, writer.bytes[...], key: key)
+  }
+
+  /// Of a refusal that was kept; nil where the record is of another kind or form.
+  package init?(_ record: Record, key: (UInt64, UInt64)) {
+    guard record.kind == .refusal else { return nil }
+    var reader = ByteReader(record.payload)
+    guard let reason = reader.number(UInt8.self), reader.skipText(), reader.skipText() else {
+      return nil
+    }
+    self.init(reason, record.payload[reader.position...], key: key)
+  }
+
+  private init(_ reason: UInt8, _ event: ArraySlice<UInt8>, key: (UInt64, UInt64)) {
     (low, high) = withUnsafeTemporaryAllocation(of: UInt64.self, capacity: 4) { words in
-      words[0] = key.0
+      words[0] = key.0 ^ UInt64(reason)
       words[1] = key.1
-      writer.bytes.withUnsafeBytes {
+      event.withUnsafeBytes {
         stackmeter_siphash128(words.baseAddress!, $0.baseAddress, $0.count, words.baseAddress! + 2)
       }
       return (words[2], words[3])

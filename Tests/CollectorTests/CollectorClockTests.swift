@@ -77,6 +77,26 @@ import Testing
     }
   }
 
+  @Test func `a jump is logged when it comes and when it is over`() async throws {
+    let (clock, messages) = (SimulatedClock(), Messages())
+    let collector = try makeCollector(SimulatedDisk(), clock, messages: messages)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await collector.run() }
+      defer { collector.stop() }
+      _ = try await report(collector, "1", start: clock.now())
+      clock.jump(by: Self.year)
+      _ = try await eventually { collector.status().clockProblem.isEmpty ? nil : true }
+      // What the commit thread says comes before what it answers next.
+      _ = try await collector.report([Fixture.batch([])])
+      #expect(messages.count("s after the time by what has passed") == 1)
+      clock.jump(by: .zero - Self.year)
+      _ = try await eventually { collector.status().clockProblem.isEmpty ? true : nil }
+      _ = try await report(collector, "2", start: clock.now())
+      #expect(messages.count("the host's clock is believed again") == 1)
+      #expect(messages.count("s after the time by what has passed") == 1)
+    }
+  }
+
   @Test func `a clock that stands still does not hold up the windows`() async throws {
     let (disk, clock) = (SimulatedDisk(), SimulatedClock())
     let start = clock.now()

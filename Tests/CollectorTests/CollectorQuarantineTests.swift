@@ -112,9 +112,9 @@ import Testing
     }
   }
 
-  @Test func `100,000 entries are paged, redriven in parts, and found by number`() async throws {
+  @Test func `40,000 entries are paged, redriven in parts, and found by number`() async throws {
     let disk = SimulatedDisk()
-    let count = 100_000
+    let count = 40_000
     try await withClient(disk) { client in
       for start in stride(from: 0, to: count, by: 10_000) {
         _ = try await client.report(
@@ -140,11 +140,11 @@ import Testing
         pages += 1
       }
       #expect(pages > 1)
-      for number: UInt64 in [1, 50_000, 100_000] {
+      for number: UInt64 in [1, 20_000, 40_000] {
         #expect(try await client.quarantineEntry(number).event.id == "\(number - 1)")
       }
-      let discarded = try await client.discardQuarantine(.numbers([1, 99_999, 50_000]))
-      #expect(discarded.results.map(\.number) == [1, 50_000, 99_999])
+      let discarded = try await client.discardQuarantine(.numbers([1, 39_999, 20_000]))
+      #expect(discarded.results.map(\.number) == [1, 20_000, 39_999])
     }
   }
 
@@ -156,6 +156,46 @@ import Testing
       let status = try await client.status()
       #expect(status.quarantineDropped == 10 - status.quarantineEntries)
       #expect(status.quarantineDropped > 0)
+    }
+  }
+
+  @Test func `without room on the disk, entries can still be discarded`() async throws {
+    let disk = SimulatedDisk()
+    try await withClient(disk) { client in
+      _ = try await client.report(["1", "2"].map { Fixture.event($0, meter: "disk") })
+      disk.setFreeBytes(0)
+      let error = await #expect(throws: RPCError.self) {
+        try await client.redriveQuarantine(.numbers([1]))
+      }
+      #expect(error?.code == .resourceExhausted)
+      let discarded = try await client.discardQuarantine(.numbers([1]))
+      #expect(discarded.results == [QuarantineResult(number: 1, state: .resolved(.discarded))])
+      #expect(try await list(client).map(\.number) == [2])
+    }
+  }
+
+  @Test func `a full quarantine is logged once a minute`() async throws {
+    let (clock, messages) = (SimulatedClock(), Messages())
+    let collector = try makeCollector(
+      SimulatedDisk(), clock, Fixture.configuration(quarantineBytesMax: 1000), messages: messages)
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      group.addTask { try await collector.run() }
+      defer { collector.stop() }
+      func fill(_ part: String) async throws {
+        let events = (0..<10).map { Fixture.event("\(part)-\($0)", meter: "disk") }
+        _ = try await collector.report([Fixture.batch(events)])
+        // The warning comes after the answer, but before the next one.
+        _ = try await collector.report([Fixture.batch([])])
+      }
+      for part in ["1", "2", "3"] { try await fill(part) }
+      #expect(messages.count("the quarantine is full") == 1)
+      clock.advance(by: .seconds(60))
+      // Of what was dropped since the first.
+      _ = try await eventually { messages.count("the quarantine is full") == 2 ? true : nil }
+      clock.advance(by: .seconds(120))
+      _ = try await collector.report([Fixture.batch([Fixture.event()])])
+      _ = try await collector.report([Fixture.batch([])])
+      #expect(messages.count("the quarantine is full") == 2)
     }
   }
 }

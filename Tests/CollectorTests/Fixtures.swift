@@ -3,6 +3,7 @@ import StackmeterCore
 import StackmeterJournal
 import StackmeterTesting
 import StackmeterWire
+import Synchronization
 import Testing
 
 @testable import CollectorServer
@@ -142,12 +143,44 @@ func withCollector<Result: Sendable>(
 func makeCollector(
   _ disk: SimulatedDisk, _ clock: SimulatedClock,
   _ configuration: CollectorConfiguration = Fixture.configuration(),
-  catalog: MeterCatalog = Fixture.catalog, seed: UInt64 = 1
+  catalog: MeterCatalog = Fixture.catalog, seed: UInt64 = 1, messages: Messages = Messages()
 ) throws -> Collector {
   try Collector(
     configuration: configuration, catalog: catalog, disk: disk, clock: clock,
-    logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, segmentBytesMax: 4096,
+    logger: Logger(label: "test") { _ in MessagesHandler(messages: messages) },
+    segmentBytesMax: 4096,
     idleMax: .milliseconds(2), random: SeededRandom(seed: seed))
+}
+
+/// What a collector has logged.
+final class Messages: Sendable {
+  private let all = Mutex<[String]>([])
+
+  func append(_ message: String) { all.withLock { $0.append(message) } }
+
+  /// How many have the text.
+  func count(_ text: String) -> Int {
+    all.withLock { $0.count { $0.contains(text) } }
+  }
+}
+
+private struct MessagesHandler: LogHandler {
+  let messages: Messages
+  var metadata: Logger.Metadata = [:]
+  var logLevel: Logger.Level = .info
+
+  init(messages: Messages) {
+    self.messages = messages
+  }
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    messages.append("\(event.message)")
+  }
 }
 
 extension EventResult {

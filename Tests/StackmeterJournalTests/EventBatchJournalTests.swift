@@ -118,5 +118,14 @@ import Testing
     digests.insert(RefusalDigest(.inFuture, batch(), key: (1, 2)))
     digests.insert(RefusalDigest(.tooOld, batch(), key: (1, 3)))
     #expect(digests.count == batches.count + 2)
+    // The bytes of a record tell the same as what was written into it.
+    let record = Record(
+      number: 1, time: Instant(nanoseconds: 9), refusal: Refusal(.tooOld, field: "f", "m"),
+      event: batch())
+    #expect(RefusalDigest(record, key: (1, 2)) == RefusalDigest(.tooOld, batch(), key: (1, 2)))
+    let cut = Record(
+      kind: .refusal, count: 1, firstPosition: 1, firstTime: Instant(nanoseconds: 9),
+      payload: [1, 9, 0, 1])
+    #expect(RefusalDigest(cut, key: (1, 2)) == nil)
   }
 }

@@ -105,12 +105,12 @@ package final class Collector: Sendable {
     var reportedClock = ReportedClock(wall: clock.now(), elapsed: clock.elapsed())
     while let submissions = queue.take(timeout: idleMax) {
       let room = diskRoom()
-      guard room == nil || submissions.isEmpty else {
-        for submission in submissions { submission.fail(room!) }
-        continue
+      if let room {
+        for submission in submissions where submission.needsRoom { submission.fail(room) }
       }
+      let possible = room == nil ? submissions : submissions.filter { !$0.needsRoom }
       let now = present(&reportedClock, lastTime: intake.lastTime)
-      let decisions = submissions.map { $0.decide(&intake, clock: now) }
+      let decisions = possible.map { $0.decide(&intake, clock: now) }
       if room == nil { intake.tick(clock: now) }
       do throws(DiskError) {
         try intake.commit()
@@ -118,7 +118,7 @@ package final class Collector: Sendable {
         // Nothing was answered, so nothing is promised. Only a new process may trust the disk again.
         let failure = CollectorError.journalFailed(error.description)
         queue.close()
-        for submission in submissions { submission.fail(failure) }
+        for submission in possible { submission.fail(failure) }
         for submission in queue.take(timeout: .zero) ?? [] { submission.fail(.stopping) }
         return failure
       }

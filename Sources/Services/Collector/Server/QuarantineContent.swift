@@ -22,8 +22,7 @@ struct QuarantineContent {
     var reader = LogReader(disk: disk, directory: directory, fromPosition: segments[0])
     while let chunk = try reader.next(upTo: tail) {
       for record in Record.all(in: chunk.bytes, of: chunk.id) {
-        if let refused = record.refusedEvent {
-          let digest = RefusalDigest(refused.refusal.reason, refused.event, key: key)
+        if let digest = RefusalDigest(record, key: key) {
           entries.append((record.firstPosition, digest))
         } else if let resolved = record.resolvedEntries {
           for (number, outcome) in resolved where number >= segments[0] {

@@ -29,6 +29,14 @@ enum Submission: Sendable {
     }
   }
 
+  /// Whether it is refused while the disk is short. To discard takes a little room and makes more.
+  var needsRoom: Bool {
+    switch self {
+    case .report, .redrive: true
+    case .discard: false
+    }
+  }
+
   func fail(_ error: CollectorError) {
     switch self {
     case .report(_, let answer): answer(.failure(error))
