@@ -11,8 +11,9 @@ package struct RootCommand: AsyncParsableCommand {
       is an operator.
       """,
     subcommands: [
-      UpCommand.self, UsageCommand.self, ReportCommand.self, MetersCommand.self, TokenCommand.self,
-      StatusCommand.self, DoctorCommand.self,
+      UpCommand.self, UsageCommand.self, ReportCommand.self, MetersCommand.self,
+      QuarantineCommand.self,
+      TokenCommand.self, StatusCommand.self, DoctorCommand.self,
     ])
 
   package init() {}

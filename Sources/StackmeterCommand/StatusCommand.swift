@@ -66,7 +66,9 @@ struct PipelineText {
       lines.append(
         (
           "quarantine",
-          "\(collector.quarantineEntries) entries, \(mebibytes(collector.quarantineBytes))"
+          "\(collector.quarantineEntries) open entries, \(mebibytes(collector.quarantineBytes))"
+            + (collector.quarantineDropped == 0
+              ? "" : "; full: \(collector.quarantineDropped) refused events were not kept")
         ))
       lines.append(
         (
@@ -129,6 +131,8 @@ struct PipelineText {
     writer.member("diskFreeBytes", collector.diskFreeBytes)
     writer.member("diskReserveBytes", collector.diskReserveBytes)
     writer.member("refusing", string: collector.refusing)
+    writer.member("quarantineDropped", collector.quarantineDropped)
+    writer.member("clockProblem", string: collector.clockProblem)
   }
 
   private static func write(_ aggregator: AggregatorStatus, _ writer: inout JSONWriter) {

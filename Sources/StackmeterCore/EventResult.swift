@@ -64,22 +64,14 @@ package struct Refusal: Hashable, Sendable {
       case .malformed: "Malformed"
       }
     }
-  }
-}
 
-/// A refused event, as it is kept.
-package struct QuarantineEntry: Hashable, Sendable {
-  /// Strictly increasing.
-  package let number: UInt64
-  package let refusedTime: Instant
-  package let refusal: Refusal
-  /// The event as it was reported; a quantity that was none is zero here.
-  package let event: UsageEvent
+    /// All names, for messages.
+    package static var names: String { allCases.map(\.name).joined(separator: ", ") }
 
-  package init(number: UInt64, refusedTime: Instant, refusal: Refusal, event: UsageEvent) {
-    self.number = number
-    self.refusedTime = refusedTime
-    self.refusal = refusal
-    self.event = event
+    /// Nil where no reason has the name.
+    package init?(name: String) {
+      guard let reason = Reason.allCases.first(where: { $0.name == name }) else { return nil }
+      self = reason
+    }
   }
 }

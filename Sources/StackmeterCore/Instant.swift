@@ -78,6 +78,13 @@ package protocol WallClock: Sendable {
   func now() -> Instant
 }
 
+/// A clock that also tells how much time passes, whatever becomes of the present.
+package protocol HostClock: WallClock {
+  /// The time since some moment that stays the same while the host is up, also while it sleeps. Never goes back,
+  /// and nobody sets it.
+  func elapsed() -> Duration
+}
+
 extension Int64 {
   /// Division that rounds toward negative infinity.
   func flooredDivision(by divisor: Int64) -> Int64 {

@@ -70,4 +70,10 @@ struct ByteReader {
     guard let count = number(UInt16.self), let slice = slice(Int(count)) else { return nil }
     return String(validating: slice, as: UTF8.self)
   }
+
+  /// Passes over a text without looking at it; false where the bytes end before it does.
+  mutating func skipText() -> Bool {
+    guard let count = number(UInt16.self) else { return false }
+    return slice(Int(count)) != nil
+  }
 }

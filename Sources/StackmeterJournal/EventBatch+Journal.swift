@@ -73,31 +73,3 @@ extension EventBatch {
     self.attos = attos
   }
 }
-
-extension Record {
-  /// A refused event for the quarantine.
-  package init(
-    number: UInt64, time: Instant, refusal: Refusal, event: EventBatch
-  ) {
-    var writer = ByteWriter()
-    writer.number(refusal.reason.rawValue)
-    writer.text(refusal.field)
-    writer.text(refusal.message)
-    event.write(to: &writer)
-    self.init(
-      kind: .refusal, count: 1, firstPosition: number, firstTime: time, payload: writer.bytes)
-  }
-
-  /// Nil where the record is of another kind.
-  package var quarantineEntry: QuarantineEntry? {
-    guard kind == .refusal else { return nil }
-    var reader = ByteReader(payload)
-    guard let reason = reader.number(UInt8.self).flatMap({ Refusal.Reason(rawValue: $0) }),
-      let field = reader.text(), let message = reader.text(),
-      let event = EventBatch(&reader), event.count == 1
-    else { return nil }
-    return QuarantineEntry(
-      number: firstPosition, refusedTime: firstTime,
-      refusal: Refusal(reason, field: field, message), event: event.event(0))
-  }
-}

@@ -13,6 +13,8 @@ package struct Record: Sendable {
     /// Everything in front of it was durable when it was written: damage there is no torn end. It has the
     /// time of the record in front of it. No payload.
     case mark = 4
+    /// Entries of the quarantine were redriven or discarded; the payload says which and how. Takes no position.
+    case resolution = 16
   }
 
   package static let frameBytes = 32

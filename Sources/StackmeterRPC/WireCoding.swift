@@ -46,7 +46,8 @@ extension RPCError {
   init(_ error: WireError) {
     let code: Code =
       switch error {
-      case .tooLarge, .overBudget: .resourceExhausted
+      // Not RESOURCE_EXHAUSTED, which says that a retry may help.
+      case .tooLarge, .overBudget: .outOfRange
       case .malformed, .invalidText, .invalidField: .invalidArgument
       }
     self.init(code: code, message: error.explanation)

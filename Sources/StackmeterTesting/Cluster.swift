@@ -58,6 +58,10 @@ package final class Cluster: Sendable {
   /// Runs the command line with this cluster's settings, and gives what it printed.
   package func command(_ arguments: String...) async throws -> (status: ExitStatus, output: String)
   {
+    try await command(arguments)
+  }
+
+  package func command(_ arguments: [String]) async throws -> (status: ExitStatus, output: String) {
     try await Cluster.run(
       "\(Cluster.programs)/stackmeter", arguments, environment: environment,
       outputPath: "\(directory)/output-\(arguments.first ?? "")")

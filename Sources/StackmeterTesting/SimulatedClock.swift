@@ -2,22 +2,43 @@ package import StackmeterCore
 internal import Synchronization
 
 /// A clock that shows what the test says.
-package final class SimulatedClock: WallClock {
-  private let present: Mutex<Instant>
+package final class SimulatedClock: HostClock {
+  private struct State {
+    var present: Instant
+    var elapsed: Duration = .zero
+  }
+
+  private let state: Mutex<State>
 
   /// Starts at 2026-11-23T15:00:00Z unless told otherwise.
   package init(_ start: Instant = Instant(seconds: 1_795_446_000)) {
-    present = Mutex(start)
+    state = Mutex(State(present: start))
   }
 
-  package func now() -> Instant { present.withLock { $0 } }
+  package func now() -> Instant { state.withLock { $0.present } }
 
-  /// Moves the clock; a negative duration moves it back, as a host's clock may.
+  package func elapsed() -> Duration { state.withLock { $0.elapsed } }
+
+  /// Lets time pass; a negative duration only moves the clock back, as a host's clock may.
   package func advance(by duration: Duration) {
-    present.withLock { $0 = $0.advanced(by: duration) }
+    state.withLock { state in
+      state.present = state.present.advanced(by: duration)
+      state.elapsed += max(.zero, duration)
+    }
   }
 
+  /// Sets the clock, while no time passes.
   package func set(_ instant: Instant) {
-    present.withLock { $0 = instant }
+    state.withLock { $0.present = instant }
+  }
+
+  /// Moves the clock, while no time passes.
+  package func jump(by duration: Duration) {
+    state.withLock { $0.present = $0.present.advanced(by: duration) }
+  }
+
+  /// Lets time pass that the clock does not show.
+  package func freeze(for duration: Duration) {
+    state.withLock { $0.elapsed += duration }
   }
 }

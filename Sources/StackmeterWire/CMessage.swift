@@ -120,6 +120,36 @@ extension Stackmeter__V1__ListQuarantineResponse: CMessage {
   }
 }
 
+extension Stackmeter__V1__QuarantineFilter: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__quarantine_filter__init(message)
+  }
+}
+
+extension Stackmeter__V1__GetQuarantineEntryRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__get_quarantine_entry_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__ResolveQuarantineRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__resolve_quarantine_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__QuarantineResult: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__quarantine_result__init(message)
+  }
+}
+
+extension Stackmeter__V1__ResolveQuarantineResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__resolve_quarantine_response__init(message)
+  }
+}
+
 extension Stackmeter__V1__CollectorStatus: CMessage {
   package static func initialize(_ message: UnsafeMutablePointer<Self>) {
     stackmeter__v1__collector_status__init(message)

@@ -18,6 +18,7 @@ package struct CollectorStatus: WireMessage, Hashable {
   package var accepted: UInt64 = 0
   package var duplicates: UInt64 = 0
   package var refused: UInt64 = 0
+  /// Open ones.
   package var quarantineEntries: UInt64 = 0
   package var quarantineBytes: UInt64 = 0
   package var dedupEntries: UInt64 = 0
@@ -26,6 +27,10 @@ package struct CollectorStatus: WireMessage, Hashable {
   package var diskReserveBytes: UInt64 = 0
   /// Empty, or why events are refused now.
   package var refusing = ""
+  /// Refused events that were not kept since the process started.
+  package var quarantineDropped: UInt64 = 0
+  /// Empty, or what is wrong with the host's clock.
+  package var clockProblem = ""
 
   package init() {}
 
@@ -42,6 +47,8 @@ package struct CollectorStatus: WireMessage, Hashable {
     diskFreeBytes = raw.disk_free_bytes
     diskReserveBytes = raw.disk_reserve_bytes
     refusing = text(raw.refusing)
+    quarantineDropped = raw.quarantine_dropped
+    clockProblem = text(raw.clock_problem)
   }
 
   package func fill(_ raw: inout Stackmeter__V1__CollectorStatus, _ packer: borrowing Packer) {
@@ -57,6 +64,8 @@ package struct CollectorStatus: WireMessage, Hashable {
     raw.disk_free_bytes = diskFreeBytes
     raw.disk_reserve_bytes = diskReserveBytes
     raw.refusing = packer.arena.text(refusing)
+    raw.quarantine_dropped = quarantineDropped
+    raw.clock_problem = packer.arena.text(clockProblem)
   }
 }
 

@@ -135,26 +135,27 @@ import Testing
 
   @Test func `the quarantine is listed in pages`() async throws {
     try await withClient { client in
-      #expect(try await client.listQuarantine(after: 0, pageSize: 0).entries == [])
+      #expect(try await client.listQuarantine(.init(afterNumber: 0, pageSize: 0)).entries == [])
       let events = (0..<25).map { Fixture.event("\($0)", meter: "disk") }
       _ = try await client.report(events)
       var listed: [QuarantineEntry] = []
       var pages = 0
       var more = true
       while more {
-        let page = try await client.listQuarantine(after: listed.last?.number ?? 0, pageSize: 10)
+        let page = try await client.listQuarantine(
+          .init(afterNumber: listed.last?.number ?? 0, pageSize: 10))
         listed += page.entries
         more = page.more
         pages += 1
       }
       #expect(pages == 3 && listed.map(\.event) == events)
-      #expect(try await client.listQuarantine(after: 0, pageSize: 25).more == false)
+      #expect(try await client.listQuarantine(.init(afterNumber: 0, pageSize: 25)).more == false)
       for after: UInt64 in [25, 26, .max - 1, .max] {
-        let page = try await client.listQuarantine(after: after, pageSize: 10)
+        let page = try await client.listQuarantine(.init(afterNumber: after, pageSize: 10))
         #expect(page.entries == [] && !page.more)
       }
       let error = await #expect(throws: RPCError.self) {
-        try await client.listQuarantine(after: 0, pageSize: 1001)
+        try await client.listQuarantine(.init(afterNumber: 0, pageSize: 1001))
       }
       #expect(error?.code == .invalidArgument && error?.message == "page_size: at most 1000")
     }
@@ -168,11 +169,17 @@ import Testing
         let client = CollectorClient(channel)
         var event = Fixture.event(meter: "disk")
         event.series.resource.additionalInfo = String(repeating: "a", count: 8192)
-        for _ in 0..<3 { _ = try await client.report(Array(repeating: event, count: 200)) }
+        for part in 0..<3 {
+          _ = try await client.report(
+            (0..<200).map {
+              event.id = "\(part)-\($0)"
+              return event
+            })
+        }
         var last: UInt64 = 0
         var pages = 0
         while last < 600 {
-          let page = try await client.listQuarantine(after: last, pageSize: 1000)
+          let page = try await client.listQuarantine(.init(afterNumber: last, pageSize: 1000))
           #expect(page.more == (page.entries.last?.number != 600))
           last = try #require(page.entries.last?.number)
           pages += 1

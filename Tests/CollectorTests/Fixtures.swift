@@ -3,6 +3,7 @@ import StackmeterCore
 import StackmeterJournal
 import StackmeterTesting
 import StackmeterWire
+import Synchronization
 import Testing
 
 @testable import CollectorServer
@@ -27,11 +28,20 @@ enum Fixture {
       latenessLimit: latenessLimit, diskReserveBytes: 1000, quarantineBytesMax: quarantineBytesMax)
   }
 
+  /// The same with the meter "disk", which the tests of the quarantine lack at first.
+  static let laterCatalog = try! MeterCatalog(
+    ["CPU", "memory", "disk"].map {
+      Meter(
+        id: $0, name: $0, unit: "h", category: "Compute", resourceProvider: "vm", aggregation: .sum,
+        isBillable: true)
+    })
+
   static func intake(
     _ disk: SimulatedDisk, _ configuration: CollectorConfiguration = configuration(),
-    segmentBytesMax: Int = 4096, recordBytesMax: Int = Intake.recordBytesMax
+    catalog: MeterCatalog = catalog, segmentBytesMax: Int = 4096,
+    recordBytesMax: Int = Intake.recordBytesMax, seed: UInt64 = 1
   ) throws -> Intake {
-    var random = SeededRandom(seed: 1)
+    var random = SeededRandom(seed: seed)
     return try Intake(
       disk: disk, configuration: configuration, catalog: catalog,
       secrets: Intake.Secrets(using: &random), segmentBytesMax: segmentBytesMax,
@@ -70,10 +80,20 @@ enum Fixture {
     }
   }
 
-  /// Every record of the journal. Only reads: who opens a log a second time takes it away from its owner.
-  static func records(_ disk: SimulatedDisk) throws -> [Record] {
-    let tail = try #require(try RecordLog.tail(disk, "/journal"))
-    var reader = LogReader(disk: disk, directory: "/journal", fromPosition: 1)
+  /// Every entry of the quarantine whose segment is still there.
+  static func quarantine(_ disk: SimulatedDisk) throws -> [QuarantineEntry] {
+    try records(disk, "/quarantine").filter { $0.kind == .refusal }.map {
+      try #require($0.quarantineEntry)
+    }
+  }
+
+  /// Every record of a log. Only reads: who opens a log a second time takes it away from its owner.
+  static func records(
+    _ disk: SimulatedDisk, _ directory: String = "/journal"
+  ) throws -> [Record] {
+    let tail = try #require(try RecordLog.tail(disk, directory))
+    let first = try SegmentFiles.firstPositions(disk, directory)[0]
+    var reader = LogReader(disk: disk, directory: directory, fromPosition: first)
     var records: [Record] = []
     while let chunk = try reader.next(upTo: tail) {
       records += Record.all(in: chunk.bytes, of: chunk.id)
@@ -104,9 +124,9 @@ extension Intake {
 func withCollector<Result: Sendable>(
   _ disk: SimulatedDisk = SimulatedDisk(), _ clock: SimulatedClock = SimulatedClock(),
   _ configuration: CollectorConfiguration = Fixture.configuration(),
-  _ body: (Collector) async throws -> Result
+  catalog: MeterCatalog = Fixture.catalog, _ body: (Collector) async throws -> Result
 ) async throws -> Result {
-  let collector = try makeCollector(disk, clock, configuration)
+  let collector = try makeCollector(disk, clock, configuration, catalog: catalog)
   return try await withThrowingTaskGroup(of: Void.self) { group in
     group.addTask { try await collector.run() }
     defer { collector.stop() }
@@ -119,11 +139,13 @@ func withCollector<Result: Sendable>(
 
 func makeCollector(
   _ disk: SimulatedDisk, _ clock: SimulatedClock,
-  _ configuration: CollectorConfiguration = Fixture.configuration(), seed: UInt64 = 1
+  _ configuration: CollectorConfiguration = Fixture.configuration(),
+  catalog: MeterCatalog = Fixture.catalog, seed: UInt64 = 1, messages: Messages = Messages()
 ) throws -> Collector {
   try Collector(
-    configuration: configuration, catalog: Fixture.catalog, disk: disk, clock: clock,
-    logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, segmentBytesMax: 4096,
+    configuration: configuration, catalog: catalog, disk: disk, clock: clock,
+    logger: Logger(label: "test") { _ in MessagesHandler(messages: messages) },
+    segmentBytesMax: 4096,
     idleMax: .milliseconds(2), random: SeededRandom(seed: seed))
 }
 
@@ -131,6 +153,37 @@ extension Collector {
   /// The results of every event of every batch.
   func results(_ batches: [EventBatch]) async throws -> [[EventResult]] {
     try await report(batches).map { Array($0) }
+  }
+}
+
+/// What a collector has logged.
+final class Messages: Sendable {
+  private let all = Mutex<[String]>([])
+
+  func append(_ message: String) { all.withLock { $0.append(message) } }
+
+  /// How many have the text.
+  func count(_ text: String) -> Int {
+    all.withLock { $0.count { $0.contains(text) } }
+  }
+}
+
+private struct MessagesHandler: LogHandler {
+  let messages: Messages
+  var metadata: Logger.Metadata = [:]
+  var logLevel: Logger.Level = .info
+
+  init(messages: Messages) {
+    self.messages = messages
+  }
+
+  subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+    get { metadata[key] }
+    set { metadata[key] = newValue }
+  }
+
+  func log(event: LogEvent) {
+    messages.append("\(event.message)")
   }
 }
 

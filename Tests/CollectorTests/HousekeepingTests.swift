@@ -4,6 +4,7 @@ import Logging
 import StackmeterCore
 import StackmeterJournal
 import StackmeterTesting
+import StackmeterWire
 import Testing
 
 @testable import CollectorServer
@@ -29,7 +30,7 @@ import Testing
       let start = clock.now().advanced(by: .seconds(-3600))
       let batch = Fixture.batch((0..<10).map { Fixture.event("\(hour)-\($0)", start: start) })
       try intake.reserve(for: [batch])
-      _ = intake.take(batch, clock: clock.now())
+      _ = try intake.take(batch, clock: clock.now())
       try intake.commit()
       clock.advance(by: .seconds(3600))
     }
@@ -152,7 +153,7 @@ import Testing
       #expect(error?.rpcErrorCode == .resourceExhausted)
       #expect(error?.rpcErrorMessage.hasPrefix("there is no room for the journal") == true)
       disk.heal()
-      let results = try await collector.report([large])
+      let results = try await collector.results([large])
       #expect(results[0][0].position == 2 && results[0].allSatisfy(\.isAccepted))
       #expect(collector.status().refusing == "")
     }

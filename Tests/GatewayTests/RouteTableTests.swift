@@ -19,7 +19,8 @@ private func withTable(_ body: (RouteTable) async throws -> Void) async throws {
           query: query, meters: MeterNames(query: query, clock: clock), clock: clock),
         catalog: CatalogAnswers(query: query),
         status: StatusAnswers(query: query, collector: collector),
-        events: EventsAnswers(collector: collector)))
+        events: EventsAnswers(collector: collector),
+        quarantine: QuarantineAnswers(collector: collector)))
   }
 }
 

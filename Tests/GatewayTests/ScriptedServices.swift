@@ -77,12 +77,26 @@ final class ScriptedCollector: RPCEndpoint {
     /// Calls that are answered before `failure` begins.
     var callsBeforeFailure = 0
     var calls: [[UsageEvent]] = []
+    var entries: [QuarantineEntry] = []
+    var hasMoreEntries = false
+    var listings: [ListQuarantineRequest] = []
+    var redriven: [QuarantineChoice] = []
+    var discarded: [QuarantineChoice] = []
+    var resolved: [QuarantineResult] = []
   }
 
   private let script = Mutex(Script())
 
   func with<Result>(_ body: (inout sending Script) -> sending Result) -> sending Result {
     script.withLock(body)
+  }
+
+  private func answer<Response>(_ body: (inout Script) -> Response) throws -> Response {
+    let result: Result<Response, RPCError> = script.withLock { script in
+      if let failure = script.failure { return .failure(failure) }
+      return .success(body(&script))
+    }
+    return try result.get()
   }
 
   func register<Transport: ServerTransport>(with routes: inout RPCRoutes<Transport>) {
@@ -100,6 +114,32 @@ final class ScriptedCollector: RPCEndpoint {
             }))
       }
       return try result.get()
+    }
+    routes.unary(CollectorMethods.listQuarantine) { [self] request in
+      try answer { script in
+        script.listings.append(request)
+        return ListQuarantineResponse(
+          entries: script.entries, more: script.hasMoreEntries, lastNumber: 77)
+      }
+    }
+    routes.unary(CollectorMethods.getQuarantineEntry) { [self] request in
+      let entry = try answer { $0.entries.first { $0.number == request.number } }
+      guard let entry else { throw RPCError(code: .notFound, message: "there is no such entry") }
+      return entry
+    }
+    routes.unary(CollectorMethods.redriveQuarantine) { [self] request in
+      try answer { script in
+        script.redriven.append(request.choice)
+        return ResolveQuarantineResponse(
+          results: script.resolved, more: script.hasMoreEntries, lastNumber: 77)
+      }
+    }
+    routes.unary(CollectorMethods.discardQuarantine) { [self] request in
+      try answer { script in
+        script.discarded.append(request.choice)
+        return ResolveQuarantineResponse(
+          results: script.resolved, more: script.hasMoreEntries, lastNumber: 77)
+      }
     }
     routes.unary(CollectorMethods.getStatus) { [self] _ in
       if let failure = script.withLock({ $0.failure }) { throw failure }

@@ -29,6 +29,23 @@ struct ArgumentsTests {
       ["token", "create", "--role", "operator", "--subscription", "a"],
       "--subscription is for tenants; an operator sees all"
     ),
+    (["quarantine", "redrive"], "name entries by number, or give --all"),
+    (["quarantine", "discard", "1", "--all"], "numbers and --all exclude each other"),
+    (["quarantine", "redrive", "1", "--source", "vm"], "filters need --all"),
+    (["quarantine", "redrive", "1", "--dry-run"], "--dry-run is for --all"),
+    (
+      ["quarantine", "list", "--reason", "Ugly"],
+      "--reason: Ugly is none of Conflict, UnknownMeter, TooOld, InFuture, Malformed"
+    ),
+    (
+      ["quarantine", "redrive", "--all", "--source", ""],
+      "--source: must not be empty; leave it out to mean all"
+    ),
+    (
+      ["quarantine", "list", "--from", "soon"],
+      "--from: soon is no day or time such as 2026-11-23 or 2026-11-23T15:00:00Z"
+    ),
+    (["quarantine", "list", "--limit", "0"], "--limit must be at least 1"),
     (["fly"], "Unexpected argument 'fly'"),
   ])
   func `wrong arguments are named`(_ arguments: [String], _ message: String) {

@@ -77,4 +77,55 @@ import Testing
     let broken = Record(kind: .refusal, count: 1, firstPosition: 1, firstTime: time, payload: [99])
     #expect(tick.quarantineEntry == nil && broken.quarantineEntry == nil)
   }
+
+  @Test func `what was closed is read back, and nothing else is`() {
+    let time = Instant(nanoseconds: 9)
+    let entries: [Record.ResolvedEntry] = [
+      (1, .discarded), (.max, .redriven(position: .max)), (2, .redriven(position: 1)),
+    ]
+    let record = Record(resolved: entries, nextNumber: 7, time: time)
+    #expect(record.kind == .resolution && record.count == 0 && record.nextPosition == 7)
+    let read = record.resolvedEntries
+    #expect(read?.map(\.number) == [1, .max, 2])
+    #expect(read?.map(\.outcome) == entries.map(\.outcome))
+    #expect(record.quarantineEntry == nil)
+    for broken in [
+      Record(kind: .tick, count: 0, firstPosition: 1, firstTime: time, payload: []),
+      Record(kind: .resolution, count: 0, firstPosition: 1, firstTime: time, payload: [1]),
+    ] {
+      #expect(broken.resolvedEntries == nil)
+    }
+  }
+
+  @Test func `a digest tells reasons and every field of an event apart`() {
+    func batch(_ change: (inout EventBatch) -> Void = { _ in }) -> EventBatch {
+      var batch = EventBatch(
+        source: "vm",
+        series: [Series(subscription: "s", meter: "m", resource: Resource(uri: "/r"))])
+      batch.append(id: "e".utf8, seriesIndex: 0, usageStart: 1, usageEnd: 2, attos: 3)
+      change(&batch)
+      return batch
+    }
+    let batches = [
+      batch(), batch { $0.source = "v" }, batch { $0.series[0].subscription = "S" },
+      batch { $0.series[0].meter = "M" }, batch { $0.series[0].resource.tags = "{}" },
+      batch { $0.ids = [0] }, batch { $0.usageStart = [0] }, batch { $0.usageEnd = [3] },
+      batch { $0.attos = [EventBatch.notAQuantity] },
+    ]
+    var digests = Set(batches.map { RefusalDigest(.tooOld, $0, key: (1, 2)) })
+    #expect(digests.count == batches.count)
+    #expect(digests.contains(RefusalDigest(.tooOld, batch(), key: (1, 2))))
+    digests.insert(RefusalDigest(.inFuture, batch(), key: (1, 2)))
+    digests.insert(RefusalDigest(.tooOld, batch(), key: (1, 3)))
+    #expect(digests.count == batches.count + 2)
+    // The bytes of a record tell the same as what was written into it.
+    let record = Record(
+      number: 1, time: Instant(nanoseconds: 9), refusal: Refusal(.tooOld, field: "f", "m"),
+      event: batch())
+    #expect(RefusalDigest(record, key: (1, 2)) == RefusalDigest(.tooOld, batch(), key: (1, 2)))
+    let cut = Record(
+      kind: .refusal, count: 1, firstPosition: 1, firstTime: Instant(nanoseconds: 9),
+      payload: [1, 9, 0, 1])
+    #expect(RefusalDigest(cut, key: (1, 2)) == nil)
+  }
 }

@@ -67,21 +67,21 @@ import Testing
         try await channel.call(
           EchoMethods.echo, chunk(RPCLimits.messageBytesMax + 1), timeout: callTimeout)
       }
-      #expect(request?.code == .resourceExhausted, "\(String(describing: request))")
+      #expect(request?.code == .outOfRange, "\(String(describing: request))")
       let streamed = await rpcError {
         try await channel.bidirectional(
           EchoMethods.exchange, timeout: callTimeout,
           produce: { try await $0.write(chunk(RPCLimits.messageBytesMax + 1)) },
           consume: { messages in for try await _ in messages {} })
       }
-      #expect(streamed?.code == .resourceExhausted, "\(String(describing: streamed))")
+      #expect(streamed?.code == .outOfRange, "\(String(describing: streamed))")
       let response = await rpcError {
         try await channel.call(
           EchoMethods.inflate,
           ReadJournalRequest(fromPosition: UInt64(RPCLimits.messageBytesMax), follow: false),
           timeout: callTimeout)
       }
-      #expect(response?.code == .resourceExhausted, "\(String(describing: response))")
+      #expect(response?.code == .outOfRange, "\(String(describing: response))")
       #expect(
         try await channel.call(EchoMethods.echo, .numbered(1), timeout: callTimeout)
           == .numbered(1))

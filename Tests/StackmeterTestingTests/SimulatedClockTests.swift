@@ -14,4 +14,15 @@ import Testing
     clock.set(start)
     #expect(clock.now() == start)
   }
+
+  @Test func `time passes whatever the clock shows`() {
+    let clock = SimulatedClock(Instant(seconds: 100))
+    clock.advance(by: .seconds(5))
+    clock.advance(by: .seconds(-50))
+    clock.set(Instant(seconds: 7))
+    clock.jump(by: .seconds(1))
+    #expect(clock.elapsed() == .seconds(5) && clock.now() == Instant(seconds: 8))
+    clock.freeze(for: .seconds(2))
+    #expect(clock.elapsed() == .seconds(7) && clock.now() == Instant(seconds: 8))
+  }
 }

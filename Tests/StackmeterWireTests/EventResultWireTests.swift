@@ -114,4 +114,31 @@ import Testing
       #expect(["entries", "series"].contains(error?.field))
     }
   }
+
+  @Test func `a choice of entries is by number or by filter, and bounded`() {
+    let filter = ProtoWriter.bytes { $0.content(2, []) }
+    let limited = { (limit: UInt64) in filter + ProtoWriter.bytes { $0.number(4, limit) } }
+    let numbers = { (count: Int) in
+      ProtoWriter.bytes { writer in for _ in 0..<count { writer.number(1, 7) } }
+    }
+    for (bytes, field) in [
+      ([], "numbers"), (numbers(1) + filter, "filter"), (numbers(1001), "numbers"),
+      (limited(1001), "limit"),
+      (
+        ProtoWriter.bytes { $0.content(2, ProtoWriter.bytes { $0.text(1, "Ugly") }) },
+        "filter.reasons"
+      ),
+    ] as [([UInt8], String)] {
+      let error = wireError { () throws(WireError) in try ResolveQuarantineRequest(bytes) }
+      #expect(error?.field == field)
+    }
+    #expect(
+      (try? ResolveQuarantineRequest(limited(0)))?.choice
+        == .matching(QuarantineFilter(), after: 0, limit: 1000))
+    #expect((try? ResolveQuarantineRequest(numbers(1000))) != nil)
+    let page = wireError { () throws(WireError) in
+      try ListQuarantineRequest(ProtoWriter.bytes { $0.number(2, 1001) })
+    }
+    #expect(page?.field == "page_size")
+  }
 }

@@ -48,18 +48,40 @@ extension WireFixture {
       "stackmeter.v1.ListQuarantineRequest",
       [
         ListQuarantineRequest(afterNumber: 0, pageSize: 0),
-        ListQuarantineRequest(afterNumber: .max, pageSize: .max),
+        ListQuarantineRequest(
+          afterNumber: .max, pageSize: UInt32(ListQuarantineRequest.pageSizeMax), filter: .full,
+          includeResolved: true),
       ]),
     WireFixture(
       "stackmeter.v1.ListQuarantineResponse",
       [
-        ListQuarantineResponse(entries: [], more: false),
-        ListQuarantineResponse(
-          entries: UsageEvent.several.enumerated().map { index, event in
-            QuarantineEntry(
-              number: UInt64(index), refusedTime: Instant(seconds: 9),
-              refusal: Refusal(.tooOld, field: "usage_start", "is too old"), event: event)
-          }, more: true),
+        ListQuarantineResponse(entries: [], more: false, lastNumber: 0),
+        ListQuarantineResponse(entries: QuarantineEntry.several, more: true, lastNumber: .max),
+      ]),
+    WireFixture(
+      "stackmeter.v1.GetQuarantineEntryRequest",
+      [GetQuarantineEntryRequest(number: 0), GetQuarantineEntryRequest(number: .max)]),
+    WireFixture("stackmeter.v1.QuarantineEntry", QuarantineEntry.several),
+    WireFixture(
+      "stackmeter.v1.ResolveQuarantineRequest",
+      [
+        ResolveQuarantineRequest(.numbers([1, .max, 0])),
+        ResolveQuarantineRequest(.matching(QuarantineFilter(), after: 0, limit: 1000)),
+        ResolveQuarantineRequest(.matching(.full, after: .max, limit: 1)),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ResolveQuarantineResponse",
+      [
+        ResolveQuarantineResponse(results: [], more: false, lastNumber: 0),
+        ResolveQuarantineResponse(
+          results: [
+            QuarantineResult(number: 1, state: .resolved(.redriven(position: .max))),
+            QuarantineResult(number: 2, state: .resolved(.discarded)),
+            QuarantineResult(number: 3, state: .absent),
+            QuarantineResult(
+              number: .max, state: .open,
+              refusal: Refusal(.unknownMeter, field: "series.meter", "is Ünknown")),
+          ], more: true, lastNumber: .max),
       ]),
     WireFixture("stackmeter.v1.GetStatusRequest", [GetStatusRequest()]),
     WireFixture("stackmeter.v1.CollectorStatus", [CollectorStatus(), .full]),
@@ -209,6 +231,27 @@ extension EventResult {
   }()
 }
 
+extension QuarantineFilter {
+  static let full = QuarantineFilter(
+    reasons: [.unknownMeter, .conflict], source: "Quelle ü", subscription: "S-1",
+    from: Instant(nanoseconds: 1), to: Instant(nanoseconds: .max))
+}
+
+extension QuarantineEntry {
+  /// Open and closed ones.
+  static let several: [QuarantineEntry] = UsageEvent.several.enumerated().map { index, event in
+    let time = Instant(seconds: 11)
+    let resolutions: [QuarantineResolution?] = [
+      nil, QuarantineResolution(.redriven(position: 4), time: time),
+      QuarantineResolution(.discarded, time: time),
+    ]
+    return QuarantineEntry(
+      number: UInt64(index), refusedTime: Instant(seconds: 9),
+      refusal: Refusal(.tooOld, field: "usage_start", "is too old"), event: event,
+      resolution: resolutions[index % 3])
+  }
+}
+
 extension CollectorStatus {
   static let full: CollectorStatus = {
     var status = CollectorStatus()
@@ -224,6 +267,8 @@ extension CollectorStatus {
     status.diskFreeBytes = 10
     status.diskReserveBytes = .max
     status.refusing = "the disk is full"
+    status.quarantineDropped = 12
+    status.clockProblem = "the clock is wrong"
     return status
   }()
 }

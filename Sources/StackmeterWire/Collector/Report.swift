@@ -108,7 +108,7 @@ package struct ReportResponse: WireMessage, Hashable {
 extension Refusal {
   /// Nil where there is no reason, or one that this program does not know.
   init?(reasonName: String, field: String, message: String) {
-    guard let reason = Reason.allCases.first(where: { $0.name == reasonName }) else { return nil }
+    guard let reason = Reason(name: reasonName) else { return nil }
     self.init(reason, field: field, message)
   }
 }

@@ -109,12 +109,38 @@ done("Collector.ReadJournal")
 
 entries = collector.ListQuarantine(collector_pb2.ListQuarantineRequest(), timeout=DEADLINE).entries
 assert [e.reason for e in entries] == ["Conflict", "UnknownMeter", "Malformed"], entries
+assert {e.state for e in entries} == {collector_pb2.QUARANTINE_STATE_OPEN}, entries
 done("Collector.ListQuarantine")
 
 collector.ConfirmApplied(
     collector_pb2.ConfirmAppliedRequest(position=1, journal_id=chunks[-1].journal_id), timeout=DEADLINE
 )
 done("Collector.ConfirmApplied")
+entry = collector.GetQuarantineEntry(collector_pb2.GetQuarantineEntryRequest(number=2), timeout=DEADLINE)
+assert entry == entries[1], entry
+done("Collector.GetQuarantineEntry")
+
+answer = collector.RedriveQuarantine(
+    collector_pb2.ResolveQuarantineRequest(numbers=[2, 9]), timeout=DEADLINE)
+assert [(r.number, r.state, r.reason) for r in answer.results] == [
+    (2, collector_pb2.QUARANTINE_STATE_OPEN, "UnknownMeter"),
+    (9, collector_pb2.QUARANTINE_STATE_ABSENT, ""),
+], answer
+done("Collector.RedriveQuarantine")
+
+answer = collector.DiscardQuarantine(
+    collector_pb2.ResolveQuarantineRequest(
+        filter=collector_pb2.QuarantineFilter(reasons=["UnknownMeter"])),
+    timeout=DEADLINE)
+assert [(r.number, r.state) for r in answer.results] == [
+    (2, collector_pb2.QUARANTINE_STATE_DISCARDED)
+], answer
+try:
+    collector.DiscardQuarantine(collector_pb2.ResolveQuarantineRequest(), timeout=DEADLINE)
+    raise AssertionError("everything was discarded although nothing was named")
+except grpc.RpcError as error:
+    assert error.code() == grpc.StatusCode.INVALID_ARGUMENT, error
+done("Collector.DiscardQuarantine")
 
 assert collector.GetStatus(common_pb2.GetStatusRequest(), timeout=DEADLINE).next_position == 4
 done("Collector.GetStatus")

@@ -502,6 +502,51 @@ void   stackmeter__v1__journal_chunk__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__journal_chunk__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stackmeter__v1__quarantine_filter__init
+                     (Stackmeter__V1__QuarantineFilter         *message)
+{
+  static const Stackmeter__V1__QuarantineFilter init_value = STACKMETER__V1__QUARANTINE_FILTER__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__quarantine_filter__get_packed_size
+                     (const Stackmeter__V1__QuarantineFilter *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__quarantine_filter__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__quarantine_filter__pack
+                     (const Stackmeter__V1__QuarantineFilter *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__quarantine_filter__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__quarantine_filter__pack_to_buffer
+                     (const Stackmeter__V1__QuarantineFilter *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__quarantine_filter__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__QuarantineFilter *
+       stackmeter__v1__quarantine_filter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__QuarantineFilter *)
+     protobuf_c_message_unpack (&stackmeter__v1__quarantine_filter__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__quarantine_filter__free_unpacked
+                     (Stackmeter__V1__QuarantineFilter *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__quarantine_filter__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stackmeter__v1__list_quarantine_request__init
                      (Stackmeter__V1__ListQuarantineRequest         *message)
 {
@@ -635,6 +680,186 @@ void   stackmeter__v1__list_quarantine_response__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &stackmeter__v1__list_quarantine_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__get_quarantine_entry_request__init
+                     (Stackmeter__V1__GetQuarantineEntryRequest         *message)
+{
+  static const Stackmeter__V1__GetQuarantineEntryRequest init_value = STACKMETER__V1__GET_QUARANTINE_ENTRY_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__get_quarantine_entry_request__get_packed_size
+                     (const Stackmeter__V1__GetQuarantineEntryRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__get_quarantine_entry_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__get_quarantine_entry_request__pack
+                     (const Stackmeter__V1__GetQuarantineEntryRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__get_quarantine_entry_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__get_quarantine_entry_request__pack_to_buffer
+                     (const Stackmeter__V1__GetQuarantineEntryRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__get_quarantine_entry_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__GetQuarantineEntryRequest *
+       stackmeter__v1__get_quarantine_entry_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__GetQuarantineEntryRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__get_quarantine_entry_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__get_quarantine_entry_request__free_unpacked
+                     (Stackmeter__V1__GetQuarantineEntryRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__get_quarantine_entry_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__resolve_quarantine_request__init
+                     (Stackmeter__V1__ResolveQuarantineRequest         *message)
+{
+  static const Stackmeter__V1__ResolveQuarantineRequest init_value = STACKMETER__V1__RESOLVE_QUARANTINE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__resolve_quarantine_request__get_packed_size
+                     (const Stackmeter__V1__ResolveQuarantineRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__resolve_quarantine_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__resolve_quarantine_request__pack
+                     (const Stackmeter__V1__ResolveQuarantineRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__resolve_quarantine_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__resolve_quarantine_request__pack_to_buffer
+                     (const Stackmeter__V1__ResolveQuarantineRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__resolve_quarantine_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ResolveQuarantineRequest *
+       stackmeter__v1__resolve_quarantine_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ResolveQuarantineRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__resolve_quarantine_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__resolve_quarantine_request__free_unpacked
+                     (Stackmeter__V1__ResolveQuarantineRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__resolve_quarantine_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__quarantine_result__init
+                     (Stackmeter__V1__QuarantineResult         *message)
+{
+  static const Stackmeter__V1__QuarantineResult init_value = STACKMETER__V1__QUARANTINE_RESULT__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__quarantine_result__get_packed_size
+                     (const Stackmeter__V1__QuarantineResult *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__quarantine_result__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__quarantine_result__pack
+                     (const Stackmeter__V1__QuarantineResult *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__quarantine_result__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__quarantine_result__pack_to_buffer
+                     (const Stackmeter__V1__QuarantineResult *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__quarantine_result__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__QuarantineResult *
+       stackmeter__v1__quarantine_result__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__QuarantineResult *)
+     protobuf_c_message_unpack (&stackmeter__v1__quarantine_result__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__quarantine_result__free_unpacked
+                     (Stackmeter__V1__QuarantineResult *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__quarantine_result__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__resolve_quarantine_response__init
+                     (Stackmeter__V1__ResolveQuarantineResponse         *message)
+{
+  static const Stackmeter__V1__ResolveQuarantineResponse init_value = STACKMETER__V1__RESOLVE_QUARANTINE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__resolve_quarantine_response__get_packed_size
+                     (const Stackmeter__V1__ResolveQuarantineResponse *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__resolve_quarantine_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__resolve_quarantine_response__pack
+                     (const Stackmeter__V1__ResolveQuarantineResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__resolve_quarantine_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__resolve_quarantine_response__pack_to_buffer
+                     (const Stackmeter__V1__ResolveQuarantineResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__resolve_quarantine_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ResolveQuarantineResponse *
+       stackmeter__v1__resolve_quarantine_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ResolveQuarantineResponse *)
+     protobuf_c_message_unpack (&stackmeter__v1__resolve_quarantine_response__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__resolve_quarantine_response__free_unpacked
+                     (Stackmeter__V1__ResolveQuarantineResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__resolve_quarantine_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   stackmeter__v1__collector_status__init
@@ -1496,7 +1721,97 @@ const ProtobufCMessageDescriptor stackmeter__v1__journal_chunk__descriptor =
   (ProtobufCMessageInit) stackmeter__v1__journal_chunk__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__list_quarantine_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor stackmeter__v1__quarantine_filter__field_descriptors[5] =
+{
+  {
+    "reasons",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Stackmeter__V1__QuarantineFilter, n_reasons),
+    offsetof(Stackmeter__V1__QuarantineFilter, reasons),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "source",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__QuarantineFilter, source),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "subscription",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__QuarantineFilter, subscription),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "from_time",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__QuarantineFilter, from_time),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "to_time",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__QuarantineFilter, to_time),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__quarantine_filter__field_indices_by_name[] = {
+  3,   /* field[3] = from_time */
+  0,   /* field[0] = reasons */
+  1,   /* field[1] = source */
+  2,   /* field[2] = subscription */
+  4,   /* field[4] = to_time */
+};
+static const ProtobufCIntRange stackmeter__v1__quarantine_filter__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__quarantine_filter__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.QuarantineFilter",
+  "QuarantineFilter",
+  "Stackmeter__V1__QuarantineFilter",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__QuarantineFilter),
+  5,
+  stackmeter__v1__quarantine_filter__field_descriptors,
+  stackmeter__v1__quarantine_filter__field_indices_by_name,
+  1,  stackmeter__v1__quarantine_filter__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__quarantine_filter__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__list_quarantine_request__field_descriptors[4] =
 {
   {
     "after_number",
@@ -1522,15 +1837,41 @@ static const ProtobufCFieldDescriptor stackmeter__v1__list_quarantine_request__f
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "filter",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListQuarantineRequest, filter),
+    &stackmeter__v1__quarantine_filter__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "include_resolved",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListQuarantineRequest, include_resolved),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__list_quarantine_request__field_indices_by_name[] = {
   0,   /* field[0] = after_number */
+  2,   /* field[2] = filter */
+  3,   /* field[3] = include_resolved */
   1,   /* field[1] = page_size */
 };
 static const ProtobufCIntRange stackmeter__v1__list_quarantine_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__list_quarantine_request__descriptor =
 {
@@ -1540,14 +1881,14 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_quarantine_request__descri
   "Stackmeter__V1__ListQuarantineRequest",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__ListQuarantineRequest),
-  2,
+  4,
   stackmeter__v1__list_quarantine_request__field_descriptors,
   stackmeter__v1__list_quarantine_request__field_indices_by_name,
   1,  stackmeter__v1__list_quarantine_request__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__list_quarantine_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__quarantine_entry__field_descriptors[6] =
+static const ProtobufCFieldDescriptor stackmeter__v1__quarantine_entry__field_descriptors[9] =
 {
   {
     "number",
@@ -1621,19 +1962,58 @@ static const ProtobufCFieldDescriptor stackmeter__v1__quarantine_entry__field_de
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "state",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__QuarantineEntry, state),
+    &stackmeter__v1__quarantine_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "resolved_time",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__QuarantineEntry, resolved_time),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "position",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__QuarantineEntry, position),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__quarantine_entry__field_indices_by_name[] = {
   5,   /* field[5] = event */
   3,   /* field[3] = field */
   4,   /* field[4] = message */
   0,   /* field[0] = number */
+  8,   /* field[8] = position */
   2,   /* field[2] = reason */
   1,   /* field[1] = refused_time */
+  7,   /* field[7] = resolved_time */
+  6,   /* field[6] = state */
 };
 static const ProtobufCIntRange stackmeter__v1__quarantine_entry__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__quarantine_entry__descriptor =
 {
@@ -1643,14 +2023,14 @@ const ProtobufCMessageDescriptor stackmeter__v1__quarantine_entry__descriptor =
   "Stackmeter__V1__QuarantineEntry",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__QuarantineEntry),
-  6,
+  9,
   stackmeter__v1__quarantine_entry__field_descriptors,
   stackmeter__v1__quarantine_entry__field_indices_by_name,
   1,  stackmeter__v1__quarantine_entry__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__quarantine_entry__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__list_quarantine_response__field_descriptors[2] =
+static const ProtobufCFieldDescriptor stackmeter__v1__list_quarantine_response__field_descriptors[3] =
 {
   {
     "entries",
@@ -1676,15 +2056,28 @@ static const ProtobufCFieldDescriptor stackmeter__v1__list_quarantine_response__
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "last_number",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListQuarantineResponse, last_number),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__list_quarantine_response__field_indices_by_name[] = {
   0,   /* field[0] = entries */
+  2,   /* field[2] = last_number */
   1,   /* field[1] = more */
 };
 static const ProtobufCIntRange stackmeter__v1__list_quarantine_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__list_quarantine_response__descriptor =
 {
@@ -1694,14 +2087,296 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_quarantine_response__descr
   "Stackmeter__V1__ListQuarantineResponse",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__ListQuarantineResponse),
-  2,
+  3,
   stackmeter__v1__list_quarantine_response__field_descriptors,
   stackmeter__v1__list_quarantine_response__field_indices_by_name,
   1,  stackmeter__v1__list_quarantine_response__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__list_quarantine_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__collector_status__field_descriptors[12] =
+static const ProtobufCFieldDescriptor stackmeter__v1__get_quarantine_entry_request__field_descriptors[1] =
+{
+  {
+    "number",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__GetQuarantineEntryRequest, number),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__get_quarantine_entry_request__field_indices_by_name[] = {
+  0,   /* field[0] = number */
+};
+static const ProtobufCIntRange stackmeter__v1__get_quarantine_entry_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__get_quarantine_entry_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.GetQuarantineEntryRequest",
+  "GetQuarantineEntryRequest",
+  "Stackmeter__V1__GetQuarantineEntryRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__GetQuarantineEntryRequest),
+  1,
+  stackmeter__v1__get_quarantine_entry_request__field_descriptors,
+  stackmeter__v1__get_quarantine_entry_request__field_indices_by_name,
+  1,  stackmeter__v1__get_quarantine_entry_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__get_quarantine_entry_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__resolve_quarantine_request__field_descriptors[4] =
+{
+  {
+    "numbers",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Stackmeter__V1__ResolveQuarantineRequest, n_numbers),
+    offsetof(Stackmeter__V1__ResolveQuarantineRequest, numbers),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "filter",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ResolveQuarantineRequest, filter),
+    &stackmeter__v1__quarantine_filter__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "after_number",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ResolveQuarantineRequest, after_number),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "limit",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ResolveQuarantineRequest, limit),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__resolve_quarantine_request__field_indices_by_name[] = {
+  2,   /* field[2] = after_number */
+  1,   /* field[1] = filter */
+  3,   /* field[3] = limit */
+  0,   /* field[0] = numbers */
+};
+static const ProtobufCIntRange stackmeter__v1__resolve_quarantine_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__resolve_quarantine_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ResolveQuarantineRequest",
+  "ResolveQuarantineRequest",
+  "Stackmeter__V1__ResolveQuarantineRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ResolveQuarantineRequest),
+  4,
+  stackmeter__v1__resolve_quarantine_request__field_descriptors,
+  stackmeter__v1__resolve_quarantine_request__field_indices_by_name,
+  1,  stackmeter__v1__resolve_quarantine_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__resolve_quarantine_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__quarantine_result__field_descriptors[6] =
+{
+  {
+    "number",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__QuarantineResult, number),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__QuarantineResult, state),
+    &stackmeter__v1__quarantine_state__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "position",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__QuarantineResult, position),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__QuarantineResult, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "field",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__QuarantineResult, field),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "message",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__QuarantineResult, message),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__quarantine_result__field_indices_by_name[] = {
+  4,   /* field[4] = field */
+  5,   /* field[5] = message */
+  0,   /* field[0] = number */
+  2,   /* field[2] = position */
+  3,   /* field[3] = reason */
+  1,   /* field[1] = state */
+};
+static const ProtobufCIntRange stackmeter__v1__quarantine_result__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__quarantine_result__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.QuarantineResult",
+  "QuarantineResult",
+  "Stackmeter__V1__QuarantineResult",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__QuarantineResult),
+  6,
+  stackmeter__v1__quarantine_result__field_descriptors,
+  stackmeter__v1__quarantine_result__field_indices_by_name,
+  1,  stackmeter__v1__quarantine_result__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__quarantine_result__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__resolve_quarantine_response__field_descriptors[3] =
+{
+  {
+    "results",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__ResolveQuarantineResponse, n_results),
+    offsetof(Stackmeter__V1__ResolveQuarantineResponse, results),
+    &stackmeter__v1__quarantine_result__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "more",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ResolveQuarantineResponse, more),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "last_number",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ResolveQuarantineResponse, last_number),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__resolve_quarantine_response__field_indices_by_name[] = {
+  2,   /* field[2] = last_number */
+  1,   /* field[1] = more */
+  0,   /* field[0] = results */
+};
+static const ProtobufCIntRange stackmeter__v1__resolve_quarantine_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__resolve_quarantine_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ResolveQuarantineResponse",
+  "ResolveQuarantineResponse",
+  "Stackmeter__V1__ResolveQuarantineResponse",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ResolveQuarantineResponse),
+  3,
+  stackmeter__v1__resolve_quarantine_response__field_descriptors,
+  stackmeter__v1__resolve_quarantine_response__field_indices_by_name,
+  1,  stackmeter__v1__resolve_quarantine_response__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__resolve_quarantine_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__collector_status__field_descriptors[14] =
 {
   {
     "next_position",
@@ -1847,9 +2522,34 @@ static const ProtobufCFieldDescriptor stackmeter__v1__collector_status__field_de
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "quarantine_dropped",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CollectorStatus, quarantine_dropped),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "clock_problem",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CollectorStatus, clock_problem),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__collector_status__field_indices_by_name[] = {
   3,   /* field[3] = accepted */
+  13,   /* field[13] = clock_problem */
   8,   /* field[8] = dedup_entries */
   9,   /* field[9] = disk_free_bytes */
   10,   /* field[10] = disk_reserve_bytes */
@@ -1858,6 +2558,7 @@ static const unsigned stackmeter__v1__collector_status__field_indices_by_name[] 
   1,   /* field[1] = last_reported_time */
   0,   /* field[0] = next_position */
   7,   /* field[7] = quarantine_bytes */
+  12,   /* field[12] = quarantine_dropped */
   6,   /* field[6] = quarantine_entries */
   5,   /* field[5] = refused */
   11,   /* field[11] = refusing */
@@ -1865,7 +2566,7 @@ static const unsigned stackmeter__v1__collector_status__field_indices_by_name[] 
 static const ProtobufCIntRange stackmeter__v1__collector_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 0, 14 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__collector_status__descriptor =
 {
@@ -1875,7 +2576,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__collector_status__descriptor =
   "Stackmeter__V1__CollectorStatus",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__CollectorStatus),
-  12,
+  14,
   stackmeter__v1__collector_status__field_descriptors,
   stackmeter__v1__collector_status__field_indices_by_name,
   1,  stackmeter__v1__collector_status__number_ranges,
@@ -1918,20 +2619,60 @@ const ProtobufCEnumDescriptor stackmeter__v1__outcome__descriptor =
   stackmeter__v1__outcome__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor stackmeter__v1__collector__method_descriptors[6] =
+static const ProtobufCEnumValue stackmeter__v1__quarantine_state__enum_values_by_number[5] =
+{
+  { "QUARANTINE_STATE_UNSPECIFIED", "STACKMETER__V1__QUARANTINE_STATE__QUARANTINE_STATE_UNSPECIFIED", 0 },
+  { "QUARANTINE_STATE_OPEN", "STACKMETER__V1__QUARANTINE_STATE__QUARANTINE_STATE_OPEN", 1 },
+  { "QUARANTINE_STATE_REDRIVEN", "STACKMETER__V1__QUARANTINE_STATE__QUARANTINE_STATE_REDRIVEN", 2 },
+  { "QUARANTINE_STATE_DISCARDED", "STACKMETER__V1__QUARANTINE_STATE__QUARANTINE_STATE_DISCARDED", 3 },
+  { "QUARANTINE_STATE_ABSENT", "STACKMETER__V1__QUARANTINE_STATE__QUARANTINE_STATE_ABSENT", 4 },
+};
+static const ProtobufCIntRange stackmeter__v1__quarantine_state__value_ranges[] = {
+{0, 0},{0, 5}
+};
+static const ProtobufCEnumValueIndex stackmeter__v1__quarantine_state__enum_values_by_name[5] =
+{
+  { "QUARANTINE_STATE_ABSENT", 4 },
+  { "QUARANTINE_STATE_DISCARDED", 3 },
+  { "QUARANTINE_STATE_OPEN", 1 },
+  { "QUARANTINE_STATE_REDRIVEN", 2 },
+  { "QUARANTINE_STATE_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor stackmeter__v1__quarantine_state__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.QuarantineState",
+  "QuarantineState",
+  "Stackmeter__V1__QuarantineState",
+  "stackmeter.v1",
+  5,
+  stackmeter__v1__quarantine_state__enum_values_by_number,
+  5,
+  stackmeter__v1__quarantine_state__enum_values_by_name,
+  1,
+  stackmeter__v1__quarantine_state__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCMethodDescriptor stackmeter__v1__collector__method_descriptors[9] =
 {
   { "Report", &stackmeter__v1__report_request__descriptor, &stackmeter__v1__report_response__descriptor },
   { "ReportStream", &stackmeter__v1__event_batch__descriptor, &stackmeter__v1__batch_result__descriptor },
   { "ReadJournal", &stackmeter__v1__read_journal_request__descriptor, &stackmeter__v1__journal_chunk__descriptor },
   { "ListQuarantine", &stackmeter__v1__list_quarantine_request__descriptor, &stackmeter__v1__list_quarantine_response__descriptor },
   { "ConfirmApplied", &stackmeter__v1__confirm_applied_request__descriptor, &stackmeter__v1__confirm_applied_response__descriptor },
+  { "GetQuarantineEntry", &stackmeter__v1__get_quarantine_entry_request__descriptor, &stackmeter__v1__quarantine_entry__descriptor },
+  { "RedriveQuarantine", &stackmeter__v1__resolve_quarantine_request__descriptor, &stackmeter__v1__resolve_quarantine_response__descriptor },
+  { "DiscardQuarantine", &stackmeter__v1__resolve_quarantine_request__descriptor, &stackmeter__v1__resolve_quarantine_response__descriptor },
   { "GetStatus", &stackmeter__v1__get_status_request__descriptor, &stackmeter__v1__collector_status__descriptor },
 };
 const unsigned stackmeter__v1__collector__method_indices_by_name[] = {
   4,        /* ConfirmApplied */
-  5,        /* GetStatus */
+  7,        /* DiscardQuarantine */
+  5,        /* GetQuarantineEntry */
+  8,        /* GetStatus */
   3,        /* ListQuarantine */
   2,        /* ReadJournal */
+  6,        /* RedriveQuarantine */
   0,        /* Report */
   1         /* ReportStream */
 };
@@ -1942,7 +2683,7 @@ const ProtobufCServiceDescriptor stackmeter__v1__collector__descriptor =
   "Collector",
   "Stackmeter__V1__Collector",
   "stackmeter.v1",
-  6,
+  9,
   stackmeter__v1__collector__method_descriptors,
   stackmeter__v1__collector__method_indices_by_name
 };
@@ -1986,13 +2727,37 @@ void stackmeter__v1__collector__confirm_applied(ProtobufCService *service,
   assert(service->descriptor == &stackmeter__v1__collector__descriptor);
   service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void stackmeter__v1__collector__get_quarantine_entry(ProtobufCService *service,
+                                                     const Stackmeter__V1__GetQuarantineEntryRequest *input,
+                                                     Stackmeter__V1__QuarantineEntry_Closure closure,
+                                                     void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__collector__descriptor);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void stackmeter__v1__collector__redrive_quarantine(ProtobufCService *service,
+                                                   const Stackmeter__V1__ResolveQuarantineRequest *input,
+                                                   Stackmeter__V1__ResolveQuarantineResponse_Closure closure,
+                                                   void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__collector__descriptor);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void stackmeter__v1__collector__discard_quarantine(ProtobufCService *service,
+                                                   const Stackmeter__V1__ResolveQuarantineRequest *input,
+                                                   Stackmeter__V1__ResolveQuarantineResponse_Closure closure,
+                                                   void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__collector__descriptor);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void stackmeter__v1__collector__get_status(ProtobufCService *service,
                                            const Stackmeter__V1__GetStatusRequest *input,
                                            Stackmeter__V1__CollectorStatus_Closure closure,
                                            void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__collector__descriptor);
-  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__collector__init (Stackmeter__V1__Collector_Service *service,
                                       Stackmeter__V1__Collector_ServiceDestroy destroy)

@@ -51,11 +51,33 @@ package struct CollectorClient: Sendable {
   }
 
   package func listQuarantine(
-    after number: UInt64, pageSize: UInt32
+    _ request: ListQuarantineRequest
   ) async throws(RPCError) -> ListQuarantineResponse {
     try await channel.call(
-      CollectorMethods.listQuarantine,
-      ListQuarantineRequest(afterNumber: number, pageSize: pageSize),
+      CollectorMethods.listQuarantine, request, timeout: CollectorClient.reportTimeout)
+  }
+
+  package func quarantineEntry(_ number: UInt64) async throws(RPCError) -> QuarantineEntry {
+    try await channel.call(
+      CollectorMethods.getQuarantineEntry, GetQuarantineEntryRequest(number: number),
+      timeout: CollectorClient.reportTimeout)
+  }
+
+  /// Takes refused events again. May be repeated blindly: each counts once.
+  package func redriveQuarantine(
+    _ choice: QuarantineChoice
+  ) async throws(RPCError) -> ResolveQuarantineResponse {
+    try await channel.call(
+      CollectorMethods.redriveQuarantine, ResolveQuarantineRequest(choice),
+      timeout: CollectorClient.reportTimeout)
+  }
+
+  /// Closes refused events without counting them.
+  package func discardQuarantine(
+    _ choice: QuarantineChoice
+  ) async throws(RPCError) -> ResolveQuarantineResponse {
+    try await channel.call(
+      CollectorMethods.discardQuarantine, ResolveQuarantineRequest(choice),
       timeout: CollectorClient.reportTimeout)
   }
 

@@ -1,3 +1,4 @@
+package import StackmeterCore
 package import StackmeterRPC
 package import StackmeterWire
 
@@ -12,5 +13,13 @@ package enum CollectorMethods {
     service, "ListQuarantine")
   package static let confirmApplied = RPCMethod<ConfirmAppliedRequest, ConfirmAppliedResponse>(
     service, "ConfirmApplied")
+  package static let getQuarantineEntry = RPCMethod<GetQuarantineEntryRequest, QuarantineEntry>(
+    service, "GetQuarantineEntry")
+  package static let redriveQuarantine = RPCMethod<
+    ResolveQuarantineRequest, ResolveQuarantineResponse
+  >(service, "RedriveQuarantine")
+  package static let discardQuarantine = RPCMethod<
+    ResolveQuarantineRequest, ResolveQuarantineResponse
+  >(service, "DiscardQuarantine")
   package static let getStatus = RPCMethod<GetStatusRequest, CollectorStatus>(service, "GetStatus")
 }

@@ -15,33 +15,31 @@ package final class Collector: Sendable {
   /// How long the thread sleeps at most before it looks at the clock and the disk.
   private let idleMax: Duration
 
-  /// The records of one page of the quarantine; a single one is far smaller.
-  private static let pageBytesMax = 1 << 20
-
-  private struct Submission: Sendable {
-    let batches: [EventBatch]
-    let answer: @Sendable (Result<[EventResults], CollectorError>) -> Void
-  }
+  /// How often at most it is logged that the quarantine is full.
+  private static let dropWarningMin: Duration = .seconds(60)
 
   private let configuration: CollectorConfiguration
-  private let disk: any Disk
-  private let clock: any WallClock
+  let disk: any Disk
+  private let clock: any HostClock
   private let logger: Logger
   private let queue = CommitQueue<Submission>(weightMax: Collector.queuedBytesMax)
   private let broadcast: TailBroadcast
   private let journalID: LogID
-  private let quarantineTail: Mutex<LogTail>
+  let quarantineReader: QuarantineReader
+  let reader = ReaderThread()
   private let counts: Mutex<CollectorStatus>
   private let housekeeping: Housekeeping
   /// What the aggregator has confirmed since this process started.
   private let appliedPosition = Mutex<UInt64?>(nil)
+  /// What was last logged about a full quarantine.
+  private let dropWarning = Mutex<(dropped: UInt64, time: Duration?)>((0, nil))
   /// Given to the thread by `run`.
   private let intake: Mutex<Intake?>
 
   /// Opens the journal and the quarantine, and recovers both. `random` gives new logs their ids.
   package init(
     configuration: CollectorConfiguration, catalog: MeterCatalog, disk: any Disk,
-    clock: any WallClock, logger: Logger, segmentBytesMax: Int = RecordLog.segmentBytesMax,
+    clock: any HostClock, logger: Logger, segmentBytesMax: Int = RecordLog.segmentBytesMax,
     idleMax: Duration = .seconds(1),
     random: some RandomNumberGenerator = SystemRandomNumberGenerator()
   ) throws(RecordLogError) {
@@ -58,7 +56,8 @@ package final class Collector: Sendable {
     }
     broadcast = TailBroadcast(intake.tail)
     journalID = intake.journalID
-    quarantineTail = Mutex(intake.quarantineTail)
+    quarantineReader = QuarantineReader(
+      disk: disk, directory: configuration.quarantineDirectory, view: intake.quarantine.view)
     var status = CollectorStatus()
     status.diskReserveBytes = configuration.diskReserveBytes
     status.describe(intake)
@@ -90,13 +89,17 @@ package final class Collector: Sendable {
   package func report(
     _ batches: [EventBatch]
   ) async throws(CollectorError) -> [EventResults] {
-    let weight = batches.reduce(0) { $0 + $1.byteCount }
+    try await submit(weight: batches.reduce(0) { $0 + $1.byteCount }) { .report(batches, $0) }
+  }
+
+  /// Hands work of about `weight` bytes to the commit thread, and waits for what became of it.
+  func submit<Value: Sendable>(
+    weight: Int, _ make: @escaping @Sendable (@escaping Submission.Answer<Value>) -> Submission
+  ) async throws(CollectorError) -> Value {
     let result = await withCheckedContinuation {
-      (continuation: CheckedContinuation<Result<[EventResults], CollectorError>, Never>) in
+      (continuation: CheckedContinuation<Result<Value, CollectorError>, Never>) in
       do throws(CommitQueue<Submission>.Refused) {
-        try queue.put(
-          Submission(batches: batches) { continuation.resume(returning: $0) },
-          weight: max(1, weight))
+        try queue.put(make { continuation.resume(returning: $0) }, weight: max(1, weight))
       } catch {
         continuation.resume(returning: .failure(error == .full ? .queueFull : .stopping))
       }
@@ -106,55 +109,45 @@ package final class Collector: Sendable {
 
   private func commitLoop() -> CollectorError? {
     var intake = self.intake.withLock { $0.take() }!
+    var reportedClock = ReportedClock(wall: clock.now(), elapsed: clock.elapsed())
     while let submissions = queue.take(timeout: idleMax) {
       if let damage = keepHouse(&intake) {
         return fail(.journalDamaged(damage.description), submissions)
       }
       let room = diskRoom() ?? (intake.isDedupBehind ? .dedupBehind : nil)
-      guard room == nil || submissions.isEmpty else {
-        for submission in submissions { submission.answer(.failure(room!)) }
-        continue
+      if let room {
+        for submission in submissions where submission.needsRoom { submission.fail(room) }
       }
+      let possible = room == nil ? submissions : submissions.filter { !$0.needsRoom }
       do throws(ReserveError) {
-        try intake.reserve(for: submissions.lazy.flatMap(\.batches))
+        try intake.reserve(for: possible.lazy.flatMap(\.batches))
       } catch .noSpace(let error) {
         let refused = CollectorError.noSpace(error.description)
         note(refusing: refused, metadata: ["error": "\(error)"])
-        for submission in submissions { submission.answer(.failure(refused)) }
+        for submission in possible { submission.fail(refused) }
         continue
       } catch {
-        return fail(.journalFailed(error.error.description), submissions)
+        return fail(.journalFailed(error.error.description), possible)
       }
       if room == nil { note(refusing: nil, metadata: [:]) }
-      let now = clock.now()
-      var answers: [[EventResults]] = []
+      let now = present(&reportedClock, lastTime: intake.lastTime)
+      var decisions: [Submission.Decision] = []
       do throws(CollectorError) {
-        for submission in submissions {
-          answers.append(try take(submission.batches, &intake, clock: now))
-        }
+        for submission in possible { decisions.append(try submission.decide(&intake, clock: now)) }
         if room == nil { intake.tick(clock: now) }
         if submissions.isEmpty { intake.mark() }
         try commit(&intake)
       } catch {
-        return fail(error, submissions)
+        return fail(error, possible)
       }
-      publish(intake, answers)
-      for (submission, results) in zip(submissions, answers) {
-        submission.answer(.success(results))
-      }
+      publish(intake, decisions)
+      for decision in decisions { decision.tell() }
+      warnOfDrops(intake.quarantine.dropped)
     }
     // So that damage to the last commit is known as such when the journal is opened again.
     intake.mark()
     do throws(CollectorError) { try commit(&intake) } catch { return fail(error, []) }
     return nil
-  }
-
-  private func take(
-    _ batches: [EventBatch], _ intake: inout Intake, clock: Instant
-  ) throws(CollectorError) -> [EventResults] {
-    var results: [EventResults] = []
-    for batch in batches { results.append(try intake.take(batch, clock: clock)) }
-    return results
   }
 
   private func commit(_ intake: inout Intake) throws(CollectorError) {
@@ -193,15 +186,49 @@ package final class Collector: Sendable {
   /// Ends the loop. Nothing was answered, so nothing is promised. Only a new process may trust the disk again.
   private func fail(_ failure: CollectorError, _ submissions: [Submission]) -> CollectorError {
     queue.close()
-    for submission in submissions { submission.answer(.failure(failure)) }
-    for submission in queue.take(timeout: .zero) ?? [] { submission.answer(.failure(.stopping)) }
+    for submission in submissions { submission.fail(failure) }
+    for submission in queue.take(timeout: .zero) ?? [] { submission.fail(.stopping) }
     return failure
   }
 
-  private func publish(_ intake: borrowing Intake, _ answers: [[EventResults]]) {
-    quarantineTail.withLock { $0 = intake.quarantineTail }
+  /// The time to report at. What is wrong with the host's clock goes to the status, and to the log when it changes.
+  private func present(_ reportedClock: inout ReportedClock, lastTime: Instant) -> Instant {
+    let wall = clock.now()
+    let now = reportedClock.now(wall: wall, elapsed: clock.elapsed())
+    let problem = reportedClock.problem(wall: wall, now: now, lastTime: lastTime)
+    let changed = counts.withLock { counts in
+      defer { counts.clockProblem = problem }
+      return counts.clockProblem.isEmpty != problem.isEmpty
+    }
+    if changed {
+      logger.warning(
+        "\(problem.isEmpty ? "the host's clock is believed again" : problem)",
+        metadata: ["clock": "\(wall)", "reported_time": "\(now)"])
+    }
+    return now
+  }
+
+  /// Says once in a while that the quarantine is full.
+  private func warnOfDrops(_ dropped: UInt64) {
+    let elapsed = clock.elapsed()
+    let isDue = dropWarning.withLock { warning in
+      guard dropped > warning.dropped,
+        warning.time.map({ elapsed - $0 >= Self.dropWarningMin }) ?? true
+      else { return false }
+      warning = (dropped, elapsed)
+      return true
+    }
+    guard isDue else { return }
+    logger.warning(
+      "the quarantine is full: what is refused is not kept; redrive or discard what is in it",
+      metadata: [
+        "dropped": "\(dropped)", "quarantine_bytes_max": "\(configuration.quarantineBytesMax)",
+      ])
+  }
+
+  private func publish(_ intake: borrowing Intake, _ decisions: [Submission.Decision]) {
     counts.withLock { counts in
-      for run in answers.joined().lazy.flatMap(\.runs) {
+      for run in decisions.lazy.flatMap(\.results).flatMap(\.runs) {
         switch run.first {
         case .accepted: counts.accepted += UInt64(run.count)
         case .duplicate: counts.duplicates += UInt64(run.count)
@@ -267,7 +294,7 @@ package final class Collector: Sendable {
     var reader = LogReader(
       disk: disk, directory: configuration.journalDirectory, fromPosition: position)
     while !Task.isCancelled {
-      while let chunk = try nextChunk(&reader, tail) {
+      while let chunk = try await nextChunk(&reader, tail) {
         try await write(
           JournalChunk(
             records: chunk.bytes, nextPosition: chunk.nextPosition,
@@ -280,40 +307,21 @@ package final class Collector: Sendable {
   }
 
   private func nextChunk(
-    _ reader: inout LogReader, _ tail: LogTail
-  ) throws(CollectorError) -> LogReader.Chunk? {
-    do throws(RecordLogError) {
-      return try reader.next(upTo: tail)
-    } catch .removed(let position, let first) {
-      throw .removedFromJournal(position: position, first: first)
-    } catch {
-      throw .journalDamaged(error.description)
-    }
-  }
-
-  /// What was refused after `number`, oldest first. A page ends early where it would not fit a message.
-  package func quarantine(
-    after number: UInt64, pageSize: Int
-  ) throws(CollectorError) -> ListQuarantineResponse {
-    let tail = quarantineTail.withLock { $0 }
-    guard number < tail.nextPosition - 1 else {
-      return ListQuarantineResponse(entries: [], more: false)
-    }
-    var reader = LogReader(
-      disk: disk, directory: configuration.quarantineDirectory, fromPosition: number + 1)
-    var entries: [QuarantineEntry] = []
-    var bytes = 0
-    while let chunk = try nextChunk(&reader, tail) {
-      for record in Record.all(in: chunk.bytes, of: chunk.id) {
-        guard let entry = record.quarantineEntry, entry.number > number else { continue }
-        bytes += record.byteCount
-        guard entries.count < pageSize, bytes <= Collector.pageBytesMax else {
-          return ListQuarantineResponse(entries: entries, more: true)
-        }
-        entries.append(entry)
+    _ place: inout LogReader, _ tail: LogTail
+  ) async throws(CollectorError) -> LogReader.Chunk? {
+    let (chunk, next) = try await reader.read { [place] () throws(CollectorError) in
+      var place = place
+      do throws(RecordLogError) {
+        let chunk = try place.next(upTo: tail)
+        return (chunk, place)
+      } catch .removed(let position, let first) {
+        throw .removedFromJournal(position: position, first: first)
+      } catch {
+        throw .logDamaged(error)
       }
     }
-    return ListQuarantineResponse(entries: entries, more: false)
+    place = next
+    return chunk
   }
 }
 
@@ -324,7 +332,8 @@ extension CollectorStatus {
     lastReportedTime = intake.lastTime
     journalBytes = intake.journalBytes
     dedupEntries = UInt64(intake.dedupEntries)
-    quarantineEntries = intake.quarantineTail.nextPosition - 1
-    quarantineBytes = intake.quarantineBytes
+    quarantineEntries = UInt64(intake.quarantine.openCount)
+    quarantineBytes = intake.quarantine.byteCount
+    quarantineDropped = intake.quarantine.dropped
   }
 }

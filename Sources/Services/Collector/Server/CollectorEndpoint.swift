@@ -35,15 +35,15 @@ package struct CollectorEndpoint: RPCEndpoint {
         from: request.fromPosition, of: request.journalID, follow: request.follow
       ) { try await writer.write($0) }
     }
-    routes.unary(CollectorMethods.listQuarantine) { request in
-      guard request.pageSize <= ListQuarantineRequest.pageSizeMax else {
-        throw RPCError(
-          code: .invalidArgument,
-          message: "page_size: at most \(ListQuarantineRequest.pageSizeMax)")
-      }
-      let pageSize =
-        request.pageSize == 0 ? ListQuarantineRequest.pageSizeDefault : Int(request.pageSize)
-      return try collector.quarantine(after: request.afterNumber, pageSize: pageSize)
+    routes.unary(CollectorMethods.listQuarantine) { try await collector.quarantine($0) }
+    routes.unary(CollectorMethods.getQuarantineEntry) { request in
+      try await collector.quarantineEntry(request.number)
+    }
+    routes.unary(CollectorMethods.redriveQuarantine) { request in
+      try await collector.redriveQuarantine(request.choice)
+    }
+    routes.unary(CollectorMethods.discardQuarantine) { request in
+      try await collector.discardQuarantine(request.choice)
     }
     routes.unary(CollectorMethods.confirmApplied) { request in
       try collector.confirmApplied(request.position, of: request.journalID)

@@ -23,6 +23,12 @@ package enum CollectorError: Error, Equatable {
   /// A reader asks for what is no longer kept.
   case removedFromJournal(position: UInt64, first: UInt64)
   case journalDamaged(String)
+  /// There is no such entry in the quarantine, or none any more.
+  case noQuarantineEntry(UInt64)
+
+  static func logDamaged(_ error: RecordLogError) -> CollectorError {
+    .journalDamaged(error.description)
+  }
 }
 
 /// The one table of what callers are told.
@@ -35,6 +41,7 @@ extension CollectorError: RPCErrorConvertible {
     case .otherJournal: .failedPrecondition
     case .unnamedJournal: .invalidArgument
     case .journalDamaged: .dataLoss
+    case .noQuarantineEntry: .notFound
     }
   }
 
@@ -61,6 +68,7 @@ extension CollectorError: RPCErrorConvertible {
     case .removedFromJournal(let position, let first):
       RecordLogError.removed(position: position, first: first).description
     case .journalDamaged(let problem): problem
+    case .noQuarantineEntry(let number): "the quarantine has no entry \(number)"
     }
   }
 

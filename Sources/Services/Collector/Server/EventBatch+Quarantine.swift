@@ -1,41 +1,41 @@
 internal import StackmeterCore
 
 extension EventBatch {
-  /// The i-th event alone, for the quarantine. A text that is longer than it may be is cut off at its limit, and
-  /// tags, which half a text would not be, are left out: a refused event takes no more room than a good one.
+  /// The i-th event alone, for the quarantine. A text that is longer than it may be is cut off behind its limit,
+  /// so that what is kept is as malformed as what came, and still takes little more room than a good event.
   func quarantined(_ index: Int) -> EventBatch {
     let series = series[Int(seriesIndex[index])]
     let resource = series.resource
-    let hasRoomForTags = resource.tags.utf8.count <= EventLimits.tagsBytesMax
     var single = EventBatch(
-      source: source.prefix(bytesMax: EventLimits.sourceBytesMax),
+      source: source.prefix(past: EventLimits.sourceBytesMax),
       series: [
         Series(
-          subscription: series.subscription.prefix(bytesMax: EventLimits.subscriptionBytesMax),
-          meter: series.meter.prefix(bytesMax: EventLimits.meterBytesMax),
+          subscription: series.subscription.prefix(past: EventLimits.subscriptionBytesMax),
+          meter: series.meter.prefix(past: EventLimits.meterBytesMax),
           resource: Resource(
-            uri: resource.uri.prefix(bytesMax: EventLimits.resourceURIBytesMax),
-            location: resource.location.prefix(bytesMax: EventLimits.locationBytesMax),
-            tags: hasRoomForTags ? resource.tags : "",
+            uri: resource.uri.prefix(past: EventLimits.resourceURIBytesMax),
+            location: resource.location.prefix(past: EventLimits.locationBytesMax),
+            tags: resource.tags.prefix(past: EventLimits.tagsBytesMax),
             additionalInfo: resource.additionalInfo.prefix(
-              bytesMax: EventLimits.additionalInfoBytesMax)))
+              past: EventLimits.additionalInfoBytesMax)))
       ])
     single.append(
-      id: ids[idRange(index)].prefix(EventLimits.idBytesMax), seriesIndex: 0,
+      id: ids[idRange(index)].prefix(EventLimits.idBytesMax + 1), seriesIndex: 0,
       usageStart: usageStart[index], usageEnd: usageEnd[index], attos: attos[index])
     return single
   }
 }
 
 extension String {
-  /// The most whole characters of Unicode from the start that take at most `bytesMax` bytes.
-  fileprivate func prefix(bytesMax: Int) -> String {
-    guard utf8.count > bytesMax else { return self }
+  /// The whole text where it has at most `limit` bytes; otherwise whole characters of Unicode from its start, of
+  /// more than `limit` bytes and at most 4 more.
+  fileprivate func prefix(past limit: Int) -> String {
+    guard utf8.count > limit else { return self }
     var scalars = String.UnicodeScalarView()
     var bytes = 0
     for scalar in unicodeScalars {
+      guard bytes <= limit else { break }
       bytes += UTF8.width(scalar)
-      guard bytes <= bytesMax else { break }
       scalars.append(scalar)
     }
     return String(scalars)

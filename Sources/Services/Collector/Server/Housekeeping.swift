@@ -134,13 +134,6 @@ extension Intake {
           return { $0.didSealJournal(outcome) }
         })
     }
-    if let seal = quarantineSeal {
-      jobs.append(
-        Housekeeping.Job(name: "seal the quarantine") {
-          let outcome = try seal.run()
-          return { $0.didSealQuarantine(outcome) }
-        })
-    }
     if let applied, let removal = removeOldSegments(applied: applied) {
       jobs.append(
         Housekeeping.Job(name: "remove old segments") {

@@ -6,11 +6,10 @@ internal import StackmeterJournal
 /// `take` decides and gathers; nothing may be answered before `commit` has returned.
 struct Intake: ~Copyable {
   private var journal: RecordLog
-  private var quarantine: RecordLog
+  var quarantine: Quarantine
   private var index: DedupIndex
   private var verdicts = SeriesVerdicts()
   private let rules: EventRules
-  private let quarantineBytesMax: UInt64
   private let retention: Duration?
   /// The index was rid of what is older than this hour allows.
   private var forgottenAt: Hour
@@ -43,9 +42,11 @@ struct Intake: ~Copyable {
     let journal = try RecordLog(
       disk: disk, directory: configuration.journalDirectory, newID: secrets.newJournal,
       segmentBytesMax: segmentBytesMax)
-    let quarantine = try RecordLog(
-      disk: disk, directory: configuration.quarantineDirectory, newID: secrets.newQuarantine,
-      segmentBytesMax: min(segmentBytesMax, Intake.quarantineSegmentBytesMax))
+    let quarantine = try Quarantine(
+      disk: disk, directory: configuration.quarantineDirectory,
+      bytesMax: configuration.quarantineBytesMax, key: secrets.dedupKey,
+      newID: secrets.newQuarantine,
+      segmentBytesMax: min(segmentBytesMax, Quarantine.segmentBytesMax))
     var index = try Intake.openIndex(journal, disk, configuration, rules, secrets)
     try Intake.replay(journal, disk, configuration, into: &index)
     index.forget(before: rules.oldestStart(now: journal.lastTime))
@@ -54,7 +55,6 @@ struct Intake: ~Copyable {
     self.journal = journal
     self.quarantine = quarantine
     self.index = index
-    quarantineBytesMax = configuration.quarantineBytesMax
     self.recordBytesMax = recordBytesMax
     retention = configuration.journalRetention
   }
@@ -123,8 +123,6 @@ struct Intake: ~Copyable {
   var lastTime: Instant { journal.lastTime }
   var journalBytes: UInt64 { journal.byteCount }
   var dedupEntries: Int { index.count }
-  var quarantineTail: LogTail { quarantine.tail }
-  var quarantineBytes: UInt64 { quarantine.byteCount }
 
   /// Makes room for all that taking `batches` may need and for a tick or a mark. Where there is no space,
   /// nothing has changed. What is refused gets its room when it is kept.
@@ -132,7 +130,7 @@ struct Intake: ~Copyable {
     var bytes = 2 * Record.frameBytes
     for batch in batches { bytes += journalBytesMax(batch) }
     try journal.reserve(bytes)
-    try quarantine.reserve(Record.frameBytes)
+    try quarantine.reserve()
   }
 
   /// What the records of one batch take at most.
@@ -179,7 +177,7 @@ struct Intake: ~Copyable {
         if let known, known.refusal == nil {
           results.append(known)
         } else if let known {
-          results.append(keep(known, batch, event, time: time))
+          results.append(quarantine.keep(known, batch, event, time: time))
         } else {
           results.append(
             .accepted(
@@ -189,7 +187,7 @@ struct Intake: ~Copyable {
         continue
       }
       let refused = refusal(batch, event, sourceProblem, verdict, now: time)
-      results.append(keep(refused, batch, event, time: time))
+      results.append(quarantine.keep(refused, batch, event, time: time))
     }
     let series = verdicts.map { known -> Series? in
       if case .canonical(let series) = known.verdict { series } else { nil }
@@ -295,28 +293,6 @@ struct Intake: ~Copyable {
         firstTime: time, payload: accepted.journalPayload()))
   }
 
-  /// Quarantines a refused event, or says in its result that there was no room.
-  private mutating func keep(
-    _ result: EventResult, _ batch: EventBatch, _ event: Int, time: Instant
-  ) -> EventResult {
-    guard let refusal = result.refusal else { return result }
-    guard quarantine.byteCountWithPending < quarantineBytesMax else {
-      return result.telling("it was not kept, because the quarantine is full")
-    }
-    let record = Record(
-      number: quarantine.nextPosition,
-      time: max(quarantine.lastTime.advanced(by: .nanoseconds(1)), time), refusal: refusal,
-      event: batch.quarantined(event))
-    do throws(ReserveError) {
-      try quarantine.reserve(record.byteCount)
-    } catch {
-      // Where the log has failed, so will its commit, and nothing of this is answered.
-      return result.telling("it was not kept, because the disk is full")
-    }
-    quarantine.append(record)
-    return result
-  }
-
   /// Records that an hour has ended without an event after it, so that its window can close, and forgets what
   /// is past the lateness limit once an hour.
   mutating func tick(clock: Instant) {
@@ -333,9 +309,7 @@ struct Intake: ~Copyable {
   }
 
   var journalSeal: SegmentSeal? { journal.nextToSeal }
-  var quarantineSeal: SegmentSeal? { quarantine.nextToSeal }
   mutating func didSealJournal(_ outcome: SegmentSeal.Outcome) { journal.didSeal(outcome) }
-  mutating func didSealQuarantine(_ outcome: SegmentSeal.Outcome) { quarantine.didSeal(outcome) }
 
   /// The journal's segments past the retention, all of which is applied. Its age counts back from the journal's
   /// own last time, not from a clock that may be wrong.
@@ -347,14 +321,16 @@ struct Intake: ~Copyable {
 
   /// Says in both logs, where the last commit has nothing behind it, that it was durable. For when nothing waits.
   mutating func mark() {
-    quarantine.appendMark()
+    quarantine.mark()
     journal.appendMark()
   }
 
   /// Returns once everything taken is durable. After an error the process must stop.
+  ///
+  /// The journal comes first: an entry of the quarantine is closed only once its event is there.
   mutating func commit() throws(DiskError) {
-    try quarantine.commit()
     try journal.commit()
+    try quarantine.commit()
     index.committed(nextPosition: journal.nextPosition, lastTime: journal.lastTime)
   }
 
@@ -365,17 +341,4 @@ struct Intake: ~Copyable {
   var isDedupBehind: Bool { index.isBehind }
 
   mutating func finish(_ done: DedupJob.Done) { index.finish(done) }
-}
-
-extension EventResult {
-  /// The same refusal with `note` behind its message.
-  fileprivate func telling(_ note: String) -> EventResult {
-    guard let refusal else { return self }
-    let told = Refusal(refusal.reason, field: refusal.field, "\(refusal.message); \(note)")
-    return switch self {
-    case .conflict(let position, _): .conflict(position: position, told)
-    case .quarantined: .quarantined(told)
-    default: .invalid(told)
-    }
-  }
 }

@@ -4,7 +4,7 @@ extension RouteTable {
   /// Everything that the gateway answers.
   static func gateway(
     azure: AzureUsage, usage: UsageAnswers, catalog: CatalogAnswers, status: StatusAnswers,
-    events: EventsAnswers
+    events: EventsAnswers, quarantine: QuarantineAnswers
   ) -> RouteTable {
     let tenant = "/subscriptions/{id}/providers/Microsoft.Commerce"
     let provider = "/subscriptions/{id}/providers/Microsoft.Commerce.Admin"
@@ -17,6 +17,10 @@ extension RouteTable {
       Route(.get, "/v1/meters", .caller, catalog.meters),
       Route(.get, "/v1/windows", .caller, catalog.windows),
       Route(.get, "/v1/status", .operatorOnly, status.status),
+      Route(.get, "/v1/quarantine", .operatorOnly, quarantine.list),
+      Route(.get, "/v1/quarantine/{id}", .operatorOnly, quarantine.show),
+      Route(.post, "/v1/quarantine/redrive", .operatorOnly, quarantine.redrive),
+      Route(.post, "/v1/quarantine/discard", .operatorOnly, quarantine.discard),
       Route(.get, "\(tenant)/UsageAggregates", .caller, azure.tenant),
       Route(.get, "\(provider)/subscriberUsageAggregates", .operatorOnly, azure.provider),
       // The same under the paths of clients from before 2018 and of Get-AzureRmResource.

@@ -50,7 +50,8 @@ package struct Gateway: Service {
         usage: UsageAnswers(query: query, meters: meters, clock: clock),
         catalog: CatalogAnswers(query: query),
         status: StatusAnswers(query: query, collector: collector),
-        events: EventsAnswers(collector: collector)),
+        events: EventsAnswers(collector: collector),
+        quarantine: QuarantineAnswers(collector: collector)),
       keys: try APIKeyFile(path: configuration.apiKeysPath, clock: clock, logger: logger),
       logger: logger)
   }

@@ -146,6 +146,9 @@ package final class Query: Sendable {
       if !collector.refusing.isEmpty {
         status.problems.append("collector: events are refused: \(collector.refusing)")
       }
+      if !collector.clockProblem.isEmpty {
+        status.problems.append("collector: \(collector.clockProblem)")
+      }
     case .failure(let problem): status.problems.append(problem.text)
     }
     switch await aggregatorAnswer {

@@ -27,9 +27,14 @@ typedef struct Stackmeter__V1__ResultRange Stackmeter__V1__ResultRange;
 typedef struct Stackmeter__V1__BatchResult Stackmeter__V1__BatchResult;
 typedef struct Stackmeter__V1__ReadJournalRequest Stackmeter__V1__ReadJournalRequest;
 typedef struct Stackmeter__V1__JournalChunk Stackmeter__V1__JournalChunk;
+typedef struct Stackmeter__V1__QuarantineFilter Stackmeter__V1__QuarantineFilter;
 typedef struct Stackmeter__V1__ListQuarantineRequest Stackmeter__V1__ListQuarantineRequest;
 typedef struct Stackmeter__V1__QuarantineEntry Stackmeter__V1__QuarantineEntry;
 typedef struct Stackmeter__V1__ListQuarantineResponse Stackmeter__V1__ListQuarantineResponse;
+typedef struct Stackmeter__V1__GetQuarantineEntryRequest Stackmeter__V1__GetQuarantineEntryRequest;
+typedef struct Stackmeter__V1__ResolveQuarantineRequest Stackmeter__V1__ResolveQuarantineRequest;
+typedef struct Stackmeter__V1__QuarantineResult Stackmeter__V1__QuarantineResult;
+typedef struct Stackmeter__V1__ResolveQuarantineResponse Stackmeter__V1__ResolveQuarantineResponse;
 typedef struct Stackmeter__V1__CollectorStatus Stackmeter__V1__CollectorStatus;
 
 
@@ -59,6 +64,23 @@ typedef enum _Stackmeter__V1__Outcome {
   STACKMETER__V1__OUTCOME__OUTCOME_INVALID = 5
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(STACKMETER__V1__OUTCOME)
 } Stackmeter__V1__Outcome;
+typedef enum _Stackmeter__V1__QuarantineState {
+  STACKMETER__V1__QUARANTINE_STATE__QUARANTINE_STATE_UNSPECIFIED = 0,
+  STACKMETER__V1__QUARANTINE_STATE__QUARANTINE_STATE_OPEN = 1,
+  /*
+   * Its event is counted.
+   */
+  STACKMETER__V1__QUARANTINE_STATE__QUARANTINE_STATE_REDRIVEN = 2,
+  /*
+   * It is not to be counted.
+   */
+  STACKMETER__V1__QUARANTINE_STATE__QUARANTINE_STATE_DISCARDED = 3,
+  /*
+   * There is no such entry, or none any more.
+   */
+  STACKMETER__V1__QUARANTINE_STATE__QUARANTINE_STATE_ABSENT = 4
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(STACKMETER__V1__QUARANTINE_STATE)
+} Stackmeter__V1__QuarantineState;
 
 /* --- messages --- */
 
@@ -298,6 +320,39 @@ struct  Stackmeter__V1__JournalChunk
     , {0,NULL}, 0, 0, 0 }
 
 
+/*
+ * Which entries of the quarantine are meant: those for which everything that is set here holds.
+ */
+struct  Stackmeter__V1__QuarantineFilter
+{
+  ProtobufCMessage base;
+  /*
+   * Names such as UnknownMeter; any of them. Empty for all.
+   */
+  size_t n_reasons;
+  char **reasons;
+  /*
+   * Byte for byte. Empty for all.
+   */
+  char *source;
+  /*
+   * Case does not matter. Empty for all.
+   */
+  char *subscription;
+  /*
+   * Refused at or after this time; 0 for all. Nanoseconds since 1970-01-01T00:00:00Z.
+   */
+  int64_t from_time;
+  /*
+   * Refused before this time; 0 for all.
+   */
+  int64_t to_time;
+};
+#define STACKMETER__V1__QUARANTINE_FILTER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__quarantine_filter__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0 }
+
+
 struct  Stackmeter__V1__ListQuarantineRequest
 {
   ProtobufCMessage base;
@@ -309,10 +364,15 @@ struct  Stackmeter__V1__ListQuarantineRequest
    * At most 1,000; 0 for 100.
    */
   uint32_t page_size;
+  Stackmeter__V1__QuarantineFilter *filter;
+  /*
+   * Also entries that were redriven or discarded, as long as they are there.
+   */
+  protobuf_c_boolean include_resolved;
 };
 #define STACKMETER__V1__LIST_QUARANTINE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_quarantine_request__descriptor) \
-    , 0, 0 }
+    , 0, 0, NULL, 0 }
 
 
 struct  Stackmeter__V1__QuarantineEntry
@@ -326,11 +386,20 @@ struct  Stackmeter__V1__QuarantineEntry
   char *reason;
   char *field;
   char *message;
+  /*
+   * As it was reported. A text that is longer than it may be is cut off behind its limit.
+   */
   Stackmeter__V1__UsageEvent *event;
+  Stackmeter__V1__QuarantineState state;
+  /*
+   * Where it is not open: when it was closed, and, where it was redriven, the event's position in the journal.
+   */
+  int64_t resolved_time;
+  uint64_t position;
 };
 #define STACKMETER__V1__QUARANTINE_ENTRY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__quarantine_entry__descriptor) \
-    , 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL }
+    , 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, STACKMETER__V1__QUARANTINE_STATE__QUARANTINE_STATE_UNSPECIFIED, 0, 0 }
 
 
 struct  Stackmeter__V1__ListQuarantineResponse
@@ -338,11 +407,100 @@ struct  Stackmeter__V1__ListQuarantineResponse
   ProtobufCMessage base;
   size_t n_entries;
   Stackmeter__V1__QuarantineEntry **entries;
+  /*
+   * There may be others after `last_number`; a page may have no entry at all and yet not be the last.
+   */
   protobuf_c_boolean more;
+  /*
+   * The `after_number` of the next page.
+   */
+  uint64_t last_number;
 };
 #define STACKMETER__V1__LIST_QUARANTINE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_quarantine_response__descriptor) \
-    , 0,NULL, 0 }
+    , 0,NULL, 0, 0 }
+
+
+struct  Stackmeter__V1__GetQuarantineEntryRequest
+{
+  ProtobufCMessage base;
+  uint64_t number;
+};
+#define STACKMETER__V1__GET_QUARANTINE_ENTRY_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__get_quarantine_entry_request__descriptor) \
+    , 0 }
+
+
+/*
+ * Entries by number, or by a filter; one of both.
+ */
+struct  Stackmeter__V1__ResolveQuarantineRequest
+{
+  ProtobufCMessage base;
+  /*
+   * At most 1,000.
+   */
+  size_t n_numbers;
+  uint64_t *numbers;
+  /*
+   * The open entries that match; all where it is there and empty.
+   */
+  Stackmeter__V1__QuarantineFilter *filter;
+  /*
+   * With a filter: entries after this number; 0 for the first call.
+   */
+  uint64_t after_number;
+  /*
+   * With a filter: at most so many entries; at most 1,000, 0 for 1,000.
+   */
+  uint32_t limit;
+};
+#define STACKMETER__V1__RESOLVE_QUARANTINE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__resolve_quarantine_request__descriptor) \
+    , 0,NULL, NULL, 0, 0 }
+
+
+/*
+ * What became of one entry.
+ */
+struct  Stackmeter__V1__QuarantineResult
+{
+  ProtobufCMessage base;
+  uint64_t number;
+  /*
+   * After the call.
+   */
+  Stackmeter__V1__QuarantineState state;
+  /*
+   * Redriven, now or before: the event's position in the journal.
+   */
+  uint64_t position;
+  /*
+   * Still open after it was to be redriven: why it was refused again.
+   */
+  char *reason;
+  char *field;
+  char *message;
+};
+#define STACKMETER__V1__QUARANTINE_RESULT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__quarantine_result__descriptor) \
+    , 0, STACKMETER__V1__QUARANTINE_STATE__QUARANTINE_STATE_UNSPECIFIED, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Stackmeter__V1__ResolveQuarantineResponse
+{
+  ProtobufCMessage base;
+  size_t n_results;
+  Stackmeter__V1__QuarantineResult **results;
+  /*
+   * With a filter: there may be others after `last_number`, which is the `after_number` of the next call.
+   */
+  protobuf_c_boolean more;
+  uint64_t last_number;
+};
+#define STACKMETER__V1__RESOLVE_QUARANTINE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__resolve_quarantine_response__descriptor) \
+    , 0,NULL, 0, 0 }
 
 
 struct  Stackmeter__V1__CollectorStatus
@@ -360,6 +518,9 @@ struct  Stackmeter__V1__CollectorStatus
   uint64_t accepted;
   uint64_t duplicates;
   uint64_t refused;
+  /*
+   * Entries that are neither redriven nor discarded.
+   */
   uint64_t quarantine_entries;
   uint64_t quarantine_bytes;
   uint64_t dedup_entries;
@@ -372,10 +533,18 @@ struct  Stackmeter__V1__CollectorStatus
    * Empty, or why events are refused now.
    */
   char *refusing;
+  /*
+   * Refused events that were not kept because the quarantine was full, since the process started.
+   */
+  uint64_t quarantine_dropped;
+  /*
+   * Empty, or what is wrong with the host's clock.
+   */
+  char *clock_problem;
 };
 #define STACKMETER__V1__COLLECTOR_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__collector_status__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
 
 
 /* Stackmeter__V1__ConfirmAppliedRequest methods */
@@ -587,6 +756,25 @@ Stackmeter__V1__JournalChunk *
 void   stackmeter__v1__journal_chunk__free_unpacked
                      (Stackmeter__V1__JournalChunk *message,
                       ProtobufCAllocator *allocator);
+/* Stackmeter__V1__QuarantineFilter methods */
+void   stackmeter__v1__quarantine_filter__init
+                     (Stackmeter__V1__QuarantineFilter         *message);
+size_t stackmeter__v1__quarantine_filter__get_packed_size
+                     (const Stackmeter__V1__QuarantineFilter   *message);
+size_t stackmeter__v1__quarantine_filter__pack
+                     (const Stackmeter__V1__QuarantineFilter   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__quarantine_filter__pack_to_buffer
+                     (const Stackmeter__V1__QuarantineFilter   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__QuarantineFilter *
+       stackmeter__v1__quarantine_filter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__quarantine_filter__free_unpacked
+                     (Stackmeter__V1__QuarantineFilter *message,
+                      ProtobufCAllocator *allocator);
 /* Stackmeter__V1__ListQuarantineRequest methods */
 void   stackmeter__v1__list_quarantine_request__init
                      (Stackmeter__V1__ListQuarantineRequest         *message);
@@ -644,6 +832,82 @@ Stackmeter__V1__ListQuarantineResponse *
 void   stackmeter__v1__list_quarantine_response__free_unpacked
                      (Stackmeter__V1__ListQuarantineResponse *message,
                       ProtobufCAllocator *allocator);
+/* Stackmeter__V1__GetQuarantineEntryRequest methods */
+void   stackmeter__v1__get_quarantine_entry_request__init
+                     (Stackmeter__V1__GetQuarantineEntryRequest         *message);
+size_t stackmeter__v1__get_quarantine_entry_request__get_packed_size
+                     (const Stackmeter__V1__GetQuarantineEntryRequest   *message);
+size_t stackmeter__v1__get_quarantine_entry_request__pack
+                     (const Stackmeter__V1__GetQuarantineEntryRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__get_quarantine_entry_request__pack_to_buffer
+                     (const Stackmeter__V1__GetQuarantineEntryRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__GetQuarantineEntryRequest *
+       stackmeter__v1__get_quarantine_entry_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__get_quarantine_entry_request__free_unpacked
+                     (Stackmeter__V1__GetQuarantineEntryRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ResolveQuarantineRequest methods */
+void   stackmeter__v1__resolve_quarantine_request__init
+                     (Stackmeter__V1__ResolveQuarantineRequest         *message);
+size_t stackmeter__v1__resolve_quarantine_request__get_packed_size
+                     (const Stackmeter__V1__ResolveQuarantineRequest   *message);
+size_t stackmeter__v1__resolve_quarantine_request__pack
+                     (const Stackmeter__V1__ResolveQuarantineRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__resolve_quarantine_request__pack_to_buffer
+                     (const Stackmeter__V1__ResolveQuarantineRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ResolveQuarantineRequest *
+       stackmeter__v1__resolve_quarantine_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__resolve_quarantine_request__free_unpacked
+                     (Stackmeter__V1__ResolveQuarantineRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__QuarantineResult methods */
+void   stackmeter__v1__quarantine_result__init
+                     (Stackmeter__V1__QuarantineResult         *message);
+size_t stackmeter__v1__quarantine_result__get_packed_size
+                     (const Stackmeter__V1__QuarantineResult   *message);
+size_t stackmeter__v1__quarantine_result__pack
+                     (const Stackmeter__V1__QuarantineResult   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__quarantine_result__pack_to_buffer
+                     (const Stackmeter__V1__QuarantineResult   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__QuarantineResult *
+       stackmeter__v1__quarantine_result__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__quarantine_result__free_unpacked
+                     (Stackmeter__V1__QuarantineResult *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ResolveQuarantineResponse methods */
+void   stackmeter__v1__resolve_quarantine_response__init
+                     (Stackmeter__V1__ResolveQuarantineResponse         *message);
+size_t stackmeter__v1__resolve_quarantine_response__get_packed_size
+                     (const Stackmeter__V1__ResolveQuarantineResponse   *message);
+size_t stackmeter__v1__resolve_quarantine_response__pack
+                     (const Stackmeter__V1__ResolveQuarantineResponse   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__resolve_quarantine_response__pack_to_buffer
+                     (const Stackmeter__V1__ResolveQuarantineResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ResolveQuarantineResponse *
+       stackmeter__v1__resolve_quarantine_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__resolve_quarantine_response__free_unpacked
+                     (Stackmeter__V1__ResolveQuarantineResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Stackmeter__V1__CollectorStatus methods */
 void   stackmeter__v1__collector_status__init
                      (Stackmeter__V1__CollectorStatus         *message);
@@ -698,6 +962,9 @@ typedef void (*Stackmeter__V1__ReadJournalRequest_Closure)
 typedef void (*Stackmeter__V1__JournalChunk_Closure)
                  (const Stackmeter__V1__JournalChunk *message,
                   void *closure_data);
+typedef void (*Stackmeter__V1__QuarantineFilter_Closure)
+                 (const Stackmeter__V1__QuarantineFilter *message,
+                  void *closure_data);
 typedef void (*Stackmeter__V1__ListQuarantineRequest_Closure)
                  (const Stackmeter__V1__ListQuarantineRequest *message,
                   void *closure_data);
@@ -706,6 +973,18 @@ typedef void (*Stackmeter__V1__QuarantineEntry_Closure)
                   void *closure_data);
 typedef void (*Stackmeter__V1__ListQuarantineResponse_Closure)
                  (const Stackmeter__V1__ListQuarantineResponse *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__GetQuarantineEntryRequest_Closure)
+                 (const Stackmeter__V1__GetQuarantineEntryRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__ResolveQuarantineRequest_Closure)
+                 (const Stackmeter__V1__ResolveQuarantineRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__QuarantineResult_Closure)
+                 (const Stackmeter__V1__QuarantineResult *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__ResolveQuarantineResponse_Closure)
+                 (const Stackmeter__V1__ResolveQuarantineResponse *message,
                   void *closure_data);
 typedef void (*Stackmeter__V1__CollectorStatus_Closure)
                  (const Stackmeter__V1__CollectorStatus *message,
@@ -737,6 +1016,18 @@ struct Stackmeter__V1__Collector_Service
                           const Stackmeter__V1__ConfirmAppliedRequest *input,
                           Stackmeter__V1__ConfirmAppliedResponse_Closure closure,
                           void *closure_data);
+  void (*get_quarantine_entry)(Stackmeter__V1__Collector_Service *service,
+                               const Stackmeter__V1__GetQuarantineEntryRequest *input,
+                               Stackmeter__V1__QuarantineEntry_Closure closure,
+                               void *closure_data);
+  void (*redrive_quarantine)(Stackmeter__V1__Collector_Service *service,
+                             const Stackmeter__V1__ResolveQuarantineRequest *input,
+                             Stackmeter__V1__ResolveQuarantineResponse_Closure closure,
+                             void *closure_data);
+  void (*discard_quarantine)(Stackmeter__V1__Collector_Service *service,
+                             const Stackmeter__V1__ResolveQuarantineRequest *input,
+                             Stackmeter__V1__ResolveQuarantineResponse_Closure closure,
+                             void *closure_data);
   void (*get_status)(Stackmeter__V1__Collector_Service *service,
                      const Stackmeter__V1__GetStatusRequest *input,
                      Stackmeter__V1__CollectorStatus_Closure closure,
@@ -754,6 +1045,9 @@ void stackmeter__v1__collector__init (Stackmeter__V1__Collector_Service *service
       function_prefix__ ## read_journal,\
       function_prefix__ ## list_quarantine,\
       function_prefix__ ## confirm_applied,\
+      function_prefix__ ## get_quarantine_entry,\
+      function_prefix__ ## redrive_quarantine,\
+      function_prefix__ ## discard_quarantine,\
       function_prefix__ ## get_status  }
 void stackmeter__v1__collector__report(ProtobufCService *service,
                                        const Stackmeter__V1__ReportRequest *input,
@@ -775,6 +1069,18 @@ void stackmeter__v1__collector__confirm_applied(ProtobufCService *service,
                                                 const Stackmeter__V1__ConfirmAppliedRequest *input,
                                                 Stackmeter__V1__ConfirmAppliedResponse_Closure closure,
                                                 void *closure_data);
+void stackmeter__v1__collector__get_quarantine_entry(ProtobufCService *service,
+                                                     const Stackmeter__V1__GetQuarantineEntryRequest *input,
+                                                     Stackmeter__V1__QuarantineEntry_Closure closure,
+                                                     void *closure_data);
+void stackmeter__v1__collector__redrive_quarantine(ProtobufCService *service,
+                                                   const Stackmeter__V1__ResolveQuarantineRequest *input,
+                                                   Stackmeter__V1__ResolveQuarantineResponse_Closure closure,
+                                                   void *closure_data);
+void stackmeter__v1__collector__discard_quarantine(ProtobufCService *service,
+                                                   const Stackmeter__V1__ResolveQuarantineRequest *input,
+                                                   Stackmeter__V1__ResolveQuarantineResponse_Closure closure,
+                                                   void *closure_data);
 void stackmeter__v1__collector__get_status(ProtobufCService *service,
                                            const Stackmeter__V1__GetStatusRequest *input,
                                            Stackmeter__V1__CollectorStatus_Closure closure,
@@ -783,6 +1089,7 @@ void stackmeter__v1__collector__get_status(ProtobufCService *service,
 /* --- descriptors --- */
 
 extern const ProtobufCEnumDescriptor    stackmeter__v1__outcome__descriptor;
+extern const ProtobufCEnumDescriptor    stackmeter__v1__quarantine_state__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__confirm_applied_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__confirm_applied_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__usage_event__descriptor;
@@ -794,9 +1101,14 @@ extern const ProtobufCMessageDescriptor stackmeter__v1__result_range__descriptor
 extern const ProtobufCMessageDescriptor stackmeter__v1__batch_result__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__read_journal_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__journal_chunk__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__quarantine_filter__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_quarantine_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__quarantine_entry__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_quarantine_response__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__get_quarantine_entry_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__resolve_quarantine_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__quarantine_result__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__resolve_quarantine_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__collector_status__descriptor;
 extern const ProtobufCServiceDescriptor stackmeter__v1__collector__descriptor;
 

@@ -78,6 +78,8 @@ extension JSONWriter {
     member("diskFreeBytes", collector.diskFreeBytes)
     member("diskReserveBytes", collector.diskReserveBytes)
     member("refusing", string: collector.refusing)
+    member("quarantineDropped", collector.quarantineDropped)
+    member("clockProblem", string: collector.clockProblem)
   }
 
   fileprivate mutating func members(of aggregator: AggregatorStatus) {
