@@ -26,6 +26,8 @@ package struct CollectorStatus: WireMessage, Hashable {
   package var diskReserveBytes: UInt64 = 0
   /// Empty, or why events are refused now.
   package var refusing = ""
+  /// Since the process started: each made one group commit durable.
+  package var syncs: UInt64 = 0
 
   package init() {}
 
@@ -42,6 +44,7 @@ package struct CollectorStatus: WireMessage, Hashable {
     diskFreeBytes = raw.disk_free_bytes
     diskReserveBytes = raw.disk_reserve_bytes
     refusing = text(raw.refusing)
+    syncs = raw.syncs
   }
 
   package func fill(_ raw: inout Stackmeter__V1__CollectorStatus, _ packer: borrowing Packer) {
@@ -57,6 +60,7 @@ package struct CollectorStatus: WireMessage, Hashable {
     raw.disk_free_bytes = diskFreeBytes
     raw.disk_reserve_bytes = diskReserveBytes
     raw.refusing = packer.arena.text(refusing)
+    raw.syncs = syncs
   }
 }
 

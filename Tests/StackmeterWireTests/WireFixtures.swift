@@ -217,6 +217,7 @@ extension CollectorStatus {
     status.diskFreeBytes = 10
     status.diskReserveBytes = .max
     status.refusing = "the disk is full"
+    status.syncs = 13
     return status
   }()
 }

@@ -8,6 +8,7 @@ import Testing
     "CStackmeterProto": [],
     "CStackmeterSupport": [],
     "CSQLite": [],
+    "CPQ": [],
     "StackmeterCore": [],
     "StackmeterWire": ["CStackmeterProto", "StackmeterCore", "Synchronization", "Glibc"],
     "StackmeterJournal": ["CStackmeterSupport", "StackmeterCore", "Synchronization", "Glibc"],
@@ -76,7 +77,12 @@ import Testing
       "CollectorClient", "QueryClient", "GatewayServer", "ArgumentParser", "GRPCCore",
       "UnixSignals", "Glibc", "Synchronization",
     ],
+    "StackmeterBench": [
+      "CPQ", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
+      "CollectorClient", "ArgumentParser", "GRPCCore", "Histogram", "Glibc", "Synchronization",
+    ],
     "stackmeter": ["StackmeterCommand"],
+    "stackmeter-bench": ["StackmeterBench"],
     "StackmeterTesting": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal",
       "StackmeterRuntime", "GRPCCore",
@@ -123,7 +129,10 @@ import Testing
     #expect(Self.allowed["StackmeterCore"]?.isEmpty == true)
   }
 
-  @Test(arguments: [("CStackmeterProto", "StackmeterWire"), ("CSQLite", "StackmeterStore")])
+  @Test(arguments: [
+    ("CStackmeterProto", "StackmeterWire"), ("CSQLite", "StackmeterStore"),
+    ("CPQ", "StackmeterBench"),
+  ])
   func `a C module has one importer`(module: String, importer: String) {
     #expect(Self.allowed.filter { $0.value.contains(module) }.map(\.key) == [importer])
   }

@@ -1542,7 +1542,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_quarantine_response__descr
   (ProtobufCMessageInit) stackmeter__v1__list_quarantine_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__collector_status__field_descriptors[12] =
+static const ProtobufCFieldDescriptor stackmeter__v1__collector_status__field_descriptors[13] =
 {
   {
     "next_position",
@@ -1688,6 +1688,18 @@ static const ProtobufCFieldDescriptor stackmeter__v1__collector_status__field_de
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "syncs",
+    20,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CollectorStatus, syncs),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__collector_status__field_indices_by_name[] = {
   3,   /* field[3] = accepted */
@@ -1702,11 +1714,13 @@ static const unsigned stackmeter__v1__collector_status__field_indices_by_name[] 
   6,   /* field[6] = quarantine_entries */
   5,   /* field[5] = refused */
   11,   /* field[11] = refusing */
+  12,   /* field[12] = syncs */
 };
-static const ProtobufCIntRange stackmeter__v1__collector_status__number_ranges[1 + 1] =
+static const ProtobufCIntRange stackmeter__v1__collector_status__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 12 }
+  { 20, 12 },
+  { 0, 13 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__collector_status__descriptor =
 {
@@ -1716,10 +1730,10 @@ const ProtobufCMessageDescriptor stackmeter__v1__collector_status__descriptor =
   "Stackmeter__V1__CollectorStatus",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__CollectorStatus),
-  12,
+  13,
   stackmeter__v1__collector_status__field_descriptors,
   stackmeter__v1__collector_status__field_indices_by_name,
-  1,  stackmeter__v1__collector_status__number_ranges,
+  2,  stackmeter__v1__collector_status__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__collector_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -131,8 +131,14 @@ package final class Collector: Sendable {
   }
 
   private func publish(_ intake: borrowing Intake, _ answers: [[[EventResult]]]) {
-    quarantineTail.withLock { $0 = intake.quarantineTail }
+    // A log whose tail has moved was synced once.
+    var syncs: UInt64 = broadcast.tail == intake.tail ? 0 : 1
+    quarantineTail.withLock { tail in
+      if tail != intake.quarantineTail { syncs += 1 }
+      tail = intake.quarantineTail
+    }
     counts.withLock { counts in
+      counts.syncs += syncs
       for result in answers.joined().joined() {
         switch result {
         case .accepted: counts.accepted += 1
