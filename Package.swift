@@ -147,7 +147,7 @@ let package = Package(
       "StackmeterBench",
       [
         "CPQ", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
-        "CollectorClient", argumentParser, grpc, histogram,
+        "CollectorClient", argumentParser, grpc, histogram, unixSignals,
       ], exclude: ["README.md"]),
 
     // The programs: one thin main each.

@@ -21,7 +21,8 @@ struct IngestCommand: AsyncParsableCommand {
 
   func run() async throws {
     do {
-      let report = try await IngestRun(options).report()
+      let run = IngestRun(options)
+      let report = try await Interruption.guarding { try await run.report() }
       let bytes = options.json ? report.json() : Array(report.text().utf8)
       writeAll(bytes, to: STDOUT_FILENO)
     } catch {

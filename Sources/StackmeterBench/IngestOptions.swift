@@ -13,7 +13,7 @@ struct IngestOptions: ParsableArguments {
   @Option(help: "New events: 200k, 10M. Default: 10M by stream, 200k single, 2M by gateway.")
   var events: EventCount?
   @Option(
-    help: "Events of one batch, at most 16384. Default: 8192, and 1000 by gateway.")
+    help: "Events of one batch, at most 16384. Default: 16384, and 1000 by gateway.")
   var batch: Int?
   @Option(
     help: "Reporters: each with a stream, or with a connection to the gateway. Default: 1 and 8.")
@@ -79,7 +79,7 @@ struct IngestOptions: ParsableArguments {
 
   var batchEvents: Int {
     switch mode {
-    case .stream, .raw: batch ?? 8192
+    case .stream, .raw: batch ?? EventLimits.batchEventsMax
     case .single: 1
     case .gateway: batch ?? 1000
     }

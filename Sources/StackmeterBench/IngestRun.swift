@@ -46,7 +46,7 @@ struct IngestRun: Sendable {
     if let gateway, let gatewayBefore {
       let cpu = gateway.figures.cpu - gatewayBefore.cpu
       figures += [
-        .cpu("gatewayCPU", cpu, events: load.events),
+        .cpu("gatewayCPU", cpu, load.events),
         .mebibytes("gatewayResidentMax", gateway.figures.residentBytesMax),
       ]
       try await gateway.stop()

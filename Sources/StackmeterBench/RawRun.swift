@@ -3,7 +3,7 @@ internal import StackmeterRPC
 /// How much the transport takes, with the collector's own server and nothing to decide.
 struct RawRun: Sendable {
   static let messages = 4_000
-  static let calls = 200_000
+  static let calls = 100_000
   static let callsInFlight = 64
 
   private let options: IngestOptions
@@ -35,6 +35,7 @@ struct RawRun: Sendable {
         .ratio(
           "collectorCPU", cpu.nanosecondsRounded, of: bytes, digits: 3, "s per GB"),
       ])
+    let beforeCalls = collector.figures
     let calls = try await withChannels(collector, options.connections) { channels in
       try await measured {
         try await together(RawRun.callsInFlight) { number in
@@ -49,6 +50,11 @@ struct RawRun: Sendable {
         Figure("calls", calls.latencies.count, "calls"),
         .seconds("elapsed", calls.elapsed),
         Figure("callsPerSecond", perSecond(calls.latencies.count, calls.elapsed), "calls/s"),
-      ] + calls.latencies.figures)
+      ] + calls.latencies.figures + [
+        .cpu("clientCPU", calls.clientCPU, per: "calls", calls.latencies.count),
+        .cpu(
+          "collectorCPU", collector.figures.cpu - beforeCalls.cpu, per: "calls",
+          calls.latencies.count),
+      ])
   }
 }

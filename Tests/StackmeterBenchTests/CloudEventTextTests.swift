@@ -8,12 +8,13 @@ import Testing
     let workload = workload()
     var text = CloudEventText(workload)
     var reporter = Reporter(workload, number: 0, inFlight: 1)
-    let batch = reporter.next(300).batch
-    guard case .array(let elements) = try JSONValue(parsing: text.array(batch), limits: .batch)
+    let prepared = reporter.next(300)
+    guard case .array(let elements) = try JSONValue(parsing: text.array(prepared), limits: .batch)
     else {
       Issue.record("it is no array")
       return
     }
-    #expect(try elements.map { try UsageEvent(cloudEvent: $0) } == (0..<300).map(batch.event))
+    #expect(
+      try elements.map { try UsageEvent(cloudEvent: $0) } == (0..<300).map(prepared.batch.event))
   }
 }

@@ -21,7 +21,7 @@ import Testing
     #expect(perSecond(1, .zero) == 0)
     #expect(Figure.ratio("r", 2, of: 3, digits: 2, "x").number == "0.66")
     #expect(Figure.ratio("r", 2, of: 0, digits: 2, "x").number == "0.00")
-    #expect(Figure.cpu("c", .seconds(3), events: 2_000_000).number == "1.500")
+    #expect(Figure.cpu("c", .seconds(3), 2_000_000).number == "1.500")
   }
 
   @Test func `a report is a table for people and an object for programs`() {
@@ -41,6 +41,7 @@ import Testing
         """)
     #expect(
       String(decoding: report.json(), as: UTF8.self)
-        == #"{"stream":{"events":1000000,"a":1.5},"ratio":{"times":20.5}}"# + "\n")
+        == #"{"stream":{"events":{"value":1000000,"unit":"events"},"a":{"value":1.5,"unit":"s"}},"#
+        + #""ratio":{"times":{"value":20.5,"unit":"times"}}}"# + "\n")
   }
 }

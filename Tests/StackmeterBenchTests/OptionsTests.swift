@@ -33,7 +33,7 @@ import Testing
 
   @Test func `each mode has numbers of its own`() throws {
     let stream = try IngestOptions.parse([])
-    #expect(stream.batchEvents == 8192 && stream.reporters == 1 && stream.reporterInFlight == 8)
+    #expect(stream.batchEvents == 16_384 && stream.reporters == 1 && stream.reporterInFlight == 8)
     let single = try IngestOptions.parse(["--mode", "single"])
     #expect(single.batchEvents == 1 && single.reporters == 64 && single.reporterInFlight == 1)
     let gateway = try IngestOptions.parse(["--mode", "gateway"])

@@ -79,7 +79,8 @@ import Testing
     ],
     "StackmeterBench": [
       "CPQ", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
-      "CollectorClient", "ArgumentParser", "GRPCCore", "Histogram", "Glibc", "Synchronization",
+      "CollectorClient", "ArgumentParser", "GRPCCore", "Histogram", "UnixSignals", "Glibc",
+      "Synchronization",
     ],
     "stackmeter": ["StackmeterCommand"],
     "stackmeter-bench": ["StackmeterBench"],

@@ -26,8 +26,9 @@ enum GatewayLoad {
     var reporter = Reporter(workload, number: number, inFlight: 1)
     var figures = LoadFigures()
     while reporter.newCount < newCount {
+      try Interruption.check()
       let prepared = reporter.next(batchEvents, newMax: newCount - reporter.newCount)
-      let body = text.array(prepared.batch)
+      let body = text.array(prepared)
       let sent = ContinuousClock.now
       let answer = try connection.exchange("POST", "/v1/events", headers: headers, body: body)
       figures.latencies.record(ContinuousClock.now - sent)

@@ -89,14 +89,12 @@ enum PostgreSQLLoad {
   ) throws(BenchFailure) -> LoadFigures {
     let connection = try PostgreSQLConnection(connectionText)
     try connection.prepare("report", statement)
-    // A series' number is looked up by whoever reports; that costs PostgreSQL nothing here.
-    let numbers = Dictionary(
-      uniqueKeysWithValues: zip(workload.series, (0..<workload.series.count).map { Int32($0) }))
     var reporter = Reporter(workload, number: number, inFlight: 1)
     var figures = LoadFigures()
     while reporter.newCount < newCount {
+      try Interruption.check()
       let prepared = reporter.next(batchEvents, newMax: newCount - reporter.newCount)
-      let parameters = parameters(prepared.batch, numbers)
+      let parameters = parameters(prepared)
       let sent = ContinuousClock.now
       let accepted = try connection.number(prepared: "report", parameters)
       figures.latencies.record(ContinuousClock.now - sent)
@@ -110,16 +108,15 @@ enum PostgreSQLLoad {
     return figures
   }
 
-  private static func parameters(
-    _ batch: EventBatch, _ numbers: [Series: Int32]
-  ) -> [BinaryParameter] {
-    let series = batch.series.map { numbers[$0] ?? -1 }
+  /// The numbers of the series are known to whoever reports; that costs PostgreSQL nothing here.
+  private static func parameters(_ prepared: PreparedBatch) -> [BinaryParameter] {
+    let batch = prepared.batch
     return [
       BinaryParameter(1),
       BinaryParameter(
         integers: batch.usageStart.map { Int32(Instant(nanoseconds: $0).hour.index) }),
       BinaryParameter(texts: batch.ids, ends: batch.idEnds),
-      BinaryParameter(integers: batch.seriesIndex.map { series[Int($0)] }),
+      BinaryParameter(integers: batch.seriesIndex.map { Int32(prepared.series[Int($0)]) }),
       BinaryParameter(bigints: batch.usageStart), BinaryParameter(bigints: batch.usageEnd),
       BinaryParameter(attos: batch.attos),
     ]

@@ -40,9 +40,11 @@ final class BenchDirectory: Sendable {
     let log = open(logPath(program), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o600)
     guard log >= 0 else { throw BenchFailure("write", logPath(program), errno: errno) }
     defer { close(log) }
+    // A service goes when this program does, however that ends.
+    let supervised = environment.merging(["STACKMETER_SUPERVISED": "1"]) { $1 }
     return try ChildProcess(
-      executable, arguments, environment: environment, standardOutput: .descriptor(log),
-      standardError: .descriptor(log))
+      executable, arguments, environment: supervised, standardInput: .leash,
+      standardOutput: .descriptor(log), standardError: .descriptor(log))
   }
 
   /// The end of what a program said.

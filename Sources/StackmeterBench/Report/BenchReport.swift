@@ -30,7 +30,7 @@ package struct BenchReport: Sendable {
     }.joined(separator: "\n")
   }
 
-  /// An object of objects: part, name, number.
+  /// An object of objects: part, name, then the number and its unit.
   package func json() -> [UInt8] {
     var writer = JSONWriter()
     writer.object { writer in
@@ -38,7 +38,14 @@ package struct BenchReport: Sendable {
         writer.member(
           part.name,
           object: { writer in
-            for figure in part.figures { writer.member(figure.name, raw: figure.number) }
+            for figure in part.figures {
+              writer.member(
+                figure.name,
+                object: { writer in
+                  writer.member("value", raw: figure.number)
+                  writer.member("unit", string: figure.unit)
+                })
+            }
           })
       }
     }

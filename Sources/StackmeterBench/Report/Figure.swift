@@ -54,9 +54,11 @@ package struct Figure: Equatable, Sendable {
     ratio(name, bytes, of: 1 << 20, digits: 1, "MiB")
   }
 
-  /// Time on the processors for a million events.
-  static func cpu(_ name: String, _ cpu: Duration, events: UInt64) -> Figure {
-    // Microseconds for each event are seconds for a million.
-    ratio(name, cpu.nanosecondsRounded, of: events * 1000, digits: 3, "s per million events")
+  /// Time on the processors for a million of what was counted.
+  static func cpu(
+    _ name: String, _ cpu: Duration, per counted: String = "events", _ count: UInt64
+  ) -> Figure {
+    // Microseconds for each are seconds for a million.
+    ratio(name, cpu.nanosecondsRounded, of: count * 1000, digits: 3, "s per million \(counted)")
   }
 }

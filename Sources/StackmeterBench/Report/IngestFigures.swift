@@ -15,9 +15,9 @@ extension Latencies {
   /// The percentiles, in milliseconds.
   var figures: [Figure] {
     [
-      Figure("latencyMedian", median, digits: 3, "ms"),
-      Figure("latency99", percentile99, digits: 3, "ms"),
-      Figure("latency99.9", percentile999, digits: 3, "ms"),
+      Figure("latencyP50", median, digits: 3, "ms"),
+      Figure("latencyP99", percentile99, digits: 3, "ms"),
+      Figure("latencyP999", percentile999, digits: 3, "ms"),
       Figure("latencyMax", longest, digits: 3, "ms"),
     ]
   }
@@ -33,7 +33,7 @@ extension LoadFigures {
       Figure("accepted", accepted, "events"),
       Figure("duplicates", duplicates, "events"),
       Figure("calls", latencies.count, "batches or calls"),
-    ] + latencies.figures + [.cpu("clientCPU", clientCPU, events: events)]
+    ] + latencies.figures + [.cpu("clientCPU", clientCPU, events)]
   }
 
   /// What the collector did meanwhile.
@@ -41,7 +41,7 @@ extension LoadFigures {
     let bytes = after.status.journalBytes - before.status.journalBytes
     let cpu = after.process.cpu - before.process.cpu
     return [
-      .cpu("collectorCPU", cpu, events: events),
+      .cpu("collectorCPU", cpu, events),
       .mebibytes("collectorResident", after.process.residentBytes),
       .mebibytes("collectorResidentMax", after.process.residentBytesMax),
       Figure("journalBytes", bytes, "bytes"),

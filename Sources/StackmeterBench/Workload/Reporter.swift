@@ -3,6 +3,8 @@ package import StackmeterCore
 /// A batch that is ready to be sent, and what is expected of its answers.
 package struct PreparedBatch: Sendable {
   package let batch: EventBatch
+  /// Where the batch's series stand in the workload's.
+  package let series: [Int]
   package let expected: ExpectedAnswers
 }
 
@@ -39,6 +41,8 @@ package struct Reporter: ~Copyable {
   private var random: SplitMix
   /// For each series, its place in the batch that is written, plus one.
   private var slots: [UInt32]
+  /// The series that the last batch names, in its order.
+  private var used: [Int] = []
 
   /// A batch is sent once the answer to the one `inFlight` before it has come.
   package init(_ workload: Workload, number: Int, inFlight: Int) {
@@ -70,8 +74,9 @@ package struct Reporter: ~Copyable {
     }
     ends[batchCount % ends.count] = newCount
     batchCount += 1
+    let batch = batch(numbers)
     return PreparedBatch(
-      batch: batch(numbers),
+      batch: batch, series: used,
       expected: ExpectedAnswers(
         firstNew: firstNew, newCount: Int(newCount - firstNew), retries: retries))
   }
@@ -101,7 +106,7 @@ package struct Reporter: ~Copyable {
       }
       size = count * Workload.idBytes
     }
-    var used: [Int] = []
+    used.removeAll(keepingCapacity: true)
     for (index, event) in numbers.enumerated() {
       let content = workload.content(reporter: number, number: event)
       if slots[content.seriesIndex] == 0 {

@@ -82,7 +82,7 @@ package struct Workload: Sendable {
     return Content(
       seriesIndex: Int(SplitMix.below(UInt64(series.count), second)), usageStart: start,
       usageEnd: start + 60 * Instant.nanosecondsPerSecond,
-      // Six to nine digits after the point, and a few before it.
+      // Below 4.3, with nine digits after the point.
       attos: Int128(1 + (second & 0xFFFF_FFFF)) * 1_000_000_000)
   }
 
