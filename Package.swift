@@ -195,7 +195,7 @@ let package = Package(
       ]),
     tests(
       "StackmeterBenchTests",
-      ["StackmeterBench", "StackmeterCore", "StackmeterTesting", "StackmeterWire"]),
+      ["StackmeterBench", "StackmeterCore", argumentParser]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
     tests(
       "StackmeterStoreTests", ["StackmeterStore", "StackmeterCore", "StackmeterTesting", "CSQLite"]),

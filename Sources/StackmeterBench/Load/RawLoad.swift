@@ -28,7 +28,7 @@ enum RawLoad {
       defer { gate.close() }
       var answered = 0
       for try await result in results {
-        guard result.number == UInt64(answered), result.results.isEmpty else {
+        guard result.number == UInt64(answered), result.results.count == 0 else {
           throw BenchFailure("message \(answered) was answered with \(result)")
         }
         answered += 1

@@ -13,16 +13,14 @@ package struct AnswerCheck: Sendable {
 
   /// Takes the answers to one batch, in the order in which the batches were written.
   package mutating func take(
-    _ results: [EventResult], _ expected: ExpectedAnswers
+    _ results: some Sequence<EventResult>, _ expected: ExpectedAnswers
   ) throws(BenchFailure) {
-    guard results.count == expected.count else {
-      throw BenchFailure("\(results.count) results for \(expected.count) events")
-    }
     var newSeen: UInt64 = 0
     var retry = 0
-    for slot in results.indices {
+    var slot = 0
+    for result in results {
       let isRetry = retry < expected.retries.count && expected.retries[retry].slot == slot
-      switch results[slot] {
+      switch result {
       case .accepted(let position, _) where !isRetry:
         if newSeen == 0 {
           firstNumbers.append(expected.firstNew)
@@ -46,6 +44,10 @@ package struct AnswerCheck: Sendable {
         throw BenchFailure(
           "\(isRetry ? "a retry" : "a new event"), slot \(slot), was answered with \(other)")
       }
+      slot += 1
+    }
+    guard slot == expected.count else {
+      throw BenchFailure("\(slot) results for \(expected.count) events")
     }
     accepted += newSeen
     duplicates += UInt64(retry)
