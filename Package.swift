@@ -34,6 +34,7 @@ let unixSignals: Target.Dependency = .product(
   name: "UnixSignals", package: "swift-service-lifecycle")
 let argumentParser: Target.Dependency = .product(
   name: "ArgumentParser", package: "swift-argument-parser")
+let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 
 /// A library of ours, at Sources/<name>.
 func library(
@@ -70,6 +71,7 @@ let package = Package(
     .package(url: "https://github.com/grpc/grpc-swift-2", from: "2.4.0"),
     .package(url: "https://github.com/grpc/grpc-swift-nio-transport", from: "2.9.0"),
     .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+    .package(url: "https://github.com/HdrHistogram/hdrhistogram-swift", from: "0.2.0"),
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.0.0"),
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
@@ -78,11 +80,12 @@ let package = Package(
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
   targets: [
-    // C: what protoc-c makes, the system's SQLite and Zstandard, and what only C can say.
+    // C: what protoc-c makes, the system's SQLite, Zstandard and libpq, and what only C can say.
     .target(name: "CStackmeterProto"),
     .target(name: "CStackmeterSupport"),
     .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
 
     // The layers, lowest first. Tests/TidyTests holds these arrows.
     library("StackmeterCore", exclude: ["README.md"]),
@@ -142,6 +145,14 @@ let package = Package(
         "CollectorClient", "QueryClient", "GatewayServer", argumentParser, grpc, unixSignals,
       ]),
 
+    // The load generator: all of it but main, so that tests reach it.
+    library(
+      "StackmeterBench",
+      [
+        "CPQ", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
+        "CollectorClient", argumentParser, grpc, histogram, unixSignals,
+      ], exclude: ["README.md"]),
+
     // The programs: one thin main each.
     program(
       "stackmeter-collector",
@@ -167,6 +178,7 @@ let package = Package(
         "AgentServer", "CollectorClient", "StackmeterCore", "StackmeterRPC", "StackmeterRuntime",
       ]),
     program("stackmeter", ["StackmeterCommand"]),
+    program("stackmeter-bench", ["StackmeterBench"]),
 
     // The tests.
     library(
@@ -184,6 +196,9 @@ let package = Package(
         "StackmeterRPC", "StackmeterRuntime", "StackmeterTesting", "CollectorClient",
         argumentParser, grpc, grpcInProcess, logging,
       ]),
+    tests(
+      "StackmeterBenchTests",
+      ["StackmeterBench", "StackmeterCore", argumentParser]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
     tests(
       "StackmeterStoreTests", ["StackmeterStore", "StackmeterCore", "StackmeterTesting", "CSQLite"]),

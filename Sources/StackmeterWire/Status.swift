@@ -31,6 +31,8 @@ package struct CollectorStatus: WireMessage, Hashable {
   package var quarantineDropped: UInt64 = 0
   /// Empty, or what is wrong with the host's clock.
   package var clockProblem = ""
+  /// Since the process started: each made one group commit durable.
+  package var syncs: UInt64 = 0
 
   package init() {}
 
@@ -49,6 +51,7 @@ package struct CollectorStatus: WireMessage, Hashable {
     refusing = text(raw.refusing)
     quarantineDropped = raw.quarantine_dropped
     clockProblem = text(raw.clock_problem)
+    syncs = raw.syncs
   }
 
   package func fill(_ raw: inout Stackmeter__V1__CollectorStatus, _ packer: borrowing Packer) {
@@ -66,6 +69,7 @@ package struct CollectorStatus: WireMessage, Hashable {
     raw.refusing = packer.arena.text(refusing)
     raw.quarantine_dropped = quarantineDropped
     raw.clock_problem = packer.arena.text(clockProblem)
+    raw.syncs = syncs
   }
 }
 

@@ -269,6 +269,7 @@ extension CollectorStatus {
     status.refusing = "the disk is full"
     status.quarantineDropped = 12
     status.clockProblem = "the clock is wrong"
+    status.syncs = 13
     return status
   }()
 }

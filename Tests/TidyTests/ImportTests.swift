@@ -9,6 +9,7 @@ import Testing
     "CStackmeterSupport": [],
     "CSQLite": [],
     "CZstd": [],
+    "CPQ": [],
     "StackmeterCore": [],
     "StackmeterWire": ["CStackmeterProto", "StackmeterCore", "Synchronization", "Glibc"],
     "StackmeterJournal": [
@@ -79,7 +80,13 @@ import Testing
       "CollectorClient", "QueryClient", "GatewayServer", "ArgumentParser", "GRPCCore",
       "UnixSignals", "Glibc", "Synchronization",
     ],
+    "StackmeterBench": [
+      "CPQ", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
+      "CollectorClient", "ArgumentParser", "GRPCCore", "Histogram", "UnixSignals", "Glibc",
+      "Synchronization",
+    ],
     "stackmeter": ["StackmeterCommand"],
+    "stackmeter-bench": ["StackmeterBench"],
     "StackmeterTesting": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal",
       "StackmeterRuntime", "GRPCCore",
@@ -126,7 +133,10 @@ import Testing
     #expect(Self.allowed["StackmeterCore"]?.isEmpty == true)
   }
 
-  @Test(arguments: [("CStackmeterProto", "StackmeterWire"), ("CSQLite", "StackmeterStore")])
+  @Test(arguments: [
+    ("CStackmeterProto", "StackmeterWire"), ("CSQLite", "StackmeterStore"),
+    ("CPQ", "StackmeterBench"),
+  ])
   func `a C module has one importer`(module: String, importer: String) {
     #expect(Self.allowed.filter { $0.value.contains(module) }.map(\.key) == [importer])
   }

@@ -2376,7 +2376,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__resolve_quarantine_response__de
   (ProtobufCMessageInit) stackmeter__v1__resolve_quarantine_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__collector_status__field_descriptors[14] =
+static const ProtobufCFieldDescriptor stackmeter__v1__collector_status__field_descriptors[15] =
 {
   {
     "next_position",
@@ -2546,6 +2546,18 @@ static const ProtobufCFieldDescriptor stackmeter__v1__collector_status__field_de
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "syncs",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CollectorStatus, syncs),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__collector_status__field_indices_by_name[] = {
   3,   /* field[3] = accepted */
@@ -2562,11 +2574,12 @@ static const unsigned stackmeter__v1__collector_status__field_indices_by_name[] 
   6,   /* field[6] = quarantine_entries */
   5,   /* field[5] = refused */
   11,   /* field[11] = refusing */
+  14,   /* field[14] = syncs */
 };
 static const ProtobufCIntRange stackmeter__v1__collector_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 14 }
+  { 0, 15 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__collector_status__descriptor =
 {
@@ -2576,7 +2589,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__collector_status__descriptor =
   "Stackmeter__V1__CollectorStatus",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__CollectorStatus),
-  14,
+  15,
   stackmeter__v1__collector_status__field_descriptors,
   stackmeter__v1__collector_status__field_indices_by_name,
   1,  stackmeter__v1__collector_status__number_ranges,

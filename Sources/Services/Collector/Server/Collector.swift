@@ -228,6 +228,7 @@ package final class Collector: Sendable {
 
   private func publish(_ intake: borrowing Intake, _ decisions: [Submission.Decision]) {
     counts.withLock { counts in
+      counts.syncs = intake.syncs
       for run in decisions.lazy.flatMap(\.results).flatMap(\.runs) {
         switch run.first {
         case .accepted: counts.accepted += UInt64(run.count)

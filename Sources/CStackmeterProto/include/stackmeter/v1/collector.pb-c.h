@@ -541,10 +541,14 @@ struct  Stackmeter__V1__CollectorStatus
    * Empty, or what is wrong with the host's clock.
    */
   char *clock_problem;
+  /*
+   * Syncs of the journal and of the quarantine since the process started, each of which made one group commit durable.
+   */
+  uint64_t syncs;
 };
 #define STACKMETER__V1__COLLECTOR_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__collector_status__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0 }
 
 
 /* Stackmeter__V1__ConfirmAppliedRequest methods */

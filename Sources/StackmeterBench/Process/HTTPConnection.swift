@@ -1,0 +1,98 @@
+internal import Glibc
+
+/// One connection to a port of this host, kept over many requests. Every call blocks.
+struct HTTPConnection: ~Copyable {
+  private let descriptor: Int32
+  private let port: Int
+
+  init(port: Int) throws(BenchFailure) {
+    self.port = port
+    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = UInt16(port).bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var one: Int32 = 1
+    setsockopt(
+      descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, socklen_t(MemoryLayout<Int32>.size))
+    let result = withUnsafePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+      }
+    }
+    guard result == 0 else {
+      let code = errno
+      close(descriptor)
+      throw BenchFailure("connect to", "127.0.0.1:\(port)", errno: code)
+    }
+  }
+
+  deinit {
+    close(descriptor)
+  }
+
+  /// Sends a request, and gives the status and the body of its answer.
+  func exchange(
+    _ method: String, _ path: String, headers: [String], body: [UInt8]
+  ) throws(BenchFailure) -> (status: Int, body: [UInt8]) {
+    let lines =
+      ["\(method) \(path) HTTP/1.1", "Host: 127.0.0.1:\(port)", "Content-Length: \(body.count)"]
+      + headers
+    try send(Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + body)
+    var received: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 16 << 10)
+    while true {
+      let count = chunk.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { throw BenchFailure("the gateway closed the connection") }
+      received.append(contentsOf: chunk[..<count])
+      if let answer = HTTPConnection.answer(received) { return answer }
+    }
+  }
+
+  private func send(_ bytes: [UInt8]) throws(BenchFailure) {
+    var start = 0
+    while start < bytes.count {
+      let count = bytes[start...].withUnsafeBytes {
+        Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { throw BenchFailure("send to", "127.0.0.1:\(port)", errno: errno) }
+      start += count
+    }
+  }
+
+  /// Nil while the answer is not whole. One without a length has no body.
+  static func answer(_ bytes: [UInt8]) -> (status: Int, body: [UInt8])? {
+    let text = String(decoding: bytes.prefix(8192), as: UTF8.self)
+    guard let end = text.firstRange(of: "\r\n\r\n") else { return nil }
+    let headBytes = text[..<end.upperBound].utf8.count
+    let lines = text[..<end.lowerBound].split(separator: "\r\n")
+    let words = (lines.first ?? "").split(separator: " ")
+    guard words.count > 1, let status = Int(words[1]) else { return nil }
+    let length = lines.lazy.compactMap { line -> Int? in
+      let parts = line.split(separator: ":", maxSplits: 1)
+      guard parts.count == 2, parts[0].lowercased() == "content-length" else { return nil }
+      return Int(parts[1].drop { $0 == " " })
+    }.first
+    let body = bytes[headBytes...]
+    return body.count < length ?? 0 ? nil : (status, Array(body))
+  }
+
+  /// A port of this host's that nobody listens on now.
+  static func freePort() throws(BenchFailure) -> Int {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    defer { close(descriptor) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let result = withUnsafeMutablePointer(to: &address) {
+      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        bind(descriptor, $0, length) == 0 ? getsockname(descriptor, $0, &length) : -1
+      }
+    }
+    guard result == 0 else { throw BenchFailure("find", "a free port", errno: errno) }
+    return Int(UInt16(bigEndian: address.sin_port))
+  }
+}
