@@ -78,8 +78,14 @@ package struct LogReader: Sendable {
     } catch {
       guard case .disk(let problem) = error, problem.isMissing else { throw error }
     }
-    let table = try SealedTable.read(
-      disk, path(segment, .sealed), firstPosition: segment, known: known)
+    let table: SealedTable
+    do throws(RecordLogError) {
+      table = try SealedTable.read(
+        disk, path(segment, .sealed), firstPosition: segment, known: known)
+    } catch {
+      guard case .disk(let problem) = error, problem.isMissing else { throw error }
+      throw .removed(position: segment, first: try segments().first ?? segment)
+    }
     var place = Place(
       header: table.header, table: table, end: table.footer.rawBytes,
       sequence: RecordSequence(table.header))

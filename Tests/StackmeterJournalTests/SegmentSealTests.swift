@@ -59,7 +59,7 @@ import Testing
     let disk = SimulatedDisk()
     var log = try TestLog.open(disk, segmentBytesMax: 4 << 20)
     var script = RecordScript()
-    for _ in 0..<6 { script.append(to: &log, payloadBytes: 500 << 10) }
+    for _ in 0..<3 { script.append(to: &log, payloadBytes: 700 << 10) }
     try log.commit()
     try log.reserve(4 << 20)
     let tail = log.tail
