@@ -13,6 +13,8 @@ package struct Settings: Hashable, Sendable {
   /// Ingest is refused when the journal's disk has less than this free.
   package var diskReserveMebibytes: Int
   package var quarantineMebibytesMax: Int
+  /// The size of one file of the journal.
+  package var journalSegmentMebibytes: Int
   package var gatewayHost: String
   /// 0 for a free port, which the gateway logs.
   package var gatewayPort: Int
@@ -32,6 +34,8 @@ package struct Settings: Hashable, Sendable {
       "collector.diskReserveMebibytes", in: 1...1_048_576, default: 256)
     quarantineMebibytesMax = reader.integer(
       "collector.quarantineMebibytesMax", in: 1...1_048_576, default: 256)
+    journalSegmentMebibytes = reader.integer(
+      "collector.journalSegmentMebibytes", in: 1...1024, default: 64)
     gatewayHost = reader.text("gateway.host", default: "127.0.0.1")
     gatewayPort = reader.integer("gateway.port", in: 0...65_535, default: 8420)
     apiKeys = reader.text("gateway.apiKeys", default: "/etc/stackmeter/keys.json")
