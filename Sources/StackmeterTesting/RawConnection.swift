@@ -9,7 +9,8 @@ package struct RawConnection: ~Copyable {
     package let code: Int32
   }
 
-  package init(_ path: String) throws(Failure) {
+  /// A send that the server does not take within `sendSeconds` is given up.
+  package init(_ path: String, sendSeconds: Int = 20) throws(Failure) {
     descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw Failure(operation: "socket", code: errno) }
     var address = sockaddr_un()
@@ -25,6 +26,9 @@ package struct RawConnection: ~Copyable {
     var timeout = timeval(tv_sec: 20, tv_usec: 0)
     setsockopt(
       descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+    timeout.tv_sec = sendSeconds
+    setsockopt(
+      descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
   }
 
   /// Sends as much as the server takes before it hangs up.

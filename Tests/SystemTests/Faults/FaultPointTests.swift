@@ -12,7 +12,7 @@ import Testing
     .fails(EIO, isLasting: true), .fails(ENOSPC, isLasting: false),
     .fails(ENOSPC, isLasting: true), .fails(EDQUOT, isLasting: false),
   ]
-  private static let pointsOfSample = 12
+  private static let pointsOfSample = 8
 
   /// One run at one call.
   private struct Point: Sendable {

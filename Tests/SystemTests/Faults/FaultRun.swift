@@ -115,6 +115,7 @@ struct FaultRun {
       late.usageStart = late.usageStart.advanced(by: .seconds(-40 * 86_400))
       late.usageEnd = late.usageStart
       return (Array(sent.suffix(2)), [unknown, late])
+    case 3: return (events(10, textBytes: 0), [])
     default: return (events(12, textBytes: 8000), [])
     }
   }

@@ -29,14 +29,10 @@ struct OracleEvent: Hashable, Sendable {
       quantity: Quantity(attos: Int128(attos))!)
   }
 
-  /// Of any content, so that it does not become small when it is compressed.
   private var text: String {
-    var state = UInt64(truncatingIfNeeded: number) &* 0x9E37_79B9_7F4A_7C15 | 1
-    let letters = (0..<textBytes).map { _ in
-      state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-      return UInt8(ascii: "a") + UInt8(state >> 59) % 26
-    }
-    return String(decoding: letters, as: UTF8.self)
+    let word = "\(number) of \(source), "
+    return String(
+      String(repeating: word, count: textBytes / word.utf8.count + 1).prefix(textBytes))
   }
 
   static func random(

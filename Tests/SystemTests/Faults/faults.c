@@ -9,6 +9,7 @@
 //                    fail
 //   FAULT_ERRNO      what a call that fails says
 //   FAULT_LASTING    set: all later calls of these kinds fail too
+//   FAULT_SYNC_DELAY microseconds that every sync takes longer, as on a slower disk
 //
 // Every function goes to the system directly, so that none is counted twice. What a program writes through a
 // shared mapping is not seen.
@@ -41,6 +42,7 @@ static uint64_t kinds, at;
 static enum action chosen;
 static int error_number;
 static int lasting;
+static useconds_t sync_delay;
 
 __attribute__((constructor)) static void start(void) {
   const char *path = getenv("FAULT_DIRECTORY"), *file = getenv("FAULT_COUNTS");
@@ -54,6 +56,8 @@ __attribute__((constructor)) static void start(void) {
   at = text ? strtoull(text, NULL, 10) : 0;
   text = getenv("FAULT_ERRNO");
   error_number = text ? atoi(text) : EIO;
+  text = getenv("FAULT_SYNC_DELAY");
+  sync_delay = text ? atoi(text) : 0;
   lasting = getenv("FAULT_LASTING") != NULL;
   static const char *const names[] = {"none", "before", "after", "torn", "short", "fail"};
   text = getenv("FAULT_ACTION");
@@ -91,6 +95,7 @@ static void end(void) {
 
 static enum action next(int kind) {
   counts[kind]++;
+  if (kind == SYNC && sync_delay) usleep(sync_delay);
   if (!(kinds >> kind & 1)) return NONE;
   uint64_t number = ++counts[COUNTED];
   if (at == 0 || number < at || (number > at && !lasting)) return NONE;
