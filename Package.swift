@@ -231,14 +231,18 @@ let package = Package(
         "CollectorServer", "CollectorClient", "StackmeterJournal", "StackmeterCore",
         "StackmeterWire", "StackmeterRPC", "StackmeterTesting", grpc, logging,
       ]),
+    tests(
+      "FuzzTests",
+      ["StackmeterCore", "StackmeterJournal", "StackmeterTesting", "StackmeterWire"],
+      exclude: ["Corpus", "Driver.swift", "README.md", "run"]),
     tests("AgentTests", ["AgentServer", "StackmeterCore", "StackmeterTesting"]),
     tests(
       "SystemTests",
       [
-        "CollectorClient", "QueryClient", "StackmeterCore", "StackmeterRPC", "StackmeterRuntime",
-        "StackmeterTesting", "StackmeterWire", grpc,
+        "CollectorClient", "QueryClient", "StackmeterCore", "StackmeterJournal", "StackmeterRPC",
+        "StackmeterRuntime", "StackmeterTesting", "StackmeterWire", grpc,
       ],
-      exclude: ["Python"]),
+      exclude: ["Faults/faults.c", "Python"]),
     tests(
       "GatewayTests",
       [

@@ -33,6 +33,9 @@ package struct RecordLog: ~Copyable {
   /// What made the log unusable.
   private(set) var failure: DiskError?
 
+  /// Commits that were made durable since the log was opened, by a sync each.
+  package private(set) var syncs: UInt64 = 0
+
   /// What was cut off the end when the log was opened, because a crash had left it incomplete.
   package let tornBytes: Int
 
@@ -131,6 +134,7 @@ package struct RecordLog: ~Copyable {
       failure = error.error
       throw error.error
     }
+    syncs += 1
     lookup.extendIndex(of: tail.segment, by: pendingIndex, at: tail.segmentBytes)
     tail.segmentBytes += pending.count
     tail.nextPosition = pendingPosition

@@ -17,6 +17,8 @@ package struct Settings: Hashable, Sendable {
   package var dedupMebibytesMax: Int
   /// How long a record stays in the journal at least; 0 for ever.
   package var journalRetentionDays: Int
+  /// The size of one file of the journal.
+  package var journalSegmentMebibytes: Int
   package var gatewayHost: String
   /// 0 for a free port, which the gateway logs.
   package var gatewayPort: Int
@@ -47,6 +49,8 @@ package struct Settings: Hashable, Sendable {
         "must be 0 for ever, or at least a day more than collector.latenessLimitDays, "
           + "which is \(latenessLimitDays)")
     }
+    journalSegmentMebibytes = reader.integer(
+      "collector.journalSegmentMebibytes", in: 1...1024, default: 64)
     gatewayHost = reader.text("gateway.host", default: "127.0.0.1")
     gatewayPort = reader.integer("gateway.port", in: 0...65_535, default: 8420)
     apiKeys = reader.text("gateway.apiKeys", default: "/etc/stackmeter/keys.json")

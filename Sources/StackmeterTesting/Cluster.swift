@@ -45,13 +45,14 @@ package final class Cluster: Sendable {
     return String(path[..<(path.lastIndex(of: "/") ?? path.endIndex)])
   }()
 
-  /// Starts a service; what it logs is appended to its log.
-  package func start(_ service: String) throws {
+  /// Starts a service; what it logs is appended to its log. `extra` is added to its environment.
+  package func start(_ service: String, environment extra: [String: String] = [:]) throws {
     let log = open(logPath(service), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o640)
     defer { close(log) }
     let process = try ChildProcess(
-      "\(Cluster.programs)/stackmeter-\(service)", environment: environment,
-      standardOutput: .descriptor(log), standardError: .descriptor(log))
+      "\(Cluster.programs)/stackmeter-\(service)",
+      environment: environment.merging(extra) { $1 }, standardOutput: .descriptor(log),
+      standardError: .descriptor(log))
     processes.withLock { $0[service] = process }
   }
 
@@ -105,6 +106,11 @@ package final class Cluster: Sendable {
 
   package func isRunning(_ service: String) -> Bool {
     processes.withLock { $0[service] }.map { $0.exitStatus == nil } ?? false
+  }
+
+  /// The process of a service; nil where it was never started, or was killed.
+  package func pid(_ service: String) -> Int32? {
+    processes.withLock { $0[service]?.pid }
   }
 
   package func environmentOfServices() -> [String: String] { environment }

@@ -24,7 +24,7 @@ import Testing
         (0..<100_000).map { _ in UInt8.random(in: 0...255, using: &random) },
       ]
       for service in ["collector", "aggregator", "query"] {
-        for text in texts { try send(text, to: cluster.settings.socketPath(service)) }
+        for text in texts { try RawConnection(cluster.settings.socketPath(service)).send(text) }
         try await cluster.serving(service)
         #expect(cluster.isRunning(service))
       }
@@ -163,31 +163,6 @@ import Testing
       #expect(acknowledged.count > 1000)
       #expect(acknowledged.count < 200_000)
       running.cancel()
-    }
-  }
-
-  /// Sends bytes to a socket and closes it, whatever the other side makes of them.
-  private func send(_ bytes: [UInt8], to path: String) throws {
-    let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-    let result = withUnsafePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-      }
-    }
-    try #require(result == 0)
-    var sent = 0
-    while sent < bytes.count {
-      let count = bytes.withUnsafeBytes {
-        Glibc.send(
-          descriptor, $0.baseAddress! + sent, $0.count - sent, Int32(MSG_NOSIGNAL))
-      }
-      // The other side may hang up at any byte.
-      guard count > 0 else { return }
-      sent += count
     }
   }
 }

@@ -13,7 +13,7 @@ struct Program {
       let collector = try Collector(
         configuration: CollectorConfiguration(settings),
         catalog: try meterCatalog(settings.meterCatalog), disk: FileDisk(), clock: SystemClock(),
-        logger: logger)
+        logger: logger, segmentBytesMax: settings.journalSegmentMebibytes << 20)
       let server = try RPCServer(
         socketPath: settings.socketPath("collector"), endpoints: [CollectorEndpoint(collector)],
         logger: logger)

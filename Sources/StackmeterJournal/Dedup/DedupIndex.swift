@@ -3,9 +3,9 @@ package import StackmeterCore
 /// Knows every accepted event whose usage hour is within the lateness limit, by its identity.
 ///
 /// A pure function of the journal and a key: its files make starting fast, and are made anew where they are gone.
-/// Hours with much use are in memory, at 16 bytes an event and some empty slots; past a limit the hours that have rested
-/// longest go to runs on the disk behind filters. One thread owns it. What takes long is a `DedupJob`
-/// that another thread may run meanwhile, one at a time.
+/// Hours with much use are in memory, at 16 bytes an event and some empty slots; past a limit the hours that have
+/// rested longest go to runs on the disk behind filters. One thread owns it. What takes long is a `DedupJob` that
+/// another thread may run meanwhile, one at a time.
 package struct DedupIndex: ~Copyable {
   package struct Limits: Sendable {
     /// Events in memory. Past it an hour is written to a run.

@@ -123,6 +123,7 @@ struct Intake: ~Copyable {
   var lastTime: Instant { journal.lastTime }
   var journalBytes: UInt64 { journal.byteCount }
   var dedupEntries: Int { index.count }
+  var syncs: UInt64 { journal.syncs + quarantine.syncs }
 
   /// Makes room for all that taking `batches` may need and for a tick or a mark. Where there is no space,
   /// nothing has changed. What is refused gets its room when it is kept.

@@ -59,6 +59,7 @@ struct Quarantine: ~Copyable {
   }
 
   var openCount: Int { numbers.count }
+  var syncs: UInt64 { log.syncs }
   /// The bytes of all segments, durable or about to be.
   var byteCount: UInt64 { log.byteCountWithPending - removedBytes }
 

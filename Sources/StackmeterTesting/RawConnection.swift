@@ -1,15 +1,16 @@
-import Glibc
+internal import Glibc
 
 /// A connection to a Unix socket that sends whatever bytes a test wants.
-struct RawConnection: ~Copyable {
+package struct RawConnection: ~Copyable {
   private let descriptor: Int32
 
-  struct Failure: Error {
-    let operation: String
-    let code: Int32
+  package struct Failure: Error {
+    package let operation: String
+    package let code: Int32
   }
 
-  init(_ path: String) throws(Failure) {
+  /// A send that the server does not take within `sendSeconds` is given up.
+  package init(_ path: String, sendSeconds: Int = 20) throws(Failure) {
     descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     guard descriptor >= 0 else { throw Failure(operation: "socket", code: errno) }
     var address = sockaddr_un()
@@ -25,10 +26,13 @@ struct RawConnection: ~Copyable {
     var timeout = timeval(tv_sec: 20, tv_usec: 0)
     setsockopt(
       descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
+    timeout.tv_sec = sendSeconds
+    setsockopt(
+      descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
   }
 
   /// Sends as much as the server takes before it hangs up.
-  func send(_ bytes: [UInt8]) {
+  package func send(_ bytes: [UInt8]) {
     var rest = bytes[...]
     while !rest.isEmpty {
       let sent = rest.withUnsafeBytes {
@@ -40,7 +44,7 @@ struct RawConnection: ~Copyable {
   }
 
   /// Whether the server hangs up, after whatever it says.
-  func isHungUp() -> Bool {
+  package func isHungUp() -> Bool {
     var buffer = [UInt8](repeating: 0, count: 4096)
     while true {
       let count = recv(descriptor, &buffer, buffer.count, 0)
@@ -53,11 +57,3 @@ struct RawConnection: ~Copyable {
     if descriptor >= 0 { close(descriptor) }
   }
 }
-
-/// The permission bits of a file, without following links.
-func mode(_ path: String) -> mode_t? {
-  var status = stat()
-  return lstat(path, &status) == 0 ? status.st_mode & 0o7777 : nil
-}
-
-func exists(_ path: String) -> Bool { mode(path) != nil }
