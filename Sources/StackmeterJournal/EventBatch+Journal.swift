@@ -3,6 +3,7 @@ package import StackmeterCore
 extension EventBatch {
   /// The payload of a batch record. See README.md for the bytes.
   package func journalPayload() -> [UInt8] {
+    precondition(corrections.isEmpty, "a correction has a record of its own")
     var writer = ByteWriter()
     write(to: &writer)
     return writer.bytes
@@ -11,6 +12,7 @@ extension EventBatch {
   /// A series of six empty texts.
   private static let seriesBytesMin = 12
 
+  /// Everything but the corrections, which have records of their own.
   func write(to writer: inout ByteWriter) {
     writer.text(source)
     writer.number(UInt32(series.count))
@@ -83,7 +85,7 @@ extension Record {
     writer.number(refusal.reason.rawValue)
     writer.text(refusal.field)
     writer.text(refusal.message)
-    event.write(to: &writer)
+    event.writeSingle(to: &writer)
     self.init(
       kind: .refusal, count: 1, firstPosition: number, firstTime: time, payload: writer.bytes)
   }
@@ -94,7 +96,7 @@ extension Record {
     var reader = ByteReader(payload)
     guard let reason = reader.number(UInt8.self).flatMap({ Refusal.Reason(rawValue: $0) }),
       let field = reader.text(), let message = reader.text(),
-      let event = EventBatch(&reader), event.count == 1
+      let event = EventBatch(single: &reader), reader.isAtEnd
     else { return nil }
     return QuarantineEntry(
       number: firstPosition, refusedTime: firstTime,

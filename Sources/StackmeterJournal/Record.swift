@@ -10,6 +10,12 @@ package struct Record: Sendable {
     case tick = 2
     /// A refused event; the payload is a `Refusal` and an `EventBatch` of one.
     case refusal = 3
+    /// A correction that took effect; the payload has what was declared and the events that count from then on.
+    case correction = 4
+    /// A correction whose target is not known; the payload is what was declared.
+    case parked = 5
+    /// Parked corrections that were refused in the end. Takes no position.
+    case unparked = 6
   }
 
   package static let frameBytes = 32

@@ -26,7 +26,7 @@ extension RunningGateway {
     try await withGateway { gateway in
       let answer = try await gateway.post(event("a", quantity: "0.000186920166015625"), one)
       #expect(answer.status == 202)
-      #expect(answer.text == #"{"accepted":1,"duplicates":0,"rejected":[]}"#)
+      #expect(answer.text == #"{"accepted":1,"duplicates":0,"parked":0,"rejected":[]}"#)
       let sent = gateway.collector.with { $0.calls }.first?.first
       let time = Instant(parsing: "2026-11-23T15:00:00Z")!
       #expect(
@@ -74,7 +74,7 @@ extension RunningGateway {
       #expect(try await gateway.post("[\(event("a"))]", either).status == 202)
       let empty = try await gateway.post("[]", many)
       #expect(empty.status == 202)
-      #expect(empty.text == #"{"accepted":0,"duplicates":0,"rejected":[]}"#)
+      #expect(empty.text == #"{"accepted":0,"duplicates":0,"parked":0,"rejected":[]}"#)
     }
   }
 

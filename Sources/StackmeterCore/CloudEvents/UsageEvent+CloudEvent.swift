@@ -23,6 +23,9 @@ extension UsageEvent {
   /// ```
   /// `subject` is the subscription, with or without `/subscriptions/` before it. `quantity` is a number or a
   /// string that holds one. Without `startTime` and `endTime` the event has no duration and happened at `time`.
+  ///
+  /// A correction names in `data` the id of an event of the same source and usage hour: `"replaces": "…"` or
+  /// `"voids": "…"`. A void has no quantity, and its subject, meter and resource are passed over.
   package init(cloudEvent value: JSONValue) throws(CloudEventError) {
     guard let event = JSONObject(value, path: "") else {
       throw CloudEventError(problems: [.init(field: "", message: "must be a JSON object")])
@@ -32,14 +35,14 @@ extension UsageEvent {
     reader.expect(event, "type", UsageEvent.cloudEventType)
     let id = reader.text(event, "id", maxBytes: EventLimits.idBytesMax)
     let source = reader.text(event, "source", maxBytes: EventLimits.sourceBytesMax)
-    let subscription = reader.subscription(event, "subject")
     let time = reader.instant(event, "time")
     let dataObject = event["data"].flatMap { JSONObject($0, path: "data") }
     if dataObject == nil { reader.add("data", "must be a JSON object") }
     let data = dataObject ?? JSONObject(.object([]), path: "data")!
-    let meter = reader.text(data, "meter", maxBytes: EventLimits.meterBytesMax)
-    let quantity = reader.quantity(data, "quantity")
-    let resource = reader.resource(data)
+    let correction = reader.correction(data)
+    let isVoid = correction?.kind == .voids
+    let series = isVoid ? .none : reader.series(event, data)
+    let quantity = isVoid ? reader.voidQuantity(data) : reader.quantity(data, "quantity")
     let start = reader.instant(data, "startTime") ?? time
     let end = reader.instant(data, "endTime") ?? start
     if reader.isAbsent(event, "time") && reader.isAbsent(data, "startTime") {
@@ -49,9 +52,8 @@ extension UsageEvent {
       throw CloudEventError(problems: reader.problems)
     }
     self.init(
-      id: id, source: source,
-      series: Series(subscription: subscription, meter: meter, resource: resource),
-      usageStart: start, usageEnd: end, quantity: quantity)
+      id: id, source: source, series: series, usageStart: start, usageEnd: end,
+      quantity: quantity, correction: correction)
   }
 }
 
@@ -142,6 +144,34 @@ private struct CloudEventReader {
       add(path(object, name), error.explanation)
       return nil
     }
+  }
+
+  /// What the event corrects, if it does.
+  mutating func correction(_ data: JSONObject) -> Correction? {
+    let names = [Correction.Kind.replaces, .voids].filter { !isAbsent(data, $0.field) }
+    guard let kind = names.first else { return nil }
+    if names.count > 1 {
+      add(path(data, Correction.Kind.voids.field), "may not stand beside replaces")
+    }
+    return Correction(kind, text(data, kind.field, maxBytes: EventLimits.idBytesMax))
+  }
+
+  /// A void has no quantity, or 0.
+  mutating func voidQuantity(_ data: JSONObject) -> Quantity? {
+    guard !isAbsent(data, "quantity") else { return .zero }
+    let quantity = quantity(data, "quantity")
+    if let quantity, quantity != .zero {
+      add(
+        path(data, "quantity"),
+        "must be absent or 0 beside voids; to count something else, use replaces")
+    }
+    return quantity
+  }
+
+  mutating func series(_ event: JSONObject, _ data: JSONObject) -> Series {
+    Series(
+      subscription: subscription(event, "subject"),
+      meter: text(data, "meter", maxBytes: EventLimits.meterBytesMax), resource: resource(data))
   }
 
   mutating func resource(_ data: JSONObject) -> Resource {

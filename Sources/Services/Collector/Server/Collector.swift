@@ -135,7 +135,7 @@ package final class Collector: Sendable {
     counts.withLock { counts in
       for result in answers.joined().joined() {
         switch result {
-        case .accepted: counts.accepted += 1
+        case .accepted, .parked: counts.accepted += 1
         case .duplicate: counts.duplicates += 1
         case .conflict, .quarantined, .invalid: counts.refused += 1
         }
