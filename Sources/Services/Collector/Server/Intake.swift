@@ -113,6 +113,11 @@ struct Intake: ~Copyable {
           refused = .invalid(problem)
         } else if let refusal = rules.timing(batch, event, now: time) {
           refused = .quarantined(refusal)
+        } else if let correction = batch.correction(event) {
+          refused = .quarantined(
+            Refusal(
+              .unknownTarget, field: correction.kind.field,
+              "names an event, but this collector takes no corrections"))
         } else {
           let digest = digests[seriesIndex] ?? index.digest(series)
           digests[seriesIndex] = digest
