@@ -31,18 +31,20 @@ extension UsageEvent {
       throw CloudEventError(problems: [.init(field: "", message: "must be a JSON object")])
     }
     var reader = CloudEventReader()
+    let dataObject = event["data"].flatMap { JSONObject($0, path: "data") }
+    let data = dataObject ?? JSONObject(.object([]), path: "data")!
+    let isVoid = reader.isVoid(data)
     reader.expect(event, "specversion", "1.0")
     reader.expect(event, "type", UsageEvent.cloudEventType)
     let id = reader.text(event, "id", maxBytes: EventLimits.idBytesMax)
     let source = reader.text(event, "source", maxBytes: EventLimits.sourceBytesMax)
+    let subscription = isVoid ? "" : reader.subscription(event, "subject")
     let time = reader.instant(event, "time")
-    let dataObject = event["data"].flatMap { JSONObject($0, path: "data") }
     if dataObject == nil { reader.add("data", "must be a JSON object") }
-    let data = dataObject ?? JSONObject(.object([]), path: "data")!
     let correction = reader.correction(data)
-    let isVoid = correction?.kind == .voids
-    let series = isVoid ? .none : reader.series(event, data)
+    let meter = isVoid ? "" : reader.text(data, "meter", maxBytes: EventLimits.meterBytesMax)
     let quantity = isVoid ? reader.voidQuantity(data) : reader.quantity(data, "quantity")
+    let resource = isVoid ? Resource(uri: "") : reader.resource(data)
     let start = reader.instant(data, "startTime") ?? time
     let end = reader.instant(data, "endTime") ?? start
     if reader.isAbsent(event, "time") && reader.isAbsent(data, "startTime") {
@@ -52,8 +54,9 @@ extension UsageEvent {
       throw CloudEventError(problems: reader.problems)
     }
     self.init(
-      id: id, source: source, series: series, usageStart: start, usageEnd: end,
-      quantity: quantity, correction: correction)
+      id: id, source: source,
+      series: Series(subscription: subscription, meter: meter, resource: resource),
+      usageStart: start, usageEnd: end, quantity: quantity, correction: correction)
   }
 }
 
@@ -146,11 +149,15 @@ private struct CloudEventReader {
     }
   }
 
+  func isVoid(_ data: JSONObject) -> Bool {
+    isAbsent(data, Correction.Kind.replaces.field) && !isAbsent(data, Correction.Kind.voids.field)
+  }
+
   /// What the event corrects, if it does.
   mutating func correction(_ data: JSONObject) -> Correction? {
-    let names = [Correction.Kind.replaces, .voids].filter { !isAbsent(data, $0.field) }
-    guard let kind = names.first else { return nil }
-    if names.count > 1 {
+    let fields = [Correction.Kind.replaces, .voids].filter { !isAbsent(data, $0.field) }
+    guard let kind = fields.first else { return nil }
+    if fields.count > 1 {
       add(path(data, Correction.Kind.voids.field), "may not stand beside replaces")
     }
     return Correction(kind, text(data, kind.field, maxBytes: EventLimits.idBytesMax))
@@ -166,12 +173,6 @@ private struct CloudEventReader {
         "must be absent or 0 beside voids; to count something else, use replaces")
     }
     return quantity
-  }
-
-  mutating func series(_ event: JSONObject, _ data: JSONObject) -> Series {
-    Series(
-      subscription: subscription(event, "subject"),
-      meter: text(data, "meter", maxBytes: EventLimits.meterBytesMax), resource: resource(data))
   }
 
   mutating func resource(_ data: JSONObject) -> Resource {

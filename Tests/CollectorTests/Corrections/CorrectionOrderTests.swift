@@ -86,7 +86,13 @@ private enum Reports {
     let before = ledger.bytes.count
     let outcome = ledger.report(event)
     try #require(outcome == model.report(event), "\(event.id)")
-    try requireSame(ledger, model)
+    let (totals, refused, waiting) = (model.totals, model.refused, model.waiting.count)
+    func requireSame() throws {
+      try #require(ledger.totals == totals)
+      try #require(Set(ledger.refused) == refused && ledger.refused.count == refused.count)
+      try #require(ledger.ledger.count == waiting)
+    }
+    try requireSame()
     let (bytes, ends) = (ledger.bytes, ledger.ends)
     for end in ends where end > before || end == bytes.count {
       ledger = try RecordedLedger(restartingFrom: bytes.prefix(end))
@@ -95,15 +101,8 @@ private enum Reports {
       case .accepted, .parked: try #require(again == .duplicate)
       case .duplicate, .conflict, .refused: try #require(again == outcome)
       }
-      try requireSame(ledger, model)
+      try requireSame()
     }
-  }
-
-  private func requireSame(_ ledger: RecordedLedger, _ model: CorrectionModel) throws {
-    try #require(ledger.totals == model.totals)
-    let refused = model.refused
-    try #require(Set(ledger.refused) == refused && ledger.refused.count == refused.count)
-    try #require(ledger.ledger.count == model.waiting.count)
   }
 
   @Test(arguments: Reports.sets.indices)

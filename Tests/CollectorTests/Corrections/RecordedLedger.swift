@@ -60,7 +60,8 @@ struct RecordedLedger {
   /// Starts again from what is durable.
   init(restartingFrom durable: some Sequence<UInt8>, quarantine: [QuarantineEntry] = []) throws {
     for record in Record.all(in: Array(durable), of: RecordedLedger.id) {
-      try #require(ledger.replay(record))
+      let isRead = ledger.replay(record)
+      try #require(isRead)
       try #require(record.firstPosition == nextPosition)
       note(record)
     }
