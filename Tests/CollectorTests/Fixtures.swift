@@ -134,7 +134,9 @@ extension EventResult {
   /// The position of an event that is in the journal.
   var position: UInt64? {
     switch self {
-    case .accepted(let position, _), .duplicate(let position), .conflict(let position, _): position
+    case .accepted(let position, _), .duplicate(let position), .parked(let position),
+      .conflict(let position, _):
+      position
     case .quarantined, .invalid: nil
     }
   }
