@@ -11,11 +11,11 @@ package struct Record: Sendable {
     /// A refused event; the payload is a `Refusal` and an `EventBatch` of one.
     case refusal = 3
     /// A correction that took effect; the payload has what was declared and the events that count from then on.
-    case correction = 4
+    case correction = 5
     /// A correction whose target is not known; the payload is what was declared.
-    case parked = 5
+    case parked = 6
     /// Parked corrections that were refused in the end. Takes no position.
-    case unparked = 6
+    case unparked = 7
   }
 
   package static let frameBytes = 32

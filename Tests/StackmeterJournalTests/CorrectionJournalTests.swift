@@ -111,7 +111,7 @@ import Testing
     let unparked = Record(
       unparked: [Unparked(position: 258, reason: .unknownTarget)], position: 9, time: time)
     #expect(Array(unparked.payload) == [1, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0, 8])
-    #expect([Record.Kind.correction, .parked, .unparked].map(\.rawValue) == [4, 5, 6])
+    #expect([Record.Kind.correction, .parked, .unparked].map(\.rawValue) == [5, 6, 7])
   }
 
   @Test func `no shorter, longer or changed payload is more than nothing or a correction`() throws {
