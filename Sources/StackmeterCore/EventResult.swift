@@ -4,6 +4,9 @@ package enum EventResult: Hashable, Sendable {
   case accepted(position: UInt64, reportedTime: Instant)
   /// Same identity and same content as the event at this position. A success without effect.
   case duplicate(position: UInt64)
+  /// A correction whose target is not known yet. Durable at this position, and applied when its target is
+  /// accepted; quarantined where that does not happen within the lateness limit.
+  case parked(position: UInt64)
   /// Same identity, other content. The event at this position stands; this one was quarantined.
   case conflict(position: UInt64, Refusal)
   /// A well-formed event that may not be counted: too old, in the future, unknown meter.
@@ -11,17 +14,17 @@ package enum EventResult: Hashable, Sendable {
   /// A malformed event.
   case invalid(Refusal)
 
-  /// Whether the provider is done with the event: it is counted exactly once.
+  /// Whether the provider is done with the event: it is counted exactly once, or waits for what it corrects.
   package var isSuccess: Bool {
     switch self {
-    case .accepted, .duplicate: true
+    case .accepted, .duplicate, .parked: true
     case .conflict, .quarantined, .invalid: false
     }
   }
 
   package var refusal: Refusal? {
     switch self {
-    case .accepted, .duplicate: nil
+    case .accepted, .duplicate, .parked: nil
     case .conflict(_, let refusal), .quarantined(let refusal), .invalid(let refusal): refusal
     }
   }
@@ -53,6 +56,12 @@ package struct Refusal: Hashable, Sendable {
     case inFuture = 4
     /// A field is missing, too long, or not of its form.
     case malformed = 5
+    /// Another correction of the same event stands.
+    case alreadyCorrected = 6
+    /// The event to correct is a void, which nothing corrects.
+    case voidOfVoid = 7
+    /// The event to correct never came, or was refused.
+    case unknownTarget = 8
 
     /// The name in JSON and in listings.
     package var name: String {
@@ -62,6 +71,9 @@ package struct Refusal: Hashable, Sendable {
       case .tooOld: "TooOld"
       case .inFuture: "InFuture"
       case .malformed: "Malformed"
+      case .alreadyCorrected: "AlreadyCorrected"
+      case .voidOfVoid: "VoidOfVoid"
+      case .unknownTarget: "UnknownTarget"
       }
     }
 

@@ -63,6 +63,7 @@ extension EventResult {
         position: position &+ UInt64(offset),
         reportedTime: Instant(nanoseconds: time.nanoseconds &+ Int64(offset)))
     case .duplicate(let position): .duplicate(position: position &+ UInt64(offset))
+    case .parked(let position): .parked(position: position &+ UInt64(offset))
     case .conflict, .quarantined, .invalid: self
     }
   }

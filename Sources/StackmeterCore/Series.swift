@@ -12,6 +12,9 @@ package struct Series: Hashable, Sendable {
     self.meter = meter
     self.resource = resource
   }
+
+  /// That of a void, which counts nothing.
+  package static let none = Series(subscription: "", meter: "", resource: Resource(uri: ""))
 }
 
 /// The resource instance, as its provider describes it. Equality is by bytes, not by Unicode equivalence.

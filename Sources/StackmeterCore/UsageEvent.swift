@@ -9,10 +9,12 @@ package struct UsageEvent: Hashable, Sendable {
   /// Equal to `usageStart` for an event that has no duration.
   package var usageEnd: Instant
   package var quantity: Quantity
+  /// Nil for an event that corrects no other.
+  package var correction: Correction?
 
   package init(
     id: String, source: String, series: Series, usageStart: Instant, usageEnd: Instant,
-    quantity: Quantity
+    quantity: Quantity, correction: Correction? = nil
   ) {
     self.id = id
     self.source = source
@@ -20,6 +22,7 @@ package struct UsageEvent: Hashable, Sendable {
     self.usageStart = usageStart
     self.usageEnd = usageEnd
     self.quantity = quantity
+    self.correction = correction
   }
 }
 
@@ -47,6 +50,7 @@ extension UsageEvent {
     left.usageStart == right.usageStart && left.usageEnd == right.usageEnd
       && left.quantity == right.quantity && left.id.hasSameBytes(as: right.id)
       && left.source.hasSameBytes(as: right.source) && left.series == right.series
+      && left.correction == right.correction
   }
 
   package func hash(into hasher: inout Hasher) {
@@ -56,6 +60,7 @@ extension UsageEvent {
     hasher.combine(usageStart)
     hasher.combine(usageEnd)
     hasher.combine(quantity)
+    hasher.combine(correction)
   }
 }
 
@@ -75,6 +80,8 @@ package struct EventBatch: Hashable, Sendable {
   package var usageEnd: [Int64]
   /// Quantities in attos. What the reporter sent may be `notAQuantity`, or out of range.
   package var attos: [Int128]
+  /// Of the events that correct others, which are few: in the order of their events, one for each at most.
+  package var corrections: [PlacedCorrection]
 
   /// Stands for a quantity that its sender spelled wrong; the collector refuses the event.
   package static let notAQuantity = Int128.min
@@ -88,6 +95,7 @@ package struct EventBatch: Hashable, Sendable {
     usageStart = []
     usageEnd = []
     attos = []
+    corrections = []
   }
 
   package var count: Int { idEnds.count }
@@ -100,8 +108,9 @@ package struct EventBatch: Hashable, Sendable {
         + series.resource.uri.utf8.count + series.resource.location.utf8.count
         + series.resource.tags.utf8.count + series.resource.additionalInfo.utf8.count
     }
+    let targets = corrections.reduce(0) { $0 + $1.correction.targetID.utf8.count + 16 }
     // An end, a series index, two instants and a quantity for each event.
-    return texts + count * 44
+    return texts + targets + count * 44
   }
 
   /// Where the i-th id lies in `ids`.
@@ -113,6 +122,20 @@ package struct EventBatch: Hashable, Sendable {
     String(decoding: ids[idRange(index)], as: UTF8.self)
   }
 
+  /// What the i-th event corrects, if it does.
+  package func correction(_ index: Int) -> Correction? {
+    guard !corrections.isEmpty else { return nil }
+    var range = corrections.indices
+    while !range.isEmpty {
+      let middle = range.lowerBound + range.count / 2
+      if corrections[middle].event == index { return corrections[middle].correction }
+      range =
+        corrections[middle].event < index
+        ? middle + 1..<range.upperBound : range.lowerBound..<middle
+    }
+    return nil
+  }
+
   /// The i-th event as a row. A quantity that is none reads as zero: whoever accepts a batch checks `attos`
   /// first.
   package func event(_ index: Int) -> UsageEvent {
@@ -120,14 +143,15 @@ package struct EventBatch: Hashable, Sendable {
       id: id(index), source: source, series: series[Int(seriesIndex[index])],
       usageStart: Instant(nanoseconds: usageStart[index]),
       usageEnd: Instant(nanoseconds: usageEnd[index]),
-      quantity: Quantity(attos: attos[index]) ?? .zero)
+      quantity: Quantity(attos: attos[index]) ?? .zero, correction: correction(index))
   }
 
   /// Appends one event; `seriesIndex` points into this batch's series.
   package mutating func append(
     id: some Sequence<UInt8>, seriesIndex: UInt32, usageStart: Int64, usageEnd: Int64,
-    attos: Int128
+    attos: Int128, correction: Correction? = nil
   ) {
+    if let correction { corrections.append(PlacedCorrection(event: count, correction)) }
     ids.append(contentsOf: id)
     idEnds.append(ids.count)
     self.seriesIndex.append(seriesIndex)
@@ -141,7 +165,18 @@ package struct EventBatch: Hashable, Sendable {
     append(
       id: other.ids[other.idRange(index)], seriesIndex: seriesIndex,
       usageStart: other.usageStart[index], usageEnd: other.usageEnd[index],
-      attos: other.attos[index])
+      attos: other.attos[index], correction: other.correction(index))
+  }
+}
+
+extension EventBatch {
+  /// A batch of one event.
+  package init(_ event: UsageEvent) {
+    self.init(source: event.source, series: [event.series])
+    append(
+      id: event.id.utf8, seriesIndex: 0, usageStart: event.usageStart.nanoseconds,
+      usageEnd: event.usageEnd.nanoseconds, attos: event.quantity.attos,
+      correction: event.correction)
   }
 }
 
@@ -166,12 +201,13 @@ package struct EventBatchBuilder {
       append(
         id: event.id, source: event.source, series: event.series,
         usageStart: event.usageStart.nanoseconds, usageEnd: event.usageEnd.nanoseconds,
-        attos: event.quantity.attos)
+        attos: event.quantity.attos, correction: event.correction)
     }
   }
 
   package mutating func append(
-    id: String, source: String, series: Series, usageStart: Int64, usageEnd: Int64, attos: Int128
+    id: String, source: String, series: Series, usageStart: Int64, usageEnd: Int64, attos: Int128,
+    correction: Correction? = nil
   ) {
     let slot = slots[ExactText(source)] ?? batches.count
     if slot == batches.count {
@@ -189,7 +225,7 @@ package struct EventBatchBuilder {
     }
     batches[slot].batch.append(
       id: id.utf8, seriesIndex: seriesIndex, usageStart: usageStart, usageEnd: usageEnd,
-      attos: attos)
+      attos: attos, correction: correction)
     batches[slot].requestIndices.append(count)
     count += 1
   }

@@ -3,6 +3,7 @@ package import StackmeterCore
 extension EventBatch {
   /// The payload of a batch record. See README.md for the bytes.
   package func journalPayload() -> [UInt8] {
+    precondition(corrections.isEmpty, "a correction has a record of its own")
     var writer = ByteWriter()
     write(to: &writer)
     return writer.bytes
@@ -11,6 +12,7 @@ extension EventBatch {
   /// A series of six empty texts.
   private static let seriesBytesMin = 12
 
+  /// Everything but the corrections, which have records of their own.
   func write(to writer: inout ByteWriter) {
     writer.text(source)
     writer.number(UInt32(series.count))

@@ -10,7 +10,7 @@ extension Record {
     writer.number(refusal.reason.rawValue)
     writer.text(refusal.field)
     writer.text(refusal.message)
-    event.write(to: &writer)
+    event.writeSingle(to: &writer)
     self.init(
       kind: .refusal, count: 1, firstPosition: number, firstTime: time, payload: writer.bytes)
   }
@@ -21,7 +21,7 @@ extension Record {
     var reader = ByteReader(payload)
     guard let reason = reader.number(UInt8.self).flatMap({ Refusal.Reason(rawValue: $0) }),
       let field = reader.text(), let message = reader.text(),
-      let event = EventBatch(&reader), event.count == 1, reader.isAtEnd
+      let event = EventBatch(single: &reader), reader.isAtEnd
     else { return nil }
     return (Refusal(reason, field: field, message), event)
   }

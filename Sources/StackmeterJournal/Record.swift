@@ -13,6 +13,12 @@ package struct Record: Sendable {
     /// Everything in front of it was durable when it was written: damage there is no torn end. It has the
     /// time of the record in front of it. No payload.
     case mark = 4
+    /// A correction that took effect; the payload has what was declared and the events that count from then on.
+    case correction = 5
+    /// A correction whose target is not known; the payload is what was declared.
+    case parked = 6
+    /// Parked corrections that were refused in the end. Takes no position.
+    case unparked = 7
     /// Entries of the quarantine were redriven or discarded; the payload says which and how. Takes no position.
     case resolution = 16
   }

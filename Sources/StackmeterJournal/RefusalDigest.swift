@@ -10,7 +10,7 @@ package struct RefusalDigest: Hashable, Sendable {
   /// Of the one event of `event`, as it is kept.
   package init(_ reason: Refusal.Reason, _ event: EventBatch, key: (UInt64, UInt64)) {
     var writer = ByteWriter()
-    event.write(to: &writer)
+    event.writeSingle(to: &writer)
     self.init(reason.rawValue, writer.bytes[...], key: key)
   }
 

@@ -78,6 +78,12 @@ extension Stackmeter__V1__EventBatch: CMessage {
   }
 }
 
+extension Stackmeter__V1__EventCorrection: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__event_correction__init(message)
+  }
+}
+
 extension Stackmeter__V1__ResultRange: CMessage {
   package static func initialize(_ message: UnsafeMutablePointer<Self>) {
     stackmeter__v1__result_range__init(message)

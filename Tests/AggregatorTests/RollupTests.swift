@@ -146,6 +146,63 @@ enum Sample {
     #expect(parts[0].position.openWindow == Sample.start)
   }
 
+  /// A replacement of event 1, which is of subscription a, by one of subscription b.
+  private func replacement(at position: UInt64, time: Instant) -> Record {
+    var event = Sample.event("2", Quantity(7), subscription: "b")
+    event.correction = Correction(.replaces, "1")
+    return Record(
+      AppliedCorrection(event, of: Sample.event("1", Quantity(5)), at: 1), position: position,
+      time: time)
+  }
+
+  @Test func `a correction counts its deltas in one window, at the end of an hour too`() throws {
+    let result = try rollup([
+      Sample.record([Sample.event("1", Quantity(5))], at: 1, time: Sample.start.start),
+      replacement(at: 2, time: Sample.start.next.end.advanced(by: .nanoseconds(-1))),
+    ])
+    #expect(
+      result.deltas == [
+        key(Sample.start, Sample.start): Quantity(5),
+        key(Sample.start.next, Sample.start): Quantity(-5),
+        key(Sample.start.next, Sample.start, "b"): Quantity(7),
+      ])
+    #expect(result.position.nextPosition == 4)
+    #expect(result.position.openWindow == Sample.start.next.next)
+  }
+
+  @Test func `a correction is applied whole, however little room is left`() throws {
+    var rollup = Rollup(
+      from: PipelinePosition(
+        nextPosition: 1, reportedTime: Instant(nanoseconds: 0), openWindow: Hour(index: 0)))
+    let record = replacement(at: 1, time: Sample.start.start)
+    func apply(deltasMax: Int) throws -> Bool {
+      try rollup.apply(record, deltasMax: deltasMax) { (series) throws(Never) in
+        Int64(series.subscription.utf8.first!)
+      }
+    }
+    #expect(try !apply(deltasMax: 0))
+    #expect(rollup.deltas.isEmpty && rollup.position.nextPosition == 1)
+    #expect(try apply(deltasMax: 1))
+    #expect(rollup.deltas.count == 2 && rollup.position.nextPosition == 3)
+    #expect(try apply(deltasMax: 1))
+    #expect(rollup.deltas.count == 2)
+  }
+
+  @Test func `parked corrections count nothing and move the position`() throws {
+    var event = Sample.event("2")
+    event.correction = Correction(.voids, "1")
+    let time = Sample.start.start
+    let result = try rollup([
+      Record(parked: event.canonicalVoid, position: 1, time: time),
+      Record(
+        unparked: [Unparked(position: 1, reason: .unknownTarget)], position: 2,
+        time: time.advanced(by: .seconds(1))),
+    ])
+    #expect(result.deltas.isEmpty && result.events == 0)
+    #expect(result.position.nextPosition == 2)
+    #expect(result.position.reportedTime == time.advanced(by: .seconds(1)))
+  }
+
   @Test func `a gap in the journal is an error, not a loss`() throws {
     #expect(throws: RollupError.gap(expected: 1, found: 2)) {
       try rollup([Sample.record([Sample.event("1")], at: 2, time: Sample.start.start)])
@@ -156,6 +213,9 @@ enum Sample {
     let broken = Record(
       kind: .batch, count: 1, firstPosition: 1, firstTime: Sample.start.start, payload: [1, 2, 3])
     #expect(throws: RollupError.undecodable(position: 1)) { try rollup([broken]) }
+    let correction = Record(
+      kind: .correction, count: 1, firstPosition: 1, firstTime: Sample.start.start, payload: [1])
+    #expect(throws: RollupError.undecodable(position: 1)) { try rollup([correction]) }
   }
 
   @Test func `a sum that does not fit keeps the part that does and the rest aside`() throws {

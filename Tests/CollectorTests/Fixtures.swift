@@ -42,7 +42,7 @@ enum Fixture {
     recordBytesMax: Int = Intake.recordBytesMax, seed: UInt64 = 1
   ) throws -> Intake {
     var random = SeededRandom(seed: seed)
-    return try Intake(
+    return try Intake.open(
       disk: disk, configuration: configuration, catalog: catalog,
       secrets: Intake.Secrets(using: &random), segmentBytesMax: segmentBytesMax,
       recordBytesMax: recordBytesMax)
@@ -191,7 +191,9 @@ extension EventResult {
   /// The position of an event that is in the journal.
   var position: UInt64? {
     switch self {
-    case .accepted(let position, _), .duplicate(let position), .conflict(let position, _): position
+    case .accepted(let position, _), .duplicate(let position), .parked(let position),
+      .conflict(let position, _):
+      position
     case .quarantined, .invalid: nil
     }
   }

@@ -110,13 +110,13 @@ import Testing
     try Self.fill(&intake, clock)
     // Old enough that it is not read when the collector starts.
     clock.advance(by: .seconds(30 * 86_400))
-    intake.tick(clock: clock.now())
+    try intake.tick(clock: clock.now())
     try intake.commit()
     let first = "/journal/\(try #require(try Self.names(disk, ".log").first))"
     try disk.change(first) { $0[200] ^= 1 }
     let collector = try makeCollector(disk, clock)
     let error = await #expect(throws: CollectorError.self) { try await collector.run() }
-    guard case .journalFailed(let problem) = error else {
+    guard case .journalDamaged(let problem) = error else {
       Issue.record("\(String(describing: error))")
       return
     }

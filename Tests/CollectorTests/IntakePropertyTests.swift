@@ -41,6 +41,8 @@ import Testing
           let others = unknown[identity]?.filter { $0 != event } ?? []
           try #require(!others.isEmpty)
         }
+      case .parked:
+        Issue.record("no correction was reported, so none waits")
       case .quarantined(let refusal):
         try #require(refusal.reason == .unknownMeter && event.series.meter == "disk")
       case .invalid(let refusal):

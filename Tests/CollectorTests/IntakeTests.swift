@@ -43,10 +43,10 @@ import Testing
     for number in 0..<3 {
       var intake = try Fixture.intake(disk)
       let start = clock.nanoseconds <= 0 ? Instant(nanoseconds: 0) : Instant(seconds: 9_214_642_800)
-      intake.tick(clock: clock)
+      try intake.tick(clock: clock)
       let results = try intake.report([Fixture.event("\(number)", start: start)], at: clock)
       #expect(results[0].isAccepted, "\(results)")
-      intake.tick(clock: clock)
+      try intake.tick(clock: clock)
       try intake.commit()
     }
     let times = try Fixture.journal(disk).map(\.time)

@@ -12,7 +12,7 @@ import Testing
   }
 
   private func tick(_ intake: inout Intake, _ offset: Duration) throws {
-    intake.tick(clock: Fixture.now.advanced(by: offset))
+    try intake.tick(clock: Fixture.now.advanced(by: offset))
     try intake.commit()
   }
 
@@ -36,7 +36,7 @@ import Testing
     var intake = try Fixture.intake(disk)
     let later = Fixture.now.advanced(by: .seconds(3600))
     _ = try intake.report([Fixture.event()], at: later)
-    intake.tick(clock: later)
+    try intake.tick(clock: later)
     try intake.commit()
     #expect(try ticks(disk) == [])
   }
@@ -57,11 +57,11 @@ import Testing
       var intake = try Fixture.intake(disk, limited)
       for hour in 0..<24 {
         let clock = Fixture.now.advanced(by: .seconds(3600 * hour))
-        if isIdle { intake.tick(clock: clock) }
+        if isIdle { try intake.tick(clock: clock) }
         let results = try intake.take(
           Fixture.batch((0..<5).map { Fixture.event("\($0)", start: clock) }), clock: clock)
         #expect(results.allSatisfy { $0.isAccepted })
-        intake.tick(clock: clock)
+        try intake.tick(clock: clock)
         try intake.commit()
         let known = intake.dedupEntries
         #expect(known <= 5 * 4)

@@ -46,7 +46,7 @@ extension FuzzTarget {
         11,
         JournalChunk(records: [1, 2, 3], nextPosition: 4, durablePosition: 5, journalID: 6).packed()
       ),
-      (12, BatchResult(number: 3, results: results).packed()),
+      (12, BatchResult(number: 3, results: EventResults(results)).packed()),
       (13, ReportResponse(results: results).packed()),
     ]
   }

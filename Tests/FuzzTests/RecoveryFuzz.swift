@@ -7,7 +7,7 @@ import StackmeterTesting
 enum RecoveryFuzz {
   private static let directory = "/log"
   private static let id = LogID(rawValue: 0xFEDC_BA98_7654_3210)!
-  private static let segmentBytesMax = 160
+  private static let segmentBytesMax = 240
   private static let commits = 8
 
   /// The record of one position; the oldest are in the first segment.
@@ -21,9 +21,13 @@ enum RecoveryFuzz {
   private static func open(
     _ disk: SimulatedDisk, _ replay: (Record) -> Void
   ) throws(RecordLogError) -> RecordLog {
-    try RecordLog(
-      disk: disk, directory: directory, newID: id, replayWithin: .seconds(1 << 20),
-      segmentBytesMax: segmentBytesMax, replay: replay)
+    let log = try RecordLog(
+      disk: disk, directory: directory, newID: id, segmentBytesMax: segmentBytesMax)
+    var reader = LogReader(disk: disk, directory: directory, fromPosition: log.firstPosition)
+    while let chunk = try reader.next(upTo: log.tail) {
+      Record.all(in: chunk.bytes, of: chunk.id).filter { $0.kind == .batch }.forEach(replay)
+    }
+    return log
   }
 
   /// The files of a log that was closed well.
@@ -34,6 +38,10 @@ enum RecoveryFuzz {
       for number in 1...commits {
         log.append(record(log, number))
         try log.commit()
+        // The older half is sealed, the newer one raw.
+        if number == commits / 2 {
+          while let seal = log.nextToSeal { log.didSeal(try seal.run()) }
+        }
       }
       return try disk.list(directory).sorted().map {
         ($0, try disk.read("\(directory)/\($0)", from: 0, count: .max >> 1))
@@ -47,15 +55,19 @@ enum RecoveryFuzz {
     var files = files.map { (name: $0.name, bytes: Optional($0.bytes)) }
     var changes = Changes(bytes: bytes[...])
     while changes.apply(to: &files) {}
+    let disk = SimulatedDisk()
     do {
-      let disk = SimulatedDisk()
       try disk.makeDirectory(directory)
       for case (let name, let content?) in files {
         let file = try disk.create("\(directory)/\(name)")
-        try file.append(content)
+        try file.write(content, at: 0)
         try file.sync()
       }
       try disk.syncDirectory(directory)
+    } catch {
+      preconditionFailure("a disk without faults takes files: \(error)")
+    }
+    do {
       try check(disk)
     } catch {
       // Refused: the disk has no faults here, so this is the log's own judgment.

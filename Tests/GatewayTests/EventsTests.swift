@@ -26,7 +26,7 @@ extension RunningGateway {
     try await withGateway { gateway in
       let answer = try await gateway.post(event("a", quantity: "0.000186920166015625"), one)
       #expect(answer.status == 202)
-      #expect(answer.text == #"{"accepted":1,"duplicates":0,"rejected":[]}"#)
+      #expect(answer.text == #"{"accepted":1,"duplicates":0,"parked":0,"rejected":[]}"#)
       let sent = gateway.collector.with { $0.calls }.first?.first
       let time = Instant(parsing: "2026-11-23T15:00:00Z")!
       #expect(
@@ -68,13 +68,27 @@ extension RunningGateway {
     }
   }
 
+  @Test func `a correction is sent on, and the answer counts those that wait`() async throws {
+    try await withGateway { gateway in
+      gateway.collector.with { $0.results = ["v": .parked(position: 1)] }
+      let void =
+        #"{"specversion":"1.0","type":"stackmeter.usage.v1","id":"v","source":"cloud","#
+        + #""time":"2026-11-23T15:00:00Z","data":{"voids":"é"}}"#
+      let answer = try await gateway.post(void, one)
+      #expect(answer.status == 202)
+      #expect(answer.text == #"{"accepted":0,"duplicates":0,"parked":1,"rejected":[]}"#)
+      let sent = gateway.collector.with { $0.calls }.flatMap { $0 }
+      #expect(sent.map(\.correction) == [Correction(.voids, "é")])
+    }
+  }
+
   @Test func `application/json takes an event or a batch, and a batch may be empty`() async throws {
     try await withGateway { gateway in
       #expect(try await gateway.post(event("a"), either).status == 202)
       #expect(try await gateway.post("[\(event("a"))]", either).status == 202)
       let empty = try await gateway.post("[]", many)
       #expect(empty.status == 202)
-      #expect(empty.text == #"{"accepted":0,"duplicates":0,"rejected":[]}"#)
+      #expect(empty.text == #"{"accepted":0,"duplicates":0,"parked":0,"rejected":[]}"#)
     }
   }
 

@@ -58,7 +58,7 @@ struct ReportLedgerTests {
       BatchResult(
         number: 1,
         results: EventResults([
-          .duplicate(position: 1),
+          .parked(position: 1),
           .quarantined(Refusal(.unknownMeter, field: "series.meter", "is unknown")),
         ])))
     #expect(
@@ -67,7 +67,7 @@ struct ReportLedgerTests {
           line: 12, id: "e12", field: "series.meter", message: "is unknown",
           reason: "UnknownMeter")
       ])
-    #expect(ledger.tally == .init(lines: 4, accepted: 0, duplicates: 1, refused: 2))
+    #expect(ledger.tally == .init(lines: 4, accepted: 0, duplicates: 0, parked: 1, refused: 2))
   }
 
   @Test

@@ -14,10 +14,10 @@ import Testing
     Array(try Data(contentsOf: directory.appending(path: name)))
   }
 
-  /// A batch, a tick, a mark and a refusal, and a second segment.
+  /// Records of every kind, and a second segment.
   private func writeLog() throws -> (SimulatedDisk, [Entry]) {
     let disk = SimulatedDisk()
-    var log = try TestLog.open(disk, segmentBytesMax: 1024)
+    var log = try TestLog.open(disk, segmentBytesMax: 2048)
     var batch = EventBatch(source: "compute")
     batch.series.append(
       Series(
@@ -48,10 +48,26 @@ import Testing
       Record(
         number: 4, time: Instant(nanoseconds: 3000),
         refusal: Refusal(.tooOld, field: "usage_start", "is too old"), event: refused))
+    log.append(
+      Record(
+        resolved: [(4, .discarded)], nextNumber: 5, time: Instant(nanoseconds: 4000)))
+    let first = batch.event(0)
+    var void = first
+    void.id = "void"
+    void.correction = Correction(.voids, first.id)
+    void = void.canonicalVoid
+    log.append(
+      Record(
+        AppliedCorrection(void, of: first, at: 1), position: 5, time: Instant(nanoseconds: 5000)))
+    log.append(Record(parked: void, position: 6, time: Instant(nanoseconds: 6000)))
+    log.append(
+      Record(
+        unparked: [Unparked(position: 6, reason: .unknownTarget)], position: 7,
+        time: Instant(nanoseconds: 7000)))
     try log.commit()
     let tail = log.tail
     let entries = try TestLog.entries(disk, upTo: tail)
-    try log.reserve(1024)
+    try log.reserve(2048)
     return (disk, entries)
   }
 
@@ -59,7 +75,7 @@ import Testing
     let (disk, _) = try writeLog()
     let name = Segment.name(firstPosition: 1)
     #expect(try disk.read("/log/\(name)", from: 0, count: .max) == GoldenTests.golden(name))
-    let next = Segment.name(firstPosition: 5)
+    let next = Segment.name(firstPosition: 7)
     #expect(try disk.read("/log/\(next)", from: 0, count: .max) == GoldenTests.golden(next))
   }
 
@@ -68,7 +84,7 @@ import Testing
     throws
   {
     let (disk, entries) = try writeLog()
-    var log = try TestLog.open(disk, segmentBytesMax: 1024)
+    var log = try TestLog.open(disk, segmentBytesMax: 2048)
     try TestLog.seal(&log)
     let tail = log.tail
     let path = TestLog.path(1, .sealed)
@@ -81,6 +97,9 @@ import Testing
     #expect(ever.footer.digest == today.footer.digest)
     #expect(ever.footer.bytes(TestLog.id) == Array(golden.suffix(SealedFooter.byteCount)))
     #expect(try TestLog.entries(disk, upTo: tail) == entries)
-    #expect(entries.map(\.kind) == [.batch, .tick, .refusal])
+    #expect(
+      entries.map(\.kind) == [
+        .batch, .tick, .refusal, .resolution, .correction, .parked, .unparked,
+      ])
   }
 }

@@ -140,4 +140,69 @@ import Testing
       #expect(try NumberedBatch(columns.packed()) == columns)
     }
   }
+
+  /// A batch of three events with these corrections: the event's place, `replaces` and `voids`.
+  private func corrected(_ corrections: [(UInt64, String, String)]) -> [UInt8] {
+    batch(3)
+      + ProtoWriter.bytes { writer in
+        for (index, replaces, voids) in corrections {
+          writer.message(11) {
+            $0.number(1, index)
+            $0.text(2, replaces)
+            $0.text(3, voids)
+          }
+        }
+      }
+  }
+
+  @Test func `corrections are found by the place of their event`() throws {
+    let read = try NumberedBatch(corrected([(0, "a", ""), (2, "", "é")])).batch
+    #expect(read.correction(0) == Correction(.replaces, "a"))
+    #expect(read.correction(1) == nil)
+    #expect(read.correction(2) == Correction(.voids, "é"))
+    #expect(try NumberedBatch(batch(3)).batch.corrections.isEmpty)
+  }
+
+  @Test func `an event that replaces and voids is taken as contradictory, alone and in a batch`()
+    throws
+  {
+    let columns = try NumberedBatch(corrected([(1, "a", "b")]))
+    #expect(columns.batch.correction(1)?.kind == .contradictory)
+    #expect(try NumberedBatch(columns.packed()) == columns)
+    let rows = ProtoWriter.bytes { writer in
+      writer.message(1) {
+        $0.text(7, "a")
+        $0.text(8, "b")
+      }
+    }
+    #expect(
+      try ReportRequest(rows).batches[0].batch.correction(0) == Correction(.contradictory, "a"))
+  }
+
+  @Test(
+    arguments: [
+      [(3, "a", "")], [(UInt64(UInt32.max), "a", "")], [(1, "a", ""), (1, "", "b")],
+      [(1, "a", ""), (0, "b", "")], [(0, "", "")],
+    ] as [[(UInt64, String, String)]])
+  func `corrections out of order, of no event or of no target are refused`(
+    corrections: [(UInt64, String, String)]
+  ) {
+    #expect(error(corrected(corrections))?.field == "corrections")
+  }
+
+  @Test func `every event of a full batch may be a correction, and no more`() throws {
+    let max = EventLimits.batchEventsMax
+    let corrections = ProtoWriter.bytes { writer in
+      for index in 0..<max {
+        writer.message(11) {
+          $0.number(1, UInt64(index))
+          $0.text(3, "x")
+        }
+      }
+    }
+    let read = try NumberedBatch(batch(max) + corrections).batch
+    #expect(read.corrections.count == max)
+    #expect(read.correction(max / 3) == Correction(.voids, "x"))
+    #expect(error(batch(max - 1) + corrections)?.field == "corrections")
+  }
 }

@@ -22,7 +22,8 @@ import Testing
               .accepted(position: position, reportedTime: Instant(nanoseconds: time)),
               .accepted(position: position, reportedTime: Instant(nanoseconds: time)),
               .accepted(position: position, reportedTime: Instant(nanoseconds: time)),
-              .duplicate(position: position), .conflict(position: position, refusal),
+              .duplicate(position: position), .parked(position: position),
+              .conflict(position: position, refusal),
               .quarantined(refusal), .invalid(refusal),
             ].randomElement(using: &random)!)
         }
@@ -50,6 +51,7 @@ import Testing
       .accepted(position: .max, reportedTime: Instant(nanoseconds: .max)),
       .accepted(position: 0, reportedTime: Instant(nanoseconds: .min)),
       .duplicate(position: .max), .duplicate(position: 0),
+      .parked(position: .max), .parked(position: 0),
     ]
     let result = BatchResult(number: 1, results: EventResults(results))
     #expect(try BatchResult(result.packed()) == result)
@@ -80,7 +82,7 @@ import Testing
     #expect(try BatchResult(ranges([0, 0])).results.count == 0)
   }
 
-  @Test(arguments: [0, 6, 99, UInt64(Int32.max), UInt64(bitPattern: -1)])
+  @Test(arguments: [0, 7, 99, UInt64(Int32.max), UInt64(bitPattern: -1)])
   func `an outcome that is unknown is refused`(outcome: UInt64) {
     let one = ProtoWriter.bytes { $0.number(1, outcome) }
     let rows = ProtoWriter.bytes { $0.content(1, one) }

@@ -212,6 +212,21 @@ extension UsageEvent {
       series: Series(subscription: "s-1", meter: "m", resource: Resource(uri: "/r")),
       usageStart: Instant(seconds: 3600), usageEnd: Instant(seconds: 7200),
       quantity: Quantity(attos: 1)!),
+    UsageEvent(
+      id: "r", source: "provider",
+      series: Series(subscription: "s-1", meter: "m", resource: Resource(uri: "/r")),
+      usageStart: Instant(seconds: 3600), usageEnd: Instant(seconds: 7200),
+      quantity: Quantity(3), correction: Correction(.replaces, "event-1")),
+    UsageEvent(
+      id: "v", source: "provider",
+      series: Series(subscription: "", meter: "", resource: Resource(uri: "")),
+      usageStart: Instant(seconds: 3600), usageEnd: Instant(seconds: 0),
+      quantity: .zero, correction: Correction(.voids, "é")),
+    UsageEvent(
+      id: "b", source: "provider",
+      series: Series(subscription: "s-1", meter: "m", resource: Resource(uri: "/r")),
+      usageStart: Instant(seconds: 3600), usageEnd: Instant(seconds: 7200),
+      quantity: .zero, correction: Correction(.contradictory, "event-1")),
   ]
 }
 
@@ -224,6 +239,7 @@ extension EventResult {
       .accepted(position: 5, reportedTime: time),
       .accepted(position: 6, reportedTime: Instant(nanoseconds: time.nanoseconds + 1)),
       .duplicate(position: 6), .duplicate(position: 7), .duplicate(position: 7),
+      .parked(position: 8), .parked(position: 9),
       .conflict(position: 9, refusal), .conflict(position: 9, refusal),
       .quarantined(Refusal(.inFuture, field: "", "")), .invalid(refusal), .invalid(refusal),
       .accepted(position: .max, reportedTime: Instant(nanoseconds: .max)),

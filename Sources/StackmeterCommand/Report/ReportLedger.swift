@@ -11,6 +11,8 @@ struct ReportLedger {
     var lines = 0
     var accepted = 0
     var duplicates = 0
+    /// Corrections that wait for what they correct.
+    var parked = 0
     var refused = 0
   }
 
@@ -87,6 +89,7 @@ struct ReportLedger {
       switch outcome {
       case .accepted: tally.accepted += 1
       case .duplicate: tally.duplicates += 1
+      case .parked: tally.parked += 1
       case .conflict(_, let refusal), .quarantined(let refusal), .invalid(let refusal):
         tally.refused += 1
         refused.append(

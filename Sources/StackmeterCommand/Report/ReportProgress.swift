@@ -66,9 +66,10 @@ final class ReportProgress: Sendable {
   static func text(_ tally: ReportLedger.Tally, elapsed: Duration) -> String {
     let milliseconds = max(
       1, elapsed.components.seconds * 1000 + elapsed.components.attoseconds / 1_000_000_000_000_000)
-    let done = tally.accepted + tally.duplicates + tally.refused
+    let done = tally.accepted + tally.duplicates + tally.parked + tally.refused
+    let parked = tally.parked == 0 ? "" : "\(tally.parked) parked, "
     return
       "\(tally.lines) lines: \(tally.accepted) accepted, \(tally.duplicates) duplicates, "
-      + "\(tally.refused) refused, \(Int64(done) * 1000 / milliseconds) events/s"
+      + parked + "\(tally.refused) refused, \(Int64(done) * 1000 / milliseconds) events/s"
   }
 }

@@ -23,23 +23,28 @@ extension UsageEvent {
   /// ```
   /// `subject` is the subscription, with or without `/subscriptions/` before it. `quantity` is a number or a
   /// string that holds one. Without `startTime` and `endTime` the event has no duration and happened at `time`.
+  ///
+  /// A correction names in `data` the id of an event of the same source and usage hour: `"replaces": "…"` or
+  /// `"voids": "…"`. A void has no quantity, and its subject, meter and resource are passed over.
   package init(cloudEvent value: JSONValue) throws(CloudEventError) {
     guard let event = JSONObject(value, path: "") else {
       throw CloudEventError(problems: [.init(field: "", message: "must be a JSON object")])
     }
     var reader = CloudEventReader()
+    let dataObject = event["data"].flatMap { JSONObject($0, path: "data") }
+    let data = dataObject ?? JSONObject(.object([]), path: "data")!
+    let isVoid = reader.isVoid(data)
     reader.expect(event, "specversion", "1.0")
     reader.expect(event, "type", UsageEvent.cloudEventType)
     let id = reader.text(event, "id", maxBytes: EventLimits.idBytesMax)
     let source = reader.text(event, "source", maxBytes: EventLimits.sourceBytesMax)
-    let subscription = reader.subscription(event, "subject")
+    let subscription = isVoid ? "" : reader.subscription(event, "subject")
     let time = reader.instant(event, "time")
-    let dataObject = event["data"].flatMap { JSONObject($0, path: "data") }
     if dataObject == nil { reader.add("data", "must be a JSON object") }
-    let data = dataObject ?? JSONObject(.object([]), path: "data")!
-    let meter = reader.text(data, "meter", maxBytes: EventLimits.meterBytesMax)
-    let quantity = reader.quantity(data, "quantity")
-    let resource = reader.resource(data)
+    let correction = reader.correction(data)
+    let meter = isVoid ? "" : reader.text(data, "meter", maxBytes: EventLimits.meterBytesMax)
+    let quantity = isVoid ? reader.voidQuantity(data) : reader.quantity(data, "quantity")
+    let resource = isVoid ? Resource(uri: "") : reader.resource(data)
     let start = reader.instant(data, "startTime") ?? time
     let end = reader.instant(data, "endTime") ?? start
     if reader.isAbsent(event, "time") && reader.isAbsent(data, "startTime") {
@@ -51,7 +56,7 @@ extension UsageEvent {
     self.init(
       id: id, source: source,
       series: Series(subscription: subscription, meter: meter, resource: resource),
-      usageStart: start, usageEnd: end, quantity: quantity)
+      usageStart: start, usageEnd: end, quantity: quantity, correction: correction)
   }
 }
 
@@ -142,6 +147,32 @@ private struct CloudEventReader {
       add(path(object, name), error.explanation)
       return nil
     }
+  }
+
+  func isVoid(_ data: JSONObject) -> Bool {
+    isAbsent(data, Correction.Kind.replaces.field) && !isAbsent(data, Correction.Kind.voids.field)
+  }
+
+  /// What the event corrects, if it does.
+  mutating func correction(_ data: JSONObject) -> Correction? {
+    let fields = [Correction.Kind.replaces, .voids].filter { !isAbsent(data, $0.field) }
+    guard let kind = fields.first else { return nil }
+    if fields.count > 1 {
+      add(path(data, Correction.Kind.voids.field), "may not stand beside replaces")
+    }
+    return Correction(kind, text(data, kind.field, maxBytes: EventLimits.idBytesMax))
+  }
+
+  /// A void has no quantity, or 0.
+  mutating func voidQuantity(_ data: JSONObject) -> Quantity? {
+    guard !isAbsent(data, "quantity") else { return .zero }
+    let quantity = quantity(data, "quantity")
+    if let quantity, quantity != .zero {
+      add(
+        path(data, "quantity"),
+        "must be absent or 0 beside voids; to count something else, use replaces")
+    }
+    return quantity
   }
 
   mutating func resource(_ data: JSONObject) -> Resource {

@@ -5,7 +5,7 @@ internal import StackmeterCore
 struct DedupEntriesFile: Hashable, Sendable {
   private static let magic: [UInt8] = Array("stackent".utf8)
   private static let version: UInt32 = 1
-  private static let fixedBytes = 48
+  private static let fixedBytes = 56
   private static let sectionBytes = 20
   /// Entries stand in groups by the upper 12 bits of the identity, so that they are inserted in the order of memory.
   private static let groupBits: UInt64 = 12
@@ -25,6 +25,8 @@ struct DedupEntriesFile: Hashable, Sendable {
   /// The reported time of the last of them: another history of the journal has another one.
   let lastTime: Instant
   let sections: [Section]
+  /// What the owner of the index needs to go on from these positions.
+  let context: [UInt8]
 
   static func name(firstPosition: UInt64) -> String {
     let digits = String(firstPosition)
@@ -42,7 +44,7 @@ struct DedupEntriesFile: Hashable, Sendable {
   /// Writes a file of these entries to `file`.
   init(
     writing entries: [(hour: Hour, entries: [DedupEntry])], positions: Range<UInt64>,
-    lastTime: Instant, of id: LogID, to file: inout SequentialFile
+    lastTime: Instant, context: [UInt8], of id: LogID, to file: inout SequentialFile
   ) throws(DiskError) {
     var header = ByteWriter(bytes: DedupEntriesFile.magic)
     header.number(DedupEntriesFile.version)
@@ -51,7 +53,9 @@ struct DedupEntriesFile: Hashable, Sendable {
     header.number(positions.lowerBound)
     header.number(positions.upperBound)
     header.number(lastTime.nanoseconds)
-    var offset = DedupEntriesFile.headerBytes(sections: entries.count)
+    header.number(UInt64(context.count))
+    header.bytes += context
+    var offset = DedupEntriesFile.headerBytes(sections: entries.count, context: context.count)
     var sections: [Section] = []
     let bodies = entries.map { DedupEntriesFile.grouped($0.entries) }
     for (part, body) in zip(entries, bodies) {
@@ -76,10 +80,11 @@ struct DedupEntriesFile: Hashable, Sendable {
     self.positions = positions
     self.lastTime = lastTime
     self.sections = sections
+    self.context = context
   }
 
-  private static func headerBytes(sections: Int) -> Int {
-    fixedBytes + sections * sectionBytes + 4
+  private static func headerBytes(sections: Int, context: Int) -> Int {
+    fixedBytes + context + sections * sectionBytes + 4
   }
 
   /// Nil where the file is not one of the log `id` that begins at `firstPosition`.
@@ -93,11 +98,15 @@ struct DedupEntriesFile: Hashable, Sendable {
       reader.number(UInt64.self) == firstPosition,
       let next = reader.number(UInt64.self), next > firstPosition,
       let lastTime = reader.number(Int64.self),
-      DedupEntriesFile.headerBytes(sections: sectionCount) <= (try disk.size(path))
+      let contextBytes = reader.number(UInt64.self).flatMap({ Int(exactly: $0) })
     else { return nil }
-    let headerBytes = DedupEntriesFile.headerBytes(sections: sectionCount)
+    let size = try disk.size(path)
+    guard contextBytes <= size, sectionCount <= size else { return nil }
+    let headerBytes = DedupEntriesFile.headerBytes(sections: sectionCount, context: contextBytes)
+    guard headerBytes <= size else { return nil }
     let header = try disk.read(path, from: 0, count: headerBytes)
     var table = ByteReader(header[DedupEntriesFile.fixedBytes...])
+    guard let context = table.slice(contextBytes).map({ Array($0) }) else { return nil }
     var sections: [Section] = []
     var offset = headerBytes
     for _ in 0..<sectionCount {
@@ -110,11 +119,12 @@ struct DedupEntriesFile: Hashable, Sendable {
       offset += Int(count) * DedupEntry.byteCount
     }
     guard table.number(UInt32.self) == Record.checksum(header.dropLast(4), seed: id.seed),
-      offset == (try disk.size(path))
+      offset == size
     else { return nil }
     positions = firstPosition..<next
     self.lastTime = Instant(nanoseconds: lastTime)
     self.sections = sections
+    self.context = context
   }
 
   /// The entries of one hour; nil where they are not what was written.

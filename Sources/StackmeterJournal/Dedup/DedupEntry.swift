@@ -37,6 +37,7 @@ package struct DedupMatches: Hashable, Sendable {
   /// the same identity. Almost always empty.
   package var claims: [UInt64] = []
 
+  var all: [UInt64] { (duplicate.map { [$0] } ?? []) + claims }
   package var isEmpty: Bool { duplicate == nil && claims.isEmpty }
 
   /// Takes an entry of the same identity into account.

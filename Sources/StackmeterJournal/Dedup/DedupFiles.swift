@@ -62,6 +62,9 @@ final class DedupFiles: Sendable {
     state.withLock { $0.entries.last?.positions.upperBound ?? $0.manifest.entriesFrom }
   }
 
+  /// The context of the newest entries file.
+  var context: [UInt8] { state.withLock { $0.entries.last?.context ?? [] } }
+
   /// Above this position nothing is known.
   var highestPosition: UInt64 {
     state.withLock { state in
@@ -97,12 +100,14 @@ final class DedupFiles: Sendable {
 
   /// Keeps the events at `positions`, which follow those that are kept already.
   func write(
-    _ entries: [(hour: Hour, entries: [DedupEntry])], positions: Range<UInt64>, lastTime: Instant
+    _ entries: [(hour: Hour, entries: [DedupEntry])], positions: Range<UInt64>, lastTime: Instant,
+    context: [UInt8]
   ) throws(DiskError) {
     let name = DedupEntriesFile.name(firstPosition: positions.lowerBound)
     let file = try disk.replace(path(name)) { (file: inout SequentialFile) throws(DiskError) in
       try DedupEntriesFile(
-        writing: entries, positions: positions, lastTime: lastTime, of: id, to: &file)
+        writing: entries, positions: positions, lastTime: lastTime, context: context, of: id,
+        to: &file)
     }
     try disk.syncDirectory(directory)
     state.withLock { $0.entries.append(file) }

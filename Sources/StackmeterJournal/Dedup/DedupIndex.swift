@@ -65,18 +65,20 @@ package struct DedupIndex: ~Copyable {
       // What cannot be read is made anew.
       try system { () throws(DiskError) in try files.clear(from: max(1, firstNeeded)) }
     }
-    self.init(files, limits, firstHour: firstHour, loaded)
+    self.init(files, limits, firstHour: firstHour, firstNeeded: firstNeeded, loaded)
   }
 
   private init(
-    _ files: DedupFiles, _ limits: Limits, firstHour: Hour, _ loaded: [DedupBucket]
+    _ files: DedupFiles, _ limits: Limits, firstHour: Hour, firstNeeded: UInt64,
+    _ loaded: [DedupBucket]
   ) {
     self.files = files
     self.limits = limits
     self.firstHour = firstHour
     hasher = EventHasher(key: files.key)
     filedPosition = files.nextPosition
-    durablePosition = filedPosition
+    // What lies between the files and that is past the lateness limit.
+    durablePosition = max(filedPosition, firstNeeded)
     for bucket in loaded {
       reach(bucket.hour)
       buckets[Int(bucket.hour.index - baseHour.index)] = bucket
@@ -86,6 +88,8 @@ package struct DedupIndex: ~Copyable {
 
   /// Every event that the journal has below this position is known, or past the lateness limit.
   package var nextPosition: UInt64 { durablePosition }
+  /// What the owner gave when the events below `nextPosition` were written to files; empty where none were.
+  package var context: [UInt8] { files.context }
   /// All known events, on the disk too.
   package var count: Int { buckets.reduce(0) { $0 + ($1?.count ?? 0) } }
   /// The bytes that the index holds in memory.
@@ -203,11 +207,44 @@ package struct DedupIndex: ~Copyable {
     for (event, digest) in digests.enumerated() {
       let position = firstPosition + UInt64(event)
       let hour = Instant(nanoseconds: batch.usageStart[event]).hour
-      guard hour >= firstHour, position >= durablePosition,
-        position >= known(hour)?.coveredPosition ?? 0
-      else { continue }
+      guard isNews(hour, position) else { continue }
       insert(hour, digest, position: position)
     }
+  }
+
+  /// Inserts a correction that the journal has as declared at `position`, as `replay` does the events of a batch; one
+  /// that was parked before is known.
+  package mutating func replay(declared event: UsageEvent, at position: UInt64) throws(DedupError) {
+    let digest = hasher.digest(of: event)
+    guard isNews(event.usageStart.hour, position),
+      try find(event.usageStart.hour, digest).duplicate == nil
+    else { return }
+    insert(event.usageStart.hour, digest, position: position)
+  }
+
+  /// Remembers, while the journal is replayed, that the correction at `position` is in effect on an event.
+  package mutating func replay(correctionOf identity: EventIdentity, at position: UInt64) {
+    guard isNews(identity.hour, position) else { return }
+    setCorrection(of: identity, at: position)
+  }
+
+  private func isNews(_ hour: Hour, _ position: UInt64) -> Bool {
+    hour >= firstHour && position >= durablePosition
+      && position >= known(hour)?.coveredPosition ?? 0
+  }
+
+  /// Where events stand that may have this identity: the journal tells which do.
+  package func positions(of identity: EventIdentity) throws(DedupError) -> [UInt64] {
+    try find(identity.hour, hasher.digest(of: identity)).all
+  }
+
+  /// Where corrections stand that may be in effect on the event of this identity.
+  package func corrections(of identity: EventIdentity) throws(DedupError) -> [UInt64] {
+    try find(identity.hour, hasher.correctionDigest(of: identity)).all
+  }
+
+  package mutating func setCorrection(of identity: EventIdentity, at position: UInt64) {
+    insert(identity.hour, hasher.correctionDigest(of: identity), position: position)
   }
 
   /// All that was inserted is durable in the journal, whose next event will have `nextPosition`.
@@ -233,12 +270,12 @@ package struct DedupIndex: ~Copyable {
   }
 
   /// What should be done beside the owner's thread, if anything: asked for only after `committed`. One that was not
-  /// finished is given again.
-  package mutating func nextJob() -> DedupJob? {
+  /// finished is given again. `context` is what the owner needs beside the events that files have then.
+  package mutating func nextJob(context: () -> [UInt8] = { [] }) -> DedupJob? {
     if let job { return job }
     let work: DedupJob.Work
     if recentCount >= limits.recentCountMax {
-      work = entriesWork()
+      work = entriesWork(context())
     } else if residentCount > limits.residentCountMax, let bucket = coldest() {
       bucket.frozen = bucket.table
       bucket.table = DedupTable()
@@ -253,7 +290,7 @@ package struct DedupIndex: ~Copyable {
     return job
   }
 
-  private mutating func entriesWork() -> DedupJob.Work {
+  private mutating func entriesWork(_ context: [UInt8]) -> DedupJob.Work {
     var entries: [DedupJob.Part] = []
     for case let bucket? in buckets where !bucket.recent.isEmpty {
       entries.append(DedupJob.Part(hour: bucket.hour, entries: bucket.recent))
@@ -261,7 +298,8 @@ package struct DedupIndex: ~Copyable {
     }
     recentCount = 0
     defer { filedPosition = durablePosition }
-    return .entries(entries, positions: filedPosition..<durablePosition, lastTime: lastTime)
+    return .entries(
+      entries, positions: filedPosition..<durablePosition, lastTime: lastTime, context: context)
   }
 
   /// The hour that has rested longest of those whose table is worth a run.
@@ -296,7 +334,7 @@ package struct DedupJob: Sendable {
 
   enum Work: Sendable {
     /// Keep the events of these positions in a file.
-    case entries([Part], positions: Range<UInt64>, lastTime: Instant)
+    case entries([Part], positions: Range<UInt64>, lastTime: Instant, context: [UInt8])
     /// Make a run of a table.
     case run(DedupTable, Hour, coveredPosition: UInt64)
     /// Remove files that only have hours before this.
@@ -320,9 +358,10 @@ package struct DedupJob: Sendable {
   package func run() throws(DedupError) -> Done {
     do throws(DiskError) {
       switch work {
-      case .entries(let parts, let positions, let lastTime):
+      case .entries(let parts, let positions, let lastTime, let context):
         try files.write(
-          parts.map { ($0.hour, $0.entries) }, positions: positions, lastTime: lastTime)
+          parts.map { ($0.hour, $0.entries) }, positions: positions, lastTime: lastTime,
+          context: context)
         return Done(result: .nothing)
       case .forget(let hour):
         try files.forget(before: hour)

@@ -20,6 +20,13 @@ package struct EventDigest: Hashable, Sendable {
   }
 }
 
+extension EventDigest {
+  /// The same identity with another content.
+  fileprivate func with(content: UInt64) -> EventDigest {
+    EventDigest(identity: identity, content: content)
+  }
+}
+
 /// Hashes events for the dedup index, with SipHash under a secret key: who reports cannot make two events collide.
 package struct EventHasher: Sendable {
   /// What an identity is that of. Each kind has identities of its own.
@@ -69,21 +76,44 @@ package struct EventHasher: Sendable {
               at: index, to: EventDigest(identity: identity.0, content: content))
           }
         }
+        for placed in batch.corrections {
+          digests[placed.event] = digests[placed.event].with(
+            content: hash(placed.correction, after: digests[placed.event]))
+        }
         count = batch.count
       }
     }
   }
 
-  /// The digest under which the correction of the event `id` of `source` is found; it has no content.
-  package func correctionDigest(source: String, id: some Collection<UInt8>) -> EventDigest {
-    let source = hash(Array(source.utf8))
-    return Array(id).withUnsafeBytes { id in
+  /// The digest of one event.
+  package func digest(of event: UsageEvent) -> EventDigest {
+    digests(of: EventBatch(event), series: [digest(event.series)])[0]
+  }
+
+  /// What finds all that have this identity, whatever their content.
+  func digest(of identity: EventIdentity) -> EventDigest { digest(identity, .event) }
+
+  /// What finds the correction that is in effect on the event of this identity. It has no content.
+  func correctionDigest(of identity: EventIdentity) -> EventDigest { digest(identity, .corrected) }
+
+  private func digest(_ identity: EventIdentity, _ namespace: Namespace) -> EventDigest {
+    let source = hash(Array(identity.source.utf8))
+    return Array(identity.id.utf8).withUnsafeBytes { id in
       withUnsafeTemporaryAllocation(
         byteCount: EventHasher.prefixBytes + id.count, alignment: 16
       ) { scratch in
-        EventDigest(identity: hash(id, of: source, .corrected, scratch).0, content: 0)
+        EventDigest(identity: hash(id, of: source, namespace, scratch).0, content: 0)
       }
     }
+  }
+
+  private func hash(_ correction: Correction, after digest: EventDigest) -> UInt64 {
+    var text = ByteWriter()
+    text.number(digest.high)
+    text.number(digest.low)
+    text.number(correction.kind.rawValue)
+    text.text(correction.targetID)
+    return hash(text.bytes).0
   }
 
   /// The source's hash and the namespace.

@@ -30,7 +30,8 @@ package struct ReportRequest: WireMessage, Hashable {
         id: text(event.id), source: text(event.source),
         series: series ?? Series(subscription: "", meter: "", resource: Resource(uri: "")),
         usageStart: event.usage_start, usageEnd: event.usage_end,
-        attos: Quantity.attos(wire: event.quantity))
+        attos: Quantity.attos(wire: event.quantity),
+        correction: Correction(replaces: text(event.replaces), voids: text(event.voids)))
     }
     batches = builder.batches
     count = raw.n_events
@@ -60,7 +61,8 @@ extension UsageEvent {
     self.init(
       id: text(raw.id), source: text(raw.source), series: try Series(wire: series.pointee),
       usageStart: Instant(nanoseconds: raw.usage_start),
-      usageEnd: Instant(nanoseconds: raw.usage_end), quantity: try Quantity(wire: raw.quantity))
+      usageEnd: Instant(nanoseconds: raw.usage_end), quantity: try Quantity(wire: raw.quantity),
+      correction: Correction(replaces: text(raw.replaces), voids: text(raw.voids)))
   }
 
   func fill(_ raw: inout Stackmeter__V1__UsageEvent, _ arena: borrowing Arena) {
@@ -70,6 +72,9 @@ extension UsageEvent {
     raw.usage_start = usageStart.nanoseconds
     raw.usage_end = usageEnd.nanoseconds
     raw.quantity = quantity.wire(arena)
+    guard let correction else { return }
+    raw.replaces = arena.text(correction.replaces)
+    raw.voids = arena.text(correction.voids)
   }
 }
 
@@ -122,6 +127,8 @@ extension EventResult {
       self = .accepted(position: position, reportedTime: Instant(nanoseconds: reportedTime))
     case (STACKMETER__V1__OUTCOME__OUTCOME_DUPLICATE, _):
       self = .duplicate(position: position)
+    case (STACKMETER__V1__OUTCOME__OUTCOME_PARKED, _):
+      self = .parked(position: position)
     case (STACKMETER__V1__OUTCOME__OUTCOME_CONFLICT, let refusal?):
       self = .conflict(position: position, refusal)
     case (STACKMETER__V1__OUTCOME__OUTCOME_QUARANTINED, let refusal?):
@@ -137,6 +144,7 @@ extension EventResult {
     switch self {
     case .accepted: STACKMETER__V1__OUTCOME__OUTCOME_ACCEPTED
     case .duplicate: STACKMETER__V1__OUTCOME__OUTCOME_DUPLICATE
+    case .parked: STACKMETER__V1__OUTCOME__OUTCOME_PARKED
     case .conflict: STACKMETER__V1__OUTCOME__OUTCOME_CONFLICT
     case .quarantined: STACKMETER__V1__OUTCOME__OUTCOME_QUARANTINED
     case .invalid: STACKMETER__V1__OUTCOME__OUTCOME_INVALID
@@ -145,7 +153,9 @@ extension EventResult {
 
   var position: UInt64 {
     switch self {
-    case .accepted(let position, _), .duplicate(let position), .conflict(let position, _): position
+    case .accepted(let position, _), .duplicate(let position), .parked(let position),
+      .conflict(let position, _):
+      position
     case .quarantined, .invalid: 0
     }
   }

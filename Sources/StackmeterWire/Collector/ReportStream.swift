@@ -61,6 +61,15 @@ package struct NumberedBatch: WireMessage, Hashable {
       batch.attos.append(
         Quantity.attos(units: units[index], attos: attos.isEmpty ? 0 : attos[index]))
     }
+    batch.corrections = try elements(raw.corrections, raw.n_corrections) {
+      (raw) throws(WireError) in
+      let correction = Correction(replaces: text(raw.replaces), voids: text(raw.voids))
+      guard let correction else {
+        throw .invalidField(field: "corrections", problem: "have one that names no event's id")
+      }
+      return PlacedCorrection(event: Int(raw.event_index), correction)
+    }
+    try batch.requirePlacedCorrections()
   }
 
   package func fill(_ raw: inout Stackmeter__V1__EventBatch, _ packer: borrowing Packer) {
@@ -101,6 +110,28 @@ package struct NumberedBatch: WireMessage, Hashable {
     raw.quantity_units = packer.arena.column(units)
     raw.n_quantity_attos = batch.count
     raw.quantity_attos = packer.arena.column(attos)
+    raw.n_corrections = batch.corrections.count
+    raw.corrections = packer.arena.messages(batch.corrections) {
+      (placed, raw: inout Stackmeter__V1__EventCorrection) in
+      raw.event_index = UInt32(placed.event)
+      raw.replaces = packer.arena.text(placed.correction.replaces)
+      raw.voids = packer.arena.text(placed.correction.voids)
+    }
+  }
+}
+
+extension EventBatch {
+  /// Throws where the corrections are not in the order of the events, one for each at most.
+  fileprivate func requirePlacedCorrections() throws(WireError) {
+    var next = 0
+    for placed in corrections {
+      guard (next..<count).contains(placed.event) else {
+        throw .invalidField(
+          field: "corrections",
+          problem: "name event \(placed.event) where one of \(next)..<\(count) must follow")
+      }
+      next = placed.event + 1
+    }
   }
 }
 

@@ -208,4 +208,54 @@ import Testing
   @Test func `members that usage does not know are ignored`() throws {
     _ = try read(event(["datacontenttype": "\"application/json\"", "x": "{}"], data: ["y": "1"]))
   }
+
+  @Test func `a replacement names what it replaces beside all that it says`() throws {
+    let plain = try read(event())
+    var replacement = plain
+    replacement.correction = Correction(.replaces, "e0")
+    #expect(try read(event(data: ["replaces": "\"e0\"", "voids": "null"])) == replacement)
+    #expect(
+      try problems(event(data: ["replaces": "\"e0\"", "quantity": nil])) == ["data.quantity"])
+  }
+
+  @Test func `a void needs an id, a source and a start`() throws {
+    let void = try read(
+      event(
+        ["subject": nil, "time": nil],
+        data: [
+          "voids": "\"e0\"", "meter": nil, "quantity": nil, "resourceUri": nil, "endTime": nil,
+        ]))
+    #expect(void.correction == Correction(.voids, "e0"))
+    #expect(void == void.canonicalVoid)
+    #expect(void.usageStart == Instant(parsing: "2026-11-23T15:00:00Z"))
+    // What else it says is passed over, so that a reporter may send its event again with one member more.
+    #expect(
+      try read(event(data: ["voids": "\"e0\"", "quantity": "0.0"])).canonicalVoid == void)
+    #expect(
+      try problems(
+        event(["time": nil], data: ["voids": "\"e0\"", "startTime": nil, "quantity": nil]))
+        == ["data.startTime"])
+  }
+
+  @Test(arguments: ["1", "\"-0.5\""])
+  func `a void with a quantity is refused`(quantity: String) throws {
+    #expect(
+      try problems(event(data: ["voids": "\"e0\"", "quantity": quantity])) == ["data.quantity"])
+  }
+
+  @Test func `a target is an id, and there is one`() throws {
+    let longest = String(repeating: "e", count: 256)
+    for name in ["replaces", "voids"] {
+      let quantity = name == "voids" ? "0" : "1"
+      func problems(_ target: String) throws -> [String] {
+        try self.problems(event(data: [name: target, "quantity": quantity]))
+      }
+      #expect(try problems("\"\(longest)\"") == [])
+      for target in ["\"\(longest)e\"", "\"\"", "7", "[]", "true"] {
+        #expect(try problems(target) == ["data.\(name)"])
+      }
+    }
+    #expect(
+      try problems(event(data: ["replaces": "\"a\"", "voids": "\"b\""])) == ["data.voids"])
+  }
 }

@@ -145,10 +145,11 @@ struct FaultRun {
     var ids: Set<String> = []
     var last: UInt64 = 0
     while true {
-      let page = try await collector.listQuarantine(after: last, pageSize: 1000)
+      let page = try await collector.listQuarantine(
+        ListQuarantineRequest(afterNumber: last, pageSize: 1000))
       ids.formUnion(page.entries.map(\.event.id))
-      guard page.more, let entry = page.entries.last else { return ids }
-      last = entry.number
+      guard page.more else { return ids }
+      last = page.lastNumber
     }
   }
 }

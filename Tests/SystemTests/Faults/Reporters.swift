@@ -108,7 +108,7 @@ final class Reporters: Sendable {
         defer { more.finish() }
         for try await result in results {
           let events = batches.withLock { $0[Int(result.number)] }
-          try await answered(events, result.results)
+          try await answered(events, Array(result.results))
           more.yield()
         }
       }

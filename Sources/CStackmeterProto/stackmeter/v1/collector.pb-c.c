@@ -322,6 +322,51 @@ void   stackmeter__v1__event_batch__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__event_batch__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stackmeter__v1__event_correction__init
+                     (Stackmeter__V1__EventCorrection         *message)
+{
+  static const Stackmeter__V1__EventCorrection init_value = STACKMETER__V1__EVENT_CORRECTION__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__event_correction__get_packed_size
+                     (const Stackmeter__V1__EventCorrection *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__event_correction__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__event_correction__pack
+                     (const Stackmeter__V1__EventCorrection *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__event_correction__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__event_correction__pack_to_buffer
+                     (const Stackmeter__V1__EventCorrection *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__event_correction__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__EventCorrection *
+       stackmeter__v1__event_correction__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__EventCorrection *)
+     protobuf_c_message_unpack (&stackmeter__v1__event_correction__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__event_correction__free_unpacked
+                     (Stackmeter__V1__EventCorrection *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__event_correction__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stackmeter__v1__result_range__init
                      (Stackmeter__V1__ResultRange         *message)
 {
@@ -976,7 +1021,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__confirm_applied_response__descr
   (ProtobufCMessageInit) stackmeter__v1__confirm_applied_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__usage_event__field_descriptors[6] =
+static const ProtobufCFieldDescriptor stackmeter__v1__usage_event__field_descriptors[8] =
 {
   {
     "id",
@@ -1050,19 +1095,45 @@ static const ProtobufCFieldDescriptor stackmeter__v1__usage_event__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "replaces",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__UsageEvent, replaces),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "voids",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__UsageEvent, voids),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__usage_event__field_indices_by_name[] = {
   0,   /* field[0] = id */
   5,   /* field[5] = quantity */
+  6,   /* field[6] = replaces */
   2,   /* field[2] = series */
   1,   /* field[1] = source */
   4,   /* field[4] = usage_end */
   3,   /* field[3] = usage_start */
+  7,   /* field[7] = voids */
 };
 static const ProtobufCIntRange stackmeter__v1__usage_event__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__usage_event__descriptor =
 {
@@ -1072,7 +1143,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__usage_event__descriptor =
   "Stackmeter__V1__UsageEvent",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__UsageEvent),
-  6,
+  8,
   stackmeter__v1__usage_event__field_descriptors,
   stackmeter__v1__usage_event__field_indices_by_name,
   1,  stackmeter__v1__usage_event__number_ranges,
@@ -1258,7 +1329,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__report_response__descriptor =
   (ProtobufCMessageInit) stackmeter__v1__report_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__event_batch__field_descriptors[10] =
+static const ProtobufCFieldDescriptor stackmeter__v1__event_batch__field_descriptors[11] =
 {
   {
     "number",
@@ -1380,8 +1451,21 @@ static const ProtobufCFieldDescriptor stackmeter__v1__event_batch__field_descrip
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "corrections",
+    11,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__EventBatch, n_corrections),
+    offsetof(Stackmeter__V1__EventBatch, corrections),
+    &stackmeter__v1__event_correction__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__event_batch__field_indices_by_name[] = {
+  10,   /* field[10] = corrections */
   4,   /* field[4] = id_lengths */
   3,   /* field[3] = ids */
   0,   /* field[0] = number */
@@ -1396,7 +1480,7 @@ static const unsigned stackmeter__v1__event_batch__field_indices_by_name[] = {
 static const ProtobufCIntRange stackmeter__v1__event_batch__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__event_batch__descriptor =
 {
@@ -1406,11 +1490,75 @@ const ProtobufCMessageDescriptor stackmeter__v1__event_batch__descriptor =
   "Stackmeter__V1__EventBatch",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__EventBatch),
-  10,
+  11,
   stackmeter__v1__event_batch__field_descriptors,
   stackmeter__v1__event_batch__field_indices_by_name,
   1,  stackmeter__v1__event_batch__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__event_batch__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__event_correction__field_descriptors[3] =
+{
+  {
+    "event_index",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__EventCorrection, event_index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "replaces",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__EventCorrection, replaces),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "voids",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__EventCorrection, voids),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__event_correction__field_indices_by_name[] = {
+  0,   /* field[0] = event_index */
+  1,   /* field[1] = replaces */
+  2,   /* field[2] = voids */
+};
+static const ProtobufCIntRange stackmeter__v1__event_correction__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__event_correction__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.EventCorrection",
+  "EventCorrection",
+  "Stackmeter__V1__EventCorrection",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__EventCorrection),
+  3,
+  stackmeter__v1__event_correction__field_descriptors,
+  stackmeter__v1__event_correction__field_indices_by_name,
+  1,  stackmeter__v1__event_correction__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__event_correction__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor stackmeter__v1__result_range__field_descriptors[7] =
@@ -2596,7 +2744,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__collector_status__descriptor =
   (ProtobufCMessageInit) stackmeter__v1__collector_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue stackmeter__v1__outcome__enum_values_by_number[6] =
+static const ProtobufCEnumValue stackmeter__v1__outcome__enum_values_by_number[7] =
 {
   { "OUTCOME_UNSPECIFIED", "STACKMETER__V1__OUTCOME__OUTCOME_UNSPECIFIED", 0 },
   { "OUTCOME_ACCEPTED", "STACKMETER__V1__OUTCOME__OUTCOME_ACCEPTED", 1 },
@@ -2604,16 +2752,18 @@ static const ProtobufCEnumValue stackmeter__v1__outcome__enum_values_by_number[6
   { "OUTCOME_CONFLICT", "STACKMETER__V1__OUTCOME__OUTCOME_CONFLICT", 3 },
   { "OUTCOME_QUARANTINED", "STACKMETER__V1__OUTCOME__OUTCOME_QUARANTINED", 4 },
   { "OUTCOME_INVALID", "STACKMETER__V1__OUTCOME__OUTCOME_INVALID", 5 },
+  { "OUTCOME_PARKED", "STACKMETER__V1__OUTCOME__OUTCOME_PARKED", 6 },
 };
 static const ProtobufCIntRange stackmeter__v1__outcome__value_ranges[] = {
-{0, 0},{0, 6}
+{0, 0},{0, 7}
 };
-static const ProtobufCEnumValueIndex stackmeter__v1__outcome__enum_values_by_name[6] =
+static const ProtobufCEnumValueIndex stackmeter__v1__outcome__enum_values_by_name[7] =
 {
   { "OUTCOME_ACCEPTED", 1 },
   { "OUTCOME_CONFLICT", 3 },
   { "OUTCOME_DUPLICATE", 2 },
   { "OUTCOME_INVALID", 5 },
+  { "OUTCOME_PARKED", 6 },
   { "OUTCOME_QUARANTINED", 4 },
   { "OUTCOME_UNSPECIFIED", 0 },
 };
@@ -2624,9 +2774,9 @@ const ProtobufCEnumDescriptor stackmeter__v1__outcome__descriptor =
   "Outcome",
   "Stackmeter__V1__Outcome",
   "stackmeter.v1",
-  6,
+  7,
   stackmeter__v1__outcome__enum_values_by_number,
-  6,
+  7,
   stackmeter__v1__outcome__enum_values_by_name,
   1,
   stackmeter__v1__outcome__value_ranges,

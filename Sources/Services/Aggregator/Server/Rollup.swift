@@ -28,7 +28,8 @@ enum RollupError: Error, Equatable, CustomStringConvertible {
 ///
 /// An event belongs to the reporting window of its own reported time, and to the usage hours that it spans, pro
 /// rata. A record with a reported time in a later hour closes every window before that hour, because reported
-/// time never goes back.
+/// time never goes back. The events of a correction belong to one window, that of the first, and are added in one
+/// step: nobody sees one half of a replacement. A parked correction counts nothing.
 struct Rollup {
   private(set) var position: PipelinePosition
   private(set) var deltas: [AggregateKey: Quantity] = [:]
@@ -61,22 +62,22 @@ struct Rollup {
     }
     let isTick = record.count == 0
     guard isTick || record.nextPosition > position.nextPosition else { return true }
-    if record.kind == .batch {
-      guard let batch = EventBatch(journalPayload: record.payload), batch.count == record.count
-      else { throw RollupError.undecodable(position: record.firstPosition) }
-      guard batch.isCountable else {
+    let isCorrection = record.kind == .correction
+    if record.kind == .batch || isCorrection {
+      guard let batch = record.countedEvents, batch.isCountable else {
         throw RollupError.undecodable(position: record.firstPosition)
       }
       let series = try batch.series.map { (series) throws(Failure) in try intern(series) }
       let known = Int(position.nextPosition - record.firstPosition)
       for index in known..<batch.count {
-        guard deltas.count < deltasMax else { return false }
+        guard deltas.count < deltasMax || (isCorrection && index > 0) else { return false }
+        let time = record.firstTime.advanced(by: .nanoseconds(index))
+        let position = record.firstPosition + UInt64(index)
         add(
-          batch, index, series: series[Int(batch.seriesIndex[index])], record: record)
+          batch, index, series: series[Int(batch.seriesIndex[index])], position: position,
+          window: (isCorrection ? record.firstTime : time).hour)
         events += 1
-        advance(
-          to: record.firstPosition + UInt64(index) + 1,
-          record.firstTime.advanced(by: .nanoseconds(index)))
+        advance(to: position + 1, time)
       }
     }
     advance(to: record.nextPosition, record.lastTime)
@@ -89,9 +90,10 @@ struct Rollup {
     position.openWindow = max(position.openWindow, position.reportedTime.hour)
   }
 
-  private mutating func add(_ batch: EventBatch, _ index: Int, series: Int64, record: Record) {
+  private mutating func add(
+    _ batch: EventBatch, _ index: Int, series: Int64, position: UInt64, window: Hour
+  ) {
     let quantity = Quantity(attos: batch.attos[index])!
-    let window = record.firstTime.advanced(by: .nanoseconds(index)).hour
     let split = UsageSplit(
       start: Instant(nanoseconds: batch.usageStart[index]),
       end: Instant(nanoseconds: batch.usageEnd[index]), quantity: quantity)
@@ -100,9 +102,7 @@ struct Rollup {
       if let sum = deltas[key, default: .zero].adding(part) {
         deltas[key] = sum
       } else {
-        unapplied.append(
-          UnappliedQuantity(
-            key: key, quantity: part, position: record.firstPosition + UInt64(index)))
+        unapplied.append(UnappliedQuantity(key: key, quantity: part, position: position))
       }
     }
   }

@@ -109,4 +109,6 @@ extension Series {
 extension EventBatch {
   /// What an event takes in the journal beside its id: an end, a series index, two instants and a quantity.
   static let journalColumnBytes = 40
+  /// What a batch takes in a record beside its source, series and events.
+  static let journalHeadBytes = 14
 }

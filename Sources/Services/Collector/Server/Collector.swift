@@ -44,7 +44,7 @@ package final class Collector: Sendable {
     random: some RandomNumberGenerator = SystemRandomNumberGenerator()
   ) throws(RecordLogError) {
     var random = random
-    let intake = try Intake(
+    let intake = try Intake.open(
       disk: disk, configuration: configuration, catalog: catalog,
       secrets: Intake.Secrets(using: &random), segmentBytesMax: segmentBytesMax)
     if intake.tornBytes > 0 {
@@ -134,7 +134,7 @@ package final class Collector: Sendable {
       var decisions: [Submission.Decision] = []
       do throws(CollectorError) {
         for submission in possible { decisions.append(try submission.decide(&intake, clock: now)) }
-        if room == nil { intake.tick(clock: now) }
+        if room == nil { try intake.tick(clock: now) }
         if submissions.isEmpty { intake.mark() }
         try commit(&intake)
       } catch {
@@ -231,7 +231,7 @@ package final class Collector: Sendable {
       counts.syncs = intake.syncs
       for run in decisions.lazy.flatMap(\.results).flatMap(\.runs) {
         switch run.first {
-        case .accepted: counts.accepted += UInt64(run.count)
+        case .accepted, .parked: counts.accepted += UInt64(run.count)
         case .duplicate: counts.duplicates += UInt64(run.count)
         case .conflict, .quarantined, .invalid: counts.refused += UInt64(run.count)
         }

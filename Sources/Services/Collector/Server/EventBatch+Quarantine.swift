@@ -19,9 +19,13 @@ extension EventBatch {
             additionalInfo: resource.additionalInfo.prefix(
               past: EventLimits.additionalInfoBytesMax)))
       ])
+    let correction = correction(index).map {
+      Correction($0.kind, $0.targetID.prefix(past: EventLimits.idBytesMax))
+    }
     single.append(
       id: ids[idRange(index)].prefix(EventLimits.idBytesMax + 1), seriesIndex: 0,
-      usageStart: usageStart[index], usageEnd: usageEnd[index], attos: attos[index])
+      usageStart: usageStart[index], usageEnd: usageEnd[index], attos: attos[index],
+      correction: correction)
     return single
   }
 }

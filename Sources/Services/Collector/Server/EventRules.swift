@@ -80,12 +80,23 @@ struct EventRules {
     guard !id.contains(0), String(validating: id, as: UTF8.self) != nil else {
       return Refusal(.malformed, field: "id", "is not UTF-8, or holds the character NUL")
     }
+    let correction = batch.correction(index)
+    if let correction, let problem = problem(correction, ofEvent: id) { return problem }
     let start = Instant(nanoseconds: batch.usageStart[index])
     let end = Instant(nanoseconds: batch.usageEnd[index])
     guard Instant.accepted.contains(start) else {
       return Refusal(
         .malformed, field: "usage_start",
         "lies outside 1970 to 2261; it counts nanoseconds since 1970-01-01T00:00:00Z")
+    }
+    if correction?.kind == .voids {
+      // What else it says is passed over.
+      guard batch.attos[index] == 0 else {
+        return Refusal(
+          .malformed, field: "quantity",
+          "must be absent or 0 beside voids; to count something else, use replaces")
+      }
+      return nil
     }
     guard Instant.accepted.contains(end), start <= end else {
       return Refusal(.malformed, field: "usage_end", "lies before usage_start or after 2261")
@@ -103,10 +114,30 @@ struct EventRules {
     return nil
   }
 
+  /// What is malformed about the correction of an event with this id.
+  private func problem(_ correction: Correction, ofEvent id: ArraySlice<UInt8>) -> Refusal? {
+    guard correction.kind != .contradictory else {
+      return Refusal(.malformed, field: "voids", "may not stand beside replaces; use one of them")
+    }
+    let target = correction.targetID.utf8
+    guard (1...EventLimits.idBytesMax).contains(target.count) else {
+      return Refusal(
+        .malformed, field: correction.kind.field,
+        "has \(target.count) bytes; an id has 1 to \(EventLimits.idBytesMax)")
+    }
+    guard !target.elementsEqual(id) else {
+      return Refusal(
+        .malformed, field: correction.kind.field,
+        "names the event itself; a correction needs an id of its own")
+    }
+    return nil
+  }
+
   /// Whether a well-formed event comes at a time when it may be counted.
   func timing(_ batch: EventBatch, _ index: Int, now: Instant) -> Refusal? {
     let start = Instant(nanoseconds: batch.usageStart[index])
-    let end = Instant(nanoseconds: batch.usageEnd[index])
+    let isVoid = batch.correction(index)?.kind == .voids
+    let end = isVoid ? start : Instant(nanoseconds: batch.usageEnd[index])
     guard end <= now.advanced(by: EventLimits.futureMax) else {
       return Refusal(
         .inFuture, field: "usage_end",

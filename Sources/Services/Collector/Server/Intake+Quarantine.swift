@@ -23,7 +23,7 @@ extension Intake {
       let result = try take(entry.event, clock: clock).runs[0].first
       events.append(result)
       switch result {
-      case .accepted(let position, _), .duplicate(let position):
+      case .accepted(let position, _), .duplicate(let position), .parked(let position):
         quarantine.close(entry, .redriven(position: position), time: clock)
         // Where it could not be closed, redriving it again changes nothing else.
         results.append(

@@ -59,6 +59,8 @@ struct Quarantine: ~Copyable {
   }
 
   var openCount: Int { numbers.count }
+  /// The next commit closes entries.
+  var hasResolutions: Bool { !pendingResolutions.isEmpty }
   var syncs: UInt64 { log.syncs }
   /// The bytes of all segments, durable or about to be.
   var byteCount: UInt64 { log.byteCountWithPending - removedBytes }
@@ -86,6 +88,14 @@ struct Quarantine: ~Copyable {
     numbers[digest] = number
     pendingNumbers.append(number)
     return result
+  }
+
+  /// Keeps a parked correction that is refused in the end, also while an entry is tried again.
+  mutating func keepParked(_ refusal: Refusal, _ event: EventBatch, time: Instant) {
+    let wasRedriving = isRedriving
+    isRedriving = false
+    _ = keep(.quarantined(refusal), event, 0, time: time)
+    isRedriving = wasRedriving
   }
 
   /// How an entry is, with what this commit is about to do.

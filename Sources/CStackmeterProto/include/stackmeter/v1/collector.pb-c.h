@@ -23,6 +23,7 @@ typedef struct Stackmeter__V1__ReportRequest Stackmeter__V1__ReportRequest;
 typedef struct Stackmeter__V1__EventResult Stackmeter__V1__EventResult;
 typedef struct Stackmeter__V1__ReportResponse Stackmeter__V1__ReportResponse;
 typedef struct Stackmeter__V1__EventBatch Stackmeter__V1__EventBatch;
+typedef struct Stackmeter__V1__EventCorrection Stackmeter__V1__EventCorrection;
 typedef struct Stackmeter__V1__ResultRange Stackmeter__V1__ResultRange;
 typedef struct Stackmeter__V1__BatchResult Stackmeter__V1__BatchResult;
 typedef struct Stackmeter__V1__ReadJournalRequest Stackmeter__V1__ReadJournalRequest;
@@ -61,7 +62,12 @@ typedef enum _Stackmeter__V1__Outcome {
   /*
    * Malformed; in quarantine.
    */
-  STACKMETER__V1__OUTCOME__OUTCOME_INVALID = 5
+  STACKMETER__V1__OUTCOME__OUTCOME_INVALID = 5,
+  /*
+   * A correction whose target is not known yet. Durable, and applied once the target is accepted; quarantined where
+   * that does not happen within the lateness limit. Only corrections have this outcome.
+   */
+  STACKMETER__V1__OUTCOME__OUTCOME_PARKED = 6
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(STACKMETER__V1__OUTCOME)
 } Stackmeter__V1__Outcome;
 typedef enum _Stackmeter__V1__QuarantineState {
@@ -130,11 +136,21 @@ struct  Stackmeter__V1__UsageEvent
    * Exclusive; equal to usage_start for an event without duration.
    */
   int64_t usage_end;
+  /*
+   * Absent for a void.
+   */
   Stackmeter__V1__Quantity *quantity;
+  /*
+   * A correction names the id of an earlier event, of the same source and of the usage hour that usage_start lies in.
+   * At most one of the two is not empty. `replaces`: this event counts in that one's place. `voids`: that event counts
+   * no more; this one needs neither series nor usage_end.
+   */
+  char *replaces;
+  char *voids;
 };
 #define STACKMETER__V1__USAGE_EVENT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__usage_event__descriptor) \
-    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, 0, NULL }
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, 0, NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 struct  Stackmeter__V1__ReportRequest
@@ -156,7 +172,7 @@ struct  Stackmeter__V1__EventResult
   ProtobufCMessage base;
   Stackmeter__V1__Outcome outcome;
   /*
-   * Accepted, duplicate and conflict: the journal position of the event that stands.
+   * Accepted, duplicate and conflict: the journal position of the event that stands. Parked: its own.
    */
   uint64_t position;
   /*
@@ -230,10 +246,36 @@ struct  Stackmeter__V1__EventBatch
    */
   size_t n_quantity_attos;
   int64_t *quantity_attos;
+  /*
+   * Of the events that correct others, in the order of the events; one for each at most.
+   */
+  size_t n_corrections;
+  Stackmeter__V1__EventCorrection **corrections;
 };
 #define STACKMETER__V1__EVENT_BATCH__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__event_batch__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, 0,NULL, {0,NULL}, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL }
+    , 0, (char *)protobuf_c_empty_string, 0,NULL, {0,NULL}, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL }
+
+
+/*
+ * What one event of a batch corrects. Exactly one of the two ids is not empty.
+ */
+struct  Stackmeter__V1__EventCorrection
+{
+  ProtobufCMessage base;
+  /*
+   * Its place in the columns. A void's series may be any of the dictionary, an empty one too; its quantity is 0.
+   */
+  uint32_t event_index;
+  /*
+   * As in UsageEvent.
+   */
+  char *replaces;
+  char *voids;
+};
+#define STACKMETER__V1__EVENT_CORRECTION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__event_correction__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -247,6 +289,7 @@ struct  Stackmeter__V1__ResultRange
   /*
    * Accepted: of the first event; the others follow without gaps, a nanosecond apart.
    * Duplicate: of the first event's original; those of the others follow without gaps.
+   * Parked: of the first event; the others follow without gaps.
    * Conflict: the one event that stands and that each of them contradicts.
    */
   uint64_t position;
@@ -513,7 +556,7 @@ struct  Stackmeter__V1__CollectorStatus
   int64_t last_reported_time;
   uint64_t journal_bytes;
   /*
-   * Since the process started.
+   * Since the process started. Parked corrections are among the accepted.
    */
   uint64_t accepted;
   uint64_t duplicates;
@@ -683,6 +726,25 @@ Stackmeter__V1__EventBatch *
                       const uint8_t       *data);
 void   stackmeter__v1__event_batch__free_unpacked
                      (Stackmeter__V1__EventBatch *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__EventCorrection methods */
+void   stackmeter__v1__event_correction__init
+                     (Stackmeter__V1__EventCorrection         *message);
+size_t stackmeter__v1__event_correction__get_packed_size
+                     (const Stackmeter__V1__EventCorrection   *message);
+size_t stackmeter__v1__event_correction__pack
+                     (const Stackmeter__V1__EventCorrection   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__event_correction__pack_to_buffer
+                     (const Stackmeter__V1__EventCorrection   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__EventCorrection *
+       stackmeter__v1__event_correction__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__event_correction__free_unpacked
+                     (Stackmeter__V1__EventCorrection *message,
                       ProtobufCAllocator *allocator);
 /* Stackmeter__V1__ResultRange methods */
 void   stackmeter__v1__result_range__init
@@ -954,6 +1016,9 @@ typedef void (*Stackmeter__V1__ReportResponse_Closure)
 typedef void (*Stackmeter__V1__EventBatch_Closure)
                  (const Stackmeter__V1__EventBatch *message,
                   void *closure_data);
+typedef void (*Stackmeter__V1__EventCorrection_Closure)
+                 (const Stackmeter__V1__EventCorrection *message,
+                  void *closure_data);
 typedef void (*Stackmeter__V1__ResultRange_Closure)
                  (const Stackmeter__V1__ResultRange *message,
                   void *closure_data);
@@ -1101,6 +1166,7 @@ extern const ProtobufCMessageDescriptor stackmeter__v1__report_request__descript
 extern const ProtobufCMessageDescriptor stackmeter__v1__event_result__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__report_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__event_batch__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__event_correction__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__result_range__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__batch_result__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__read_journal_request__descriptor;

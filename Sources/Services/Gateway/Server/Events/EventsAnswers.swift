@@ -110,7 +110,7 @@ extension UsageEvent {
     let resource = series.resource
     let texts = [
       id, source, series.subscription, series.meter, resource.uri, resource.location,
-      resource.tags, resource.additionalInfo,
+      resource.tags, resource.additionalInfo, correction?.replaces ?? "", correction?.voids ?? "",
     ]
     return texts.reduce(128) { $0 + $1.utf8.count }
   }

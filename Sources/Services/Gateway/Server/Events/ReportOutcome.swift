@@ -14,6 +14,8 @@ struct ReportOutcome {
 
   private(set) var accepted = 0
   private(set) var duplicates = 0
+  /// Corrections that wait for what they correct.
+  private(set) var parked = 0
   /// In the order of the request.
   private(set) var rejected: [Rejected] = []
   /// The fields at fault of the last malformed event.
@@ -35,6 +37,7 @@ struct ReportOutcome {
       switch result {
       case .accepted: accepted += 1
       case .duplicate: duplicates += 1
+      case .parked: parked += 1
       case .conflict(_, let refusal), .quarantined(let refusal), .invalid(let refusal):
         rejected.append(
           Rejected(
@@ -50,6 +53,7 @@ struct ReportOutcome {
     Reply(.accepted) { writer in
       writer.member("accepted", accepted)
       writer.member("duplicates", duplicates)
+      writer.member("parked", parked)
       writer.member(
         "rejected",
         array: { writer in

@@ -1,0 +1,47 @@
+internal import StackmeterCore
+internal import StackmeterJournal
+
+extension Intake {
+  /// Finishes what a crash has left of the corrections. Part of the next commit.
+  mutating func resumeCorrections() throws(CollectorError) {
+    let steps = try corrections.resume(
+      nextPosition: history.journal.nextPosition, &history)
+    try carryOut(steps, time: history.nextTime)
+  }
+
+  /// Writes what the ledger has decided, at `time` or as soon after it as can be.
+  mutating func carryOut(
+    _ steps: [CorrectionLedger.Step], time: Instant
+  ) throws(CollectorError) {
+    var unparked: [Unparked] = []
+    for step in steps {
+      switch step {
+      case .apply(let applied):
+        try append(time: time) { Record(applied, position: $0, time: $1) }
+      case .park(let event):
+        try append(time: time) { Record(parked: event, position: $0, time: $1) }
+      case .refuse(let event, let position, let refusal, let isQuarantined):
+        unparked.append(Unparked(position: position, reason: refusal.reason))
+        guard !isQuarantined else { continue }
+        // Nobody waits for this answer; where the quarantine is full, it counts what it drops.
+        quarantine.keepParked(refusal, EventBatch(event), time: max(time, history.nextTime))
+      }
+    }
+    guard !unparked.isEmpty else { return }
+    try append(time: time) { Record(unparked: unparked, position: $0, time: $1) }
+  }
+
+  /// Appends a record that nobody has made room for. What was decided cannot be taken back, so without room the
+  /// process ends, and the next one goes on from what is durable.
+  private mutating func append(
+    time: Instant, _ make: (_ position: UInt64, _ time: Instant) -> Record
+  ) throws(CollectorError) {
+    let record = make(history.journal.nextPosition, max(time, history.nextTime))
+    do throws(ReserveError) {
+      try history.journal.reserve(record.byteCount + 2 * Record.frameBytes)
+    } catch {
+      throw .journalFailed(error.error.description)
+    }
+    history.journal.append(record)
+  }
+}

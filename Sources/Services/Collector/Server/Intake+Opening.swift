@@ -1,0 +1,113 @@
+internal import StackmeterCore
+internal import StackmeterJournal
+
+/// What a collector does before it serves: the index and the ledger of corrections are brought up to the journal's end.
+struct IntakeOpening: ~Copyable {
+  private let disk: any Disk
+  private let configuration: CollectorConfiguration
+  private let rules: EventRules
+
+  init(disk: any Disk, configuration: CollectorConfiguration, rules: EventRules) {
+    self.disk = disk
+    self.configuration = configuration
+    self.rules = rules
+  }
+
+  /// Opens the index of a journal, with what its files know.
+  func openIndex(
+    _ journal: borrowing RecordLog, newKey: (UInt64, UInt64)
+  ) throws(RecordLogError) -> DedupIndex {
+    let oldest = rules.oldestStart(now: journal.lastTime)
+    // An event may be reported up to `futureMax` before its usage ends. What is accepted from now on is
+    // reported after the last record, so the limit counts from there, not from a clock that may be wrong.
+    let reported = oldest.advanced(by: .zero - EventLimits.futureMax)
+    let (disk, directory, tail) = (disk, configuration.journalDirectory, journal.tail)
+    return try DedupIndex(
+      disk: disk, directory: configuration.dedupDirectory, id: journal.id, newKey: newKey,
+      limits: DedupIndex.Limits(memoryBytes: configuration.dedupMemoryBytes),
+      firstHour: oldest.hour, firstNeeded: journal.firstPosition(since: reported),
+      logEnd: journal.nextPosition
+    ) { (position, time) throws(RecordLogError) in
+      var reader = LogReader(disk: disk, directory: directory, fromPosition: position)
+      guard position > 0, let chunk = try reader.next(upTo: tail) else { return false }
+      let record = Record.all(in: chunk.bytes, of: chunk.id).first { $0.nextPosition > position }
+      guard let record, record.firstPosition <= position else { return false }
+      let offset = Int(position - record.firstPosition)
+      return record.firstTime.advanced(by: .nanoseconds(offset)) == time
+    }
+  }
+
+  /// Gives the index and the ledger what the journal has and the index's files have not.
+  func replay(
+    _ journal: borrowing RecordLog, _ index: inout DedupIndex, _ ledger: inout CorrectionLedger
+  ) throws(RecordLogError) {
+    for record in Record.all(in: index.context, of: journal.id) {
+      try require(ledger.replay(record), record)
+    }
+    var reader = LogReader(
+      disk: disk, directory: configuration.journalDirectory, fromPosition: index.nextPosition)
+    var lastTime = Instant(nanoseconds: 0)
+    while let chunk = try reader.next(upTo: journal.tail) {
+      for record in Record.all(in: chunk.bytes, of: chunk.id) {
+        // A record without positions may have been read for the files' context already.
+        lastTime = record.lastTime
+        try replay(record, &index)
+        try require(ledger.replay(record), record)
+      }
+      index.committed(nextPosition: chunk.nextPosition, lastTime: lastTime)
+      let context = Self.context(ledger, journal.id)
+      try Self.derived { () throws(DedupError) in
+        while let job = index.nextJob(context: { context }) { index.finish(try job.run()) }
+      }
+    }
+  }
+
+  /// What the ledger needs beside the records behind a position.
+  static func context(_ ledger: CorrectionLedger, _ id: LogID) -> [UInt8] {
+    var bytes: [UInt8] = []
+    for record in ledger.parkedRecords { record.write(to: &bytes, of: id, startsCommit: false) }
+    return bytes
+  }
+
+  private func replay(
+    _ record: Record, _ index: inout DedupIndex
+  ) throws(RecordLogError) {
+    switch record.kind {
+    case .batch:
+      guard let batch = record.countedEvents else { return try require(false, record) }
+      index.replay(batch, firstPosition: record.firstPosition)
+    case .correction, .parked:
+      guard let event = record.declaredEvent(at: record.firstPosition) else {
+        return try require(false, record)
+      }
+      try Self.derived { () throws(DedupError) in
+        try index.replay(declared: event, at: record.firstPosition)
+      }
+      if record.kind == .correction, let target = event.targetIdentity {
+        index.replay(correctionOf: target, at: record.firstPosition)
+      }
+    case .tick, .mark, .unparked, .refusal, .resolution: break
+    }
+  }
+
+  private func require(_ isKnown: Bool, _ record: Record) throws(RecordLogError) {
+    guard !isKnown else { return }
+    throw .damaged(
+      path: configuration.journalDirectory, offset: 0,
+      problem:
+        "the record at position \(record.firstPosition) has a good checksum but no known form")
+  }
+
+  private static func derived(_ body: () throws(DedupError) -> Void) throws(RecordLogError) {
+    do throws(DedupError) {
+      try body()
+    } catch {
+      switch error {
+      case .disk(let error): throw .disk(error)
+      case .damaged(let path):
+        throw .damaged(
+          path: path, offset: 0, problem: "a file of the dedup index; remove its directory")
+      }
+    }
+  }
+}
