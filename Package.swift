@@ -92,7 +92,7 @@ let package = Package(
     library("StackmeterWire", ["CStackmeterProto", "StackmeterCore"]),
     library(
       "StackmeterJournal", ["CStackmeterSupport", "CZstd", "StackmeterCore", crypto],
-      exclude: ["README.md"]),
+      exclude: ["README.md", "Dedup/README.md"]),
     library("StackmeterStore", ["CSQLite", "StackmeterCore"], exclude: ["README.md"]),
     library("StackmeterRPC", ["StackmeterCore", "StackmeterWire", grpc, grpcTransport, logging]),
     library(

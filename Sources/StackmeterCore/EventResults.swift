@@ -10,6 +10,18 @@ package struct EventResults: Hashable, Sendable {
       self.count = count
       self.first = first
     }
+
+    /// Whether the next event's result makes the run longer.
+    fileprivate func isFollowed(by result: EventResult) -> Bool {
+      // What most events are is compared without its texts.
+      switch (first, result) {
+      case (.accepted(let position, let time), .accepted(let next, let nextTime)):
+        next == position &+ UInt64(count)
+          && nextTime.nanoseconds == time.nanoseconds &+ Int64(count)
+      case (.accepted, _), (_, .accepted): false
+      default: first.following(count) == result
+      }
+    }
   }
 
   package private(set) var runs: [Run] = []
@@ -25,8 +37,8 @@ package struct EventResults: Hashable, Sendable {
   package mutating func append(_ result: EventResult, count: Int = 1) {
     guard count > 0 else { return }
     self.count += count
-    if let last = runs.last, last.first.following(last.count) == result {
-      runs[runs.count - 1].count += count
+    if let last = runs.indices.last, runs[last].isFollowed(by: result) {
+      runs[last].count += count
     } else {
       runs.append(Run(count: count, first: result))
     }

@@ -22,10 +22,12 @@ extension String {
   /// Equality of the UTF-8, without Unicode equivalence.
   package func hasSameBytes(as other: String) -> Bool {
     guard utf8.count == other.utf8.count else { return false }
-    // Swift's own comparison is the quick one, and equal bytes are always equivalent. ASCII has no two
-    // spellings of one text, so only the rest is compared again.
+    // Swift's own comparison is the quick one, and equal bytes are always equivalent; equivalent texts of other
+    // bytes are seldom, so the bytes are compared only then.
     guard self == other else { return false }
-    return utf8.elementsEqual(other.utf8)
+    return utf8.withContiguousStorageIfAvailable { bytes in
+      other.utf8.withContiguousStorageIfAvailable { UnsafeRawBufferPointer(bytes).hasSameBytes($0) }
+    }.flatMap { $0 } ?? utf8.elementsEqual(other.utf8)
   }
 
   /// Feeds the UTF-8 and an end mark, so that "ab" + "c" differs from "a" + "bc".
@@ -33,5 +35,25 @@ extension String {
     var text = self
     text.withUTF8 { hasher.combine(bytes: UnsafeRawBufferPointer($0)) }
     hasher.combine(0xFF as UInt8)
+  }
+}
+
+extension UnsafeRawBufferPointer {
+  /// Compares eight bytes at a time; both have the same count.
+  fileprivate func hasSameBytes(_ other: UnsafeBufferPointer<UInt8>) -> Bool {
+    let other = UnsafeRawBufferPointer(other)
+    var offset = 0
+    while offset + 8 <= count {
+      guard
+        loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+          == other.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+      else { return false }
+      offset += 8
+    }
+    while offset < count {
+      guard self[offset] == other[offset] else { return false }
+      offset += 1
+    }
+    return true
   }
 }

@@ -113,6 +113,16 @@ package struct EventBatch: Hashable, Sendable {
     return texts + targets + count * 44
   }
 
+  /// Makes room for so many events.
+  package mutating func reserveCapacity(_ count: Int, idBytes: Int) {
+    ids.reserveCapacity(idBytes)
+    idEnds.reserveCapacity(count)
+    seriesIndex.reserveCapacity(count)
+    usageStart.reserveCapacity(count)
+    usageEnd.reserveCapacity(count)
+    attos.reserveCapacity(count)
+  }
+
   /// Where the i-th id lies in `ids`.
   package func idRange(_ index: Int) -> Range<Int> {
     (index == 0 ? 0 : idEnds[index - 1])..<idEnds[index]

@@ -5,6 +5,7 @@ extension EventBatch {
   package func journalPayload() -> [UInt8] {
     precondition(corrections.isEmpty, "a correction has a record of its own")
     var writer = ByteWriter()
+    writer.bytes.reserveCapacity(byteCount + 12 * series.count + 64)
     write(to: &writer)
     return writer.bytes
   }

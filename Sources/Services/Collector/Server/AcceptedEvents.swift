@@ -27,7 +27,8 @@ struct AcceptedEvents {
   /// The accepted events with canonical series, in parts that take about `bytesMax` bytes each at most.
   func batches(of batch: EventBatch, series: [Series?], bytesMax: Int) -> [EventBatch] {
     var parts: [EventBatch] = []
-    var part = PartialBatch(source: batch.source, seriesCount: batch.series.count)
+    var part = PartialBatch(
+      of: batch, expectedCount: min(count, bytesMax / EventBatch.journalColumnBytes))
     for range in ranges {
       var events = range
       while !events.isEmpty {
@@ -35,7 +36,8 @@ struct AcceptedEvents {
           part.append(events, of: batch, series: series, bytesMax: bytesMax)..<range.upperBound
         guard part.bytes >= bytesMax else { continue }
         parts.append(part.batch)
-        part = PartialBatch(source: batch.source, seriesCount: batch.series.count)
+        part = PartialBatch(
+          of: batch, expectedCount: min(count, bytesMax / EventBatch.journalColumnBytes))
       }
     }
     if !part.batch.isEmpty { parts.append(part.batch) }
@@ -52,9 +54,10 @@ private struct PartialBatch {
   private var slots: [UInt32]
 
   private static let none = UInt32.max
-  init(source: String, seriesCount: Int) {
-    batch = EventBatch(source: source)
-    slots = Array(repeating: PartialBatch.none, count: seriesCount)
+  init(of other: EventBatch, expectedCount: Int) {
+    batch = EventBatch(source: other.source)
+    batch.reserveCapacity(expectedCount, idBytes: min(other.ids.count, expectedCount * 32))
+    slots = Array(repeating: PartialBatch.none, count: other.series.count)
   }
 
   /// Appends events until it has `bytesMax` bytes; returns where it stopped.

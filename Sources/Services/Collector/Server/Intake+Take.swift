@@ -5,6 +5,8 @@ internal import StackmeterJournal
 private struct Taking {
   let batch: EventBatch
   let verdicts: [SeriesVerdicts.Known]
+  /// Of each series, whether its events may be counted.
+  let isCanonical: [Bool]
   let digests: [EventDigest]
   let hours: [Hour]
   let sourceProblem: Refusal?
@@ -12,6 +14,13 @@ private struct Taking {
   var time: Instant
   /// Accepted and not written yet.
   var accepted = AcceptedEvents()
+
+  /// An event that may be counted, with its series in its canonical form.
+  func declared(_ event: Int) -> UsageEvent {
+    var declared = batch.event(event)
+    if let series = canonicalSeries(event) { declared.series = series }
+    return declared
+  }
 
   /// The series where it may be counted.
   func canonicalSeries(_ event: Int) -> Series? {
@@ -38,6 +47,7 @@ extension Intake {
     let verdicts = batch.series.map { self.verdicts.verdict($0, rules, hasher) }
     var taking = Taking(
       batch: batch, verdicts: verdicts,
+      isCanonical: verdicts.map { if case .canonical = $0.verdict { true } else { false } },
       digests: hasher.digests(of: batch, series: verdicts.map(\.digest)),
       hours: batch.usageStart.map { Instant(nanoseconds: $0).hour },
       sourceProblem: rules.problem(source: batch.source), time: max(time, history.nextTime))
@@ -50,11 +60,11 @@ extension Intake {
       let result: EventResult
       if !batch.corrections.isEmpty, batch.correction(event) != nil {
         result = try takeCorrection(event, &taking)
-      } else if taking.sourceProblem == nil, let series = taking.canonicalSeries(event),
+      } else if taking.sourceProblem == nil, taking.isCanonical[Int(batch.seriesIndex[event])],
         bounds.contain(batch, event, idsAreASCII: idsAreASCII)
           || rules.refusal(batch, event, now: time) == nil
       {
-        result = try takeEvent(event, series, &taking)
+        result = try takeEvent(event, &taking)
       } else {
         result = refusal(event, taking)
       }
@@ -68,7 +78,7 @@ extension Intake {
 
   /// Takes a well-formed event that corrects no other.
   private mutating func takeEvent(
-    _ event: Int, _ series: Series, _ taking: inout Taking
+    _ event: Int, _ taking: inout Taking
   ) throws(CollectorError) -> EventResult {
     let (hour, digest) = (taking.hours[event], taking.digests[event])
     let position = history.journal.nextPosition + UInt64(taking.accepted.count)
@@ -77,8 +87,7 @@ extension Intake {
     }
     if let matches {
       if let position = matches.duplicate { return .duplicate(position: position) }
-      var declared = taking.batch.event(event)
-      declared.series = series
+      let declared = taking.declared(event)
       if let conflict = try conflict(declared, matches.claims, taking) { return conflict }
       history.index.insert(hour, digest, position: position)
     }
@@ -86,10 +95,8 @@ extension Intake {
     taking.accepted.append(event)
     if corrections.awaits(hour) {
       write(&taking)
-      var declared = taking.batch.event(event)
-      declared.series = series
       let steps = corrections.accepted(
-        declared, at: position, nextPosition: history.journal.nextPosition, &history)
+        taking.declared(event), at: position, nextPosition: history.journal.nextPosition, &history)
       try carryOut(steps, time: taking.time)
       taking.time = max(taking.time, history.nextTime)
     }
