@@ -11,7 +11,8 @@ import Testing
 
 @Suite struct HousekeepingTests {
   private static func housekeeping(pause: Duration = .zero) -> Housekeeping {
-    Housekeeping(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, pause: pause)
+    Housekeeping(
+      logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }, niceness: 0, pause: pause)
   }
 
   /// One turn of the commit thread, with what it asks for done at once.
@@ -19,6 +20,7 @@ import Testing
     _ housekeeping: Housekeeping, _ intake: inout Intake, applied: UInt64? = nil
   ) {
     if housekeeping.isReady {
+      if let job = intake.dedupJob() { housekeeping.put(job) }
       for job in intake.housekeepingJobs(applied: applied) { housekeeping.put(job) }
     }
     housekeeping.runWaiting()

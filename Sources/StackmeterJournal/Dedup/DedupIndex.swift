@@ -130,7 +130,7 @@ package struct DedupIndex: ~Copyable {
     for file in files.entries {
       for section in file.sections {
         guard let bucket = buckets[section.hour] else { continue }
-        for entry in try files.read(section, of: file) { bucket.table.insert(entry) }
+        bucket.table.insert(try files.read(section, of: file))
       }
     }
     return Array(buckets.values)
@@ -168,7 +168,7 @@ package struct DedupIndex: ~Copyable {
   package func prefetch(_ hour: Hour, _ digest: EventDigest) {
     let index = Int(truncatingIfNeeded: hour.index &- baseHour.index)
     guard buckets.indices.contains(index), let bucket = buckets[index] else { return }
-    bucket.table.prefetch(digest)
+    bucket.table.prefetch(digest.identity)
   }
 
   /// What is known of an event's identity.
@@ -375,8 +375,14 @@ package struct DedupJob: Sendable {
     guard case .run(let table, let hour, let coveredPosition) = work else {
       return Done(result: .nothing)
     }
-    return Done(
-      result: .runs(
-        try files.write(table, hour: hour, coveredPosition: coveredPosition), hour))
+    do throws(DedupError) {
+      return Done(
+        result: .runs(
+          try files.write(table, hour: hour, coveredPosition: coveredPosition), hour))
+    } catch {
+      // What is damaged is not merged: the index is made anew.
+      if case .damaged = error { files.discard() }
+      throw error
+    }
   }
 }

@@ -52,9 +52,9 @@ final class DedupTable: @unchecked Sendable {
   }
 
   /// Begins to load what `find` and `insert` will need, so that many searches wait for memory at once.
-  func prefetch(_ digest: EventDigest) {
-    let shard = shards[shardIndex(digest.identity)]
-    stackmeter_prefetch(shard.slots + home(digest.identity, shard.capacity))
+  func prefetch(_ identity: UInt64) {
+    let shard = shards[shardIndex(identity)]
+    stackmeter_prefetch(shard.slots + home(identity, shard.capacity))
   }
 
   /// Adds the entries of this identity to `matches`.
@@ -87,6 +87,18 @@ final class DedupTable: @unchecked Sendable {
     }
     return true
   }
+
+  /// Inserts many, none of which is known.
+  func insert(_ entries: [DedupEntry]) {
+    for index in entries.indices {
+      let ahead = index + DedupTable.prefetchAhead
+      if ahead < entries.count { prefetch(entries[ahead].identity) }
+      insert(entries[index])
+    }
+  }
+
+  /// So many entries ahead the memory begins to be loaded.
+  private static let prefetchAhead = 16
 
   func insert(_ entry: DedupEntry) {
     prepare()

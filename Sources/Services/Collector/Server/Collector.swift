@@ -28,7 +28,10 @@ package final class Collector: Sendable {
   let quarantineReader: QuarantineReader
   let reader = ReaderThread()
   private let counts: Mutex<CollectorStatus>
+  /// Seals and removes segments, when there is time for it.
   private let housekeeping: Housekeeping
+  /// Writes the dedup index's files: what waits for it is held in memory, so it has the priority of commits.
+  private let indexing: Housekeeping
   /// What the aggregator has confirmed since this process started.
   private let appliedPosition = Mutex<UInt64?>(nil)
   /// What was last logged about a full quarantine.
@@ -68,16 +71,19 @@ package final class Collector: Sendable {
     self.clock = clock
     self.logger = logger
     self.idleMax = idleMax
-    housekeeping = Housekeeping(logger: logger)
+    housekeeping = Housekeeping(logger: logger, niceness: 10)
+    indexing = Housekeeping(logger: logger, niceness: 0)
   }
 
   /// Runs the commit thread until `stop`, and returns when all that waited is answered. Throws what made the
   /// journal unusable; the process must then end.
   package func run() async throws(CollectorError) {
     async let kept: Void = blocking { self.housekeeping.run() }
+    async let indexed: Void = blocking { self.indexing.run() }
     let failure = await blocking { self.commitLoop() }
     housekeeping.stop()
-    await kept
+    indexing.stop()
+    _ = await (kept, indexed)
     if let failure { throw failure }
   }
 
@@ -159,8 +165,11 @@ package final class Collector: Sendable {
   /// Takes over what the housekeeping thread has done, and gives it what is to be done next. Damage that it has
   /// found ends the collector.
   private func keepHouse(_ intake: inout Intake) -> RecordLogError? {
-    for completion in housekeeping.takeCompletions() { completion(&intake) }
-    if let damage = housekeeping.damage { return damage }
+    for thread in [housekeeping, indexing] {
+      for completion in thread.takeCompletions() { completion(&intake) }
+      if let damage = thread.damage { return damage }
+    }
+    if indexing.isReady, let job = intake.dedupJob() { indexing.put(job) }
     if housekeeping.isReady {
       for job in intake.housekeepingJobs(applied: appliedPosition.withLock { $0 }) {
         housekeeping.put(job)

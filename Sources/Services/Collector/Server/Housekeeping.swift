@@ -3,8 +3,8 @@ internal import Logging
 internal import StackmeterJournal
 internal import Synchronization
 
-/// Work that must not hold up commits, on a thread of its own at low priority: values that run there, and hand what
-/// they did to the commit thread, which picks it up at its next turn.
+/// Work that must not hold up commits, on a thread of its own: values that run there, and hand what they did
+/// to the commit thread, which picks it up at its next turn.
 ///
 /// A job that the disk refuses is logged and made again later. Damage that a job finds is for the commit thread to
 /// end the process with.
@@ -28,15 +28,16 @@ final class Housekeeping: Sendable {
 
   /// Jobs that wait at once; the commit thread asks for more only when none is left.
   private static let jobsMax = 64
-  private static let niceness: Int32 = 10
 
   private let queue = CommitQueue<Job>(weightMax: Housekeeping.jobsMax)
   private let state = Mutex(State())
   private let logger: Logger
   private let pause: Duration
+  private let niceness: Int32
 
   /// After a failure nothing new is begun for `pause`.
-  init(logger: Logger, pause: Duration = .seconds(30)) {
+  init(logger: Logger, niceness: Int32, pause: Duration = .seconds(30)) {
+    self.niceness = niceness
     self.logger = logger
     self.pause = pause
   }
@@ -72,10 +73,10 @@ final class Housekeeping: Sendable {
 
   var damage: RecordLogError? { state.withLock { $0.damage } }
 
-  /// Runs jobs as they come until `stop`; blocks its thread, whose priority it lowers.
+  /// Runs jobs as they come until `stop`; blocks its thread, whose priority it sets.
   func run() {
     // Linux takes this for the calling thread alone.
-    setpriority(Int32(PRIO_PROCESS.rawValue), 0, Housekeeping.niceness)
+    setpriority(Int32(PRIO_PROCESS.rawValue), 0, niceness)
     while let jobs = queue.take(timeout: .seconds(3600)) {
       for job in jobs { perform(job) }
     }
@@ -116,17 +117,25 @@ final class Housekeeping: Sendable {
 }
 
 extension Intake {
+  /// What is to be done for the dedup index now.
+  mutating func dedupJob() -> Housekeeping.Job? {
+    nextDedupJob().map { job in
+      Housekeeping.Job(name: "keep the dedup index") {
+        do throws(DedupError) {
+          let done = try job.run()
+          return { $0.finish(done) }
+        } catch {
+          guard case .damaged(let path) = error else { throw error }
+          throw RecordLogError.damaged(path: path, offset: 0, problem: error.description)
+        }
+      }
+    }
+  }
+
   /// What is to be done beside the commits now. `applied` is the position up to which the aggregator has
   /// confirmed the journal since this process started.
   mutating func housekeepingJobs(applied: UInt64?) -> [Housekeeping.Job] {
     var jobs: [Housekeeping.Job] = []
-    if let job = nextDedupJob() {
-      jobs.append(
-        Housekeeping.Job(name: "keep the dedup index") {
-          let done = try job.run()
-          return { $0.finish(done) }
-        })
-    }
     if let seal = journalSeal {
       jobs.append(
         Housekeeping.Job(name: "seal the journal") {
