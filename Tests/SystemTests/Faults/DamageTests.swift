@@ -1,4 +1,5 @@
 import CollectorClient
+import GRPCCore
 import Glibc
 import StackmeterCore
 import StackmeterRPC
@@ -19,7 +20,7 @@ import Testing
     try await withCluster(overrides: FaultRun.settings) { cluster in
       let oraclePath = "\(cluster.directory)/oracle"
       try await Self.fill(cluster, try Oracle(path: oraclePath), &random)
-      let original = try Tree(cluster.settings.stateDirectory, below: "journal")
+      let original = try Tree(cluster.settings.stateDirectory, below: ["journal", "dedup"])
       var counts = (served: 0, cut: 0, refused: 0)
       for flip in 0..<flips {
         let (file, offset) = original.place(&random)
@@ -33,7 +34,7 @@ import Testing
           try original.restore()
         case .refuses(let status, let log):
           // It says which file and which byte, and is whole again with that byte as it was.
-          try #require(status != .exited(0) && log.contains(file), "\(name): \(status) \(log)")
+          try #require(status != .exited(0) && log.contains(file), "\(name): \(log)")
           try #require(log.contains("byte"), "\(name): \(log)")
           counts.refused += 1
           if counts.refused % 20 == 1 {
@@ -54,6 +55,7 @@ import Testing
 
   private enum Outcome {
     case serves(Audit, isCut: Bool)
+    /// It ended by itself, or refused a reader for good.
     case refuses(StackmeterRuntime.ExitStatus, log: String)
   }
 
@@ -66,19 +68,25 @@ import Testing
       return .refuses(try await cluster.waitForExit("collector"), log: log)
     }
     let isCut = log.contains(#""level":"warning""#)
-    let audit = try await cluster.call("collector") { channel in
-      let oracle = try Oracle(reading: oraclePath)
-      let last = oracle.entries.map(\.event).filter { $0.source == lastSource }.map(\.key)
-      var audit = Audit()
-      try await audit.run(
-        oracle, CollectorClient(channel), mayBeLost: isCut ? Set(last) : [])
-      return audit
+    do {
+      let audit = try await cluster.call("collector") { channel in
+        let oracle = try Oracle(reading: oraclePath)
+        let last = oracle.entries.map(\.event).filter { $0.source == lastSource }.map(\.key)
+        var audit = Audit()
+        try await audit.run(
+          oracle, CollectorClient(channel), mayBeLost: isCut ? Set(last) : [])
+        return audit
+      }
+      try await cluster.kill("collector")
+      return .serves(audit, isCut: isCut)
+    } catch let error as RPCError where error.code == .dataLoss {
+      // What is inside of a segment that is not the last is checked when it is read.
+      try await cluster.kill("collector")
+      return .refuses(.signalled(SIGKILL), log: error.message)
     }
-    try await cluster.kill("collector")
-    return .serves(audit, isCut: isCut)
   }
 
-  /// Some segments of events, and one more commit.
+  /// Sealed and raw segments of events, a file of the dedup index, and one more commit.
   private static func fill(
     _ cluster: Cluster, _ oracle: Oracle, _ random: inout SeededRandom
   ) async throws {
@@ -87,10 +95,12 @@ import Testing
     let now = SystemClock().now()
     for batch in 0...30 {
       let isLast = batch == 30
-      let events = (0..<(isLast ? 1 : 12)).map {
+      if isLast { try await housekeepingIsDone(cluster) }
+      let isLarge = batch % 3 > 0
+      let events = (0..<(isLast ? 1 : isLarge ? 12 : 120)).map {
         OracleEvent.random(
-          isLast ? lastSource : "fill", batch * 100 + $0, textBytes: isLast ? 0 : 8000,
-          using: &random, now: now)
+          isLast ? lastSource : "fill", batch * 1000 + $0,
+          textBytes: !isLast && isLarge ? 8000 : 0, using: &random, now: now)
       }
       try await oracle.willSend(events)
       let results = try await cluster.call("collector") { channel in
@@ -100,26 +110,40 @@ import Testing
     }
     try #require(try await cluster.stop("collector") == .exited(0))
   }
+
+  private static func housekeepingIsDone(_ cluster: Cluster) async throws {
+    _ = try await eventually {
+      let names = try Tree.list(cluster.settings.stateDirectory)
+      let isSealed = names.contains { $0.hasPrefix("journal/") && $0.hasSuffix(".sealed") }
+      let isFiled = names.contains { $0.hasPrefix("dedup/") && $0.hasSuffix(".entries") }
+      return isSealed && isFiled ? true : nil
+    }
+  }
 }
 
 /// The files below a directory, as they were when this was made.
 private struct Tree {
   private let root: String
-  private let damaged: [String]
+  private let damaged: [[String]]
   private let files: [String: [UInt8]]
 
-  /// All files below `root`; those in its directory `below` are the ones to damage.
-  init(_ root: String, below: String) throws {
+  /// All files below `root`; those in its directories `below` are the ones to damage.
+  init(_ root: String, below: [String]) throws {
     self.root = root
     let names = try Tree.list(root)
     files = try Dictionary(
       uniqueKeysWithValues: names.map { ($0, try fileContent("\(root)/\($0)", bytesMax: 1 << 30)) })
-    damaged = names.filter { $0.hasPrefix("\(below)/") }.sorted()
-    guard !damaged.isEmpty else { throw ClusterError("\(root)/\(below) has no files") }
+    damaged = below.map { directory in names.filter { $0.hasPrefix("\(directory)/") }.sorted() }
+    guard damaged.allSatisfy({ !$0.isEmpty }) else {
+      throw ClusterError("one of \(below) has no files")
+    }
   }
 
-  /// Any byte of any file alike, but half of the time near the end of one, where the newest is.
+  /// Any byte of any file of the first directory alike, but half of the time near the end of one, where the newest
+  /// is; and one in four of the other directories.
   func place(_ random: inout SeededRandom) -> (file: String, offset: Int) {
+    let isFirst = Int.random(in: 0..<4, using: &random) > 0
+    let damaged = isFirst ? damaged[0] : damaged.dropFirst().randomElement(using: &random)!
     let sizes = damaged.map { files[$0]!.count }
     var offset = Int.random(in: 0..<sizes.reduce(0, +), using: &random)
     for (name, size) in zip(damaged, sizes) {
@@ -150,7 +174,7 @@ private struct Tree {
   }
 
   /// The paths of the files below a directory, relative to it.
-  private static func list(_ root: String, _ prefix: String = "") throws -> [String] {
+  static func list(_ root: String, _ prefix: String = "") throws -> [String] {
     guard let stream = opendir("\(root)/\(prefix)") else {
       throw ClusterError("cannot list \(root)/\(prefix): \(errno)")
     }

@@ -144,11 +144,23 @@ extension OracleEvent {
     using random: inout SeededRandom
   ) -> [OracleEvent] {
     let now = SystemClock().now()
-    return (0..<Int.random(in: sizes, using: &random)).map {
-      .random(
-        source, number + $0, textBytes: Int.random(in: 0..<20, using: &random) == 0 ? 2000 : 0,
+    var events: [OracleEvent] = []
+    var target: OracleEvent?
+    for number in number..<number + Int.random(in: sizes, using: &random) {
+      // One in eight cancels the event in front of it, before or after that is sent.
+      if let event = target, Int.random(in: 0..<8, using: &random) == 0 {
+        let isInFront = Bool.random(using: &random)
+        events.insert(event.void(number), at: events.count - (isInFront ? 1 : 0))
+        target = nil
+        continue
+      }
+      let event = OracleEvent.random(
+        source, number, textBytes: Int.random(in: 0..<20, using: &random) == 0 ? 2000 : 0,
         using: &random, now: now)
+      events.append(event)
+      target = event
     }
+    return events
   }
 }
 
