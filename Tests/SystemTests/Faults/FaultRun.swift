@@ -14,7 +14,7 @@ import Synchronization
 /// Enough events for a file of the dedup index.
 struct FaultRun {
   static let batches = 50
-  private static let smallEvents = 150
+  private static let smallEvents = 120
   /// What the events of one batch may be numbered with.
   private static let numbers = 1000
   /// After these the collector is stopped and started again.

@@ -44,7 +44,7 @@ final class Reporters: Sendable {
           try await unary(collector, "\(name)-one-\(reporter)", 1...1, seed &+ reporter)
         }
         group.addTask { [self] in
-          try await unary(collector, "\(name)-rows-\(reporter)", 2...40, seed &+ 2 &+ reporter)
+          try await unary(collector, "\(name)-rows-\(reporter)", 2...12, seed &+ 2 &+ reporter)
         }
         group.addTask { [self] in
           try await stream(collector, "\(name)-stream-\(reporter)", seed &+ 4 &+ reporter)
@@ -92,7 +92,7 @@ final class Reporters: Sendable {
         var count = 0
         for await _ in turns {
           guard goesOn else { return }
-          let events = OracleEvent.several(source, from: count, 1...100, using: &random)
+          let events = OracleEvent.several(source, from: count, 1...30, using: &random)
           count += events.count
           try await oracle.willSend(events)
           let number = batches.withLock {
