@@ -70,6 +70,7 @@ struct PipelineText {
             + (collector.quarantineDropped == 0
               ? "" : "; full: \(collector.quarantineDropped) refused events were not kept")
         ))
+      lines.append(("parked", "\(collector.parkedCorrections) corrections wait for their events"))
       lines.append(
         (
           "disk",
@@ -127,6 +128,7 @@ struct PipelineText {
     writer.member("refused", collector.refused)
     writer.member("quarantineEntries", collector.quarantineEntries)
     writer.member("quarantineBytes", collector.quarantineBytes)
+    writer.member("parkedCorrections", collector.parkedCorrections)
     writer.member("dedupEntries", collector.dedupEntries)
     writer.member("diskFreeBytes", collector.diskFreeBytes)
     writer.member("diskReserveBytes", collector.diskReserveBytes)

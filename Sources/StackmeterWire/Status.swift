@@ -33,6 +33,8 @@ package struct CollectorStatus: WireMessage, Hashable {
   package var clockProblem = ""
   /// Since the process started: each made one group commit durable.
   package var syncs: UInt64 = 0
+  /// Those that wait for the event that they correct.
+  package var parkedCorrections: UInt64 = 0
 
   package init() {}
 
@@ -52,6 +54,7 @@ package struct CollectorStatus: WireMessage, Hashable {
     quarantineDropped = raw.quarantine_dropped
     clockProblem = text(raw.clock_problem)
     syncs = raw.syncs
+    parkedCorrections = raw.parked_corrections
   }
 
   package func fill(_ raw: inout Stackmeter__V1__CollectorStatus, _ packer: borrowing Packer) {
@@ -70,6 +73,7 @@ package struct CollectorStatus: WireMessage, Hashable {
     raw.quarantine_dropped = quarantineDropped
     raw.clock_problem = packer.arena.text(clockProblem)
     raw.syncs = syncs
+    raw.parked_corrections = parkedCorrections
   }
 }
 

@@ -195,6 +195,13 @@ import Testing
       let status = try await client.status()
       #expect(status.nextPosition == 2 && status.accepted == 1 && status.duplicates == 1)
       #expect(status.refusing == "")
+      #expect(status.parkedCorrections == 0)
+      var void = Fixture.event("void", quantity: 0)
+      void.correction = Correction(.voids, "2")
+      _ = try await client.report([void])
+      #expect(try await client.status().parkedCorrections == 1)
+      _ = try await client.report([Fixture.event("2")])
+      #expect(try await client.status().parkedCorrections == 0)
     }
   }
 }

@@ -165,10 +165,14 @@ struct RenderingTests {
     status.appliedPosition = 90
     status.collector = CollectorStatus()
     status.collector?.nextPosition = 100
+    status.collector?.parkedCorrections = 3
     status.problems = ["the aggregator does not answer"]
     let text = PipelineText(status).text()
     #expect(text.contains("lag          10 events\n"))
     #expect(text.contains("aggregator   does not answer\n"))
+    #expect(text.contains("parked       3 corrections wait for their events\n"))
+    let json = String(decoding: PipelineText(status).json(), as: UTF8.self)
+    #expect(json.contains(#""parkedCorrections":3"#))
     #expect(text.contains("PROBLEM      the aggregator does not answer\n"))
     #expect(
       ServiceChecks.pipeline(status).map(\.level) == [.fail, .ok])

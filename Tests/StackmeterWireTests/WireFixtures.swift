@@ -286,6 +286,7 @@ extension CollectorStatus {
     status.quarantineDropped = 12
     status.clockProblem = "the clock is wrong"
     status.syncs = 13
+    status.parkedCorrections = 14
     return status
   }()
 }

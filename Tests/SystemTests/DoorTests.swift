@@ -122,26 +122,31 @@ import Testing
       let inNamespace = getuid() == 0 ? "--mount" : "--mount --map-root-user"
       let script = """
         #!/bin/sh
-        exec unshare \(inNamespace) sh -c 'mount -t tmpfs -o size=3m tmpfs "\(state)" &&
+        exec unshare \(inNamespace) sh -c 'mount -t tmpfs -o size=12m tmpfs "\(state)" &&
           exec "\(Cluster.programs)/stackmeter-collector"'
         """
       try Array(script.utf8).write(to: "\(cluster.directory)/full.sh")
       let log = "\(cluster.directory)/full.log"
       var environment = cluster.environmentOfServices()
-      environment["STACKMETER_COLLECTOR_DISK_RESERVE_MEBIBYTES"] = "1"
+      environment.merge(FaultRun.settings) { $1 }
       let running = Task {
         try await Cluster.run(
           "/bin/sh", ["\(cluster.directory)/full.sh"], environment: environment, outputPath: log)
       }
       try await cluster.serving("collector")
       let now = SystemClock().now().advanced(by: .seconds(-120))
+      let seed = try SeededRandom().seed
       let acknowledged = try await cluster.call("collector") { channel in
         let collector = CollectorClient(channel)
         var acknowledged: [UsageEvent] = []
-        // Far more than fits: about 100 bytes an event.
+        var random = SeededRandom(seed: seed)
+        // Far more than fits, also compressed: about 1000 bytes an event, each of them new.
         for batch in 0..<1000 {
           let events = (0..<200).map {
-            Reports.event("\(batch)-\($0)", Quantity(1), subscription: "s", at: now)
+            var event = Reports.event("\(batch)-\($0)", Quantity(1), subscription: "s", at: now)
+            event.series.resource.additionalInfo =
+              (0..<80).map { _ in String(random.next(), radix: 36) }.joined()
+            return event
           }
           do throws(RPCError) {
             let results = try await collector.report(events)

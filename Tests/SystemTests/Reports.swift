@@ -89,8 +89,24 @@ extension Cluster {
     return String(token)
   }
 
-  /// Posts events to the gateway until it has said that all are counted, whatever is killed meanwhile.
+  /// Posts events to the gateway until it has said that all are counted or parked, whatever is killed meanwhile.
   func postBlindly(_ events: [UsageEvent], token: String) async throws {
+    _ = try await eventually { () async throws -> Bool? in
+      let answer = try await post(events, token: token)
+      guard let value = try? JSONValue(parsing: Array(answer.utf8), limits: .event),
+        let object = JSONObject(value, path: "")
+      else { return nil }
+      var taken = 0
+      for name in ["accepted", "duplicates", "parked"] {
+        guard case .number(let count)? = object[name] else { return nil }
+        taken += Int(count)!
+      }
+      return taken == events.count ? true : nil
+    }
+  }
+
+  /// Posts events to the gateway once, and gives what it answers, or what curl says.
+  func post(_ events: [UsageEvent], token: String) async throws -> String {
     let path = "\(directory)/events.json"
     var body = JSONWriter()
     body.array { body in
@@ -108,27 +124,22 @@ extension Cluster {
               data.member("meter", string: event.series.meter)
               data.member("quantity", event.quantity)
               data.member("resourceUri", string: event.series.resource.uri)
+              if let correction = event.correction {
+                data.member(correction.kind.field, string: correction.targetID)
+              }
             })
         }
       }
     }
     try body.bytes.write(to: path)
-    _ = try await eventually { () async throws -> Bool? in
-      let answer = try await Cluster.run(
-        "/usr/bin/curl",
-        [
-          "-sS", "-m", "20", "-H", "Authorization: Bearer \(token)", "-H",
-          "Content-Type: application/cloudevents-batch+json", "--data-binary", "@\(path)",
-          "http://127.0.0.1:\(settings.gatewayPort)/v1/events",
-        ], environment: ["PATH": "/usr/bin"], outputPath: "\(directory)/answer"
-      ).output
-      guard let value = try? JSONValue(parsing: Array(answer.utf8), limits: .event),
-        let object = JSONObject(value, path: ""),
-        case .number(let accepted)? = object["accepted"],
-        case .number(let duplicates)? = object["duplicates"]
-      else { return nil }
-      return Int(accepted)! + Int(duplicates)! == events.count ? true : nil
-    }
+    return try await Cluster.run(
+      "/usr/bin/curl",
+      [
+        "-sS", "-m", "20", "-H", "Authorization: Bearer \(token)", "-H",
+        "Content-Type: application/cloudevents-batch+json", "--data-binary", "@\(path)",
+        "http://127.0.0.1:\(settings.gatewayPort)/v1/events",
+      ], environment: ["PATH": "/usr/bin"], outputPath: "\(directory)/answer"
+    ).output
   }
 
   /// Calls one service.

@@ -13,10 +13,10 @@ package struct DedupIndex: ~Copyable {
     /// Events that no file has yet. Past it they are written to one.
     package var recentCountMax: Int
 
-    /// 24 bytes for each event in memory.
-    package init(memoryBytes: Int, recentCountMax: Int = 1 << 20) {
+    /// 24 bytes for each event in memory. By default a fortieth of them is in no file, and at most a million.
+    package init(memoryBytes: Int, recentCountMax: Int? = nil) {
       residentCountMax = max(1, memoryBytes / 24)
-      self.recentCountMax = recentCountMax
+      self.recentCountMax = recentCountMax ?? min(max(1, residentCountMax / 40), 1 << 20)
     }
   }
 

@@ -117,6 +117,11 @@ private struct Reference {
   private static let small = DedupIndex.Limits(memoryBytes: 24 * 20, recentCountMax: 8)
   private static let large = DedupIndex.Limits(memoryBytes: 1 << 30)
 
+  @Test func `an index with little memory writes its files sooner`() {
+    #expect(DedupIndex.Limits(memoryBytes: 1 << 20).recentCountMax == 1092)
+    #expect(Self.large.recentCountMax == 1 << 20)
+  }
+
   @Test(arguments: [small, large])
   func `it answers as a plain dictionary does, whatever is on the disk`(
     limits: DedupIndex.Limits

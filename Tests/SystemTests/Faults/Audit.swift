@@ -26,6 +26,10 @@ struct Audit {
   private var positions: [String: UInt64] = [:]
   private var journalSums: [String: Quantity] = [:]
   private var oracleSums: [String: Quantity] = [:]
+  /// Corrections that the journal has as parked: they take effect at another position later.
+  private var parked: Set<String> = []
+  private var oracleEvents: [String: UsageEvent] = [:]
+  private var voided: Set<String> = []
 
   var isClean: Bool { lost == 0 && doubled == 0 && problems.isEmpty }
 
@@ -64,14 +68,24 @@ struct Audit {
         "\(key): answered at \(place), but in the journal at "
           + (positions[key].map { "\($0)" } ?? "no place"))
     }
-    for entry in new {
-      let event = entry.event.event
-      oracleSums.add(event)
-    }
+    for entry in new { count(entry.event) }
     if positions.count != events {
       problems.append("the journal has \(positions.count) events")
     }
     if journalSums != oracleSums { problems.append("\(journalSums) is not \(oracleSums)") }
+  }
+
+  /// Adds an event to what the oracle expects. One that is voided counts nothing.
+  private mutating func count(_ event: OracleEvent) {
+    oracleEvents[event.key] = event.event
+    guard let key = event.voidedKey else {
+      if !voided.contains(event.key) { oracleSums.add(event.event) }
+      return
+    }
+    voided.insert(key)
+    guard var target = oracleEvents[key] else { return }
+    target.quantity = target.quantity.negated
+    oracleSums.add(target)
   }
 
   /// Where an event is, by both answers.
@@ -86,7 +100,7 @@ struct Audit {
       unanswered += 1
       unansweredButKept += 1
       place = position
-    case (nil, .accepted(let position, _)):
+    case (nil, .accepted(let position, _)), (nil, .parked(let position)):
       unanswered += 1
       place = position
     case (.some, .accepted(let position, _)) where isExcused:
@@ -114,36 +128,45 @@ struct Audit {
     }
     for chunk in chunks {
       journalID = chunk.journalID
-      for (position, event) in try Audit.events(of: chunk) {
+      for record in try Audit.records(of: chunk) where record.count > 0 {
         // A chunk begins with the record that holds the position, which may begin before it.
-        if position < nextPosition { continue }
-        if position > nextPosition {
-          problems.append("a hole from \(nextPosition) to \(position)")
+        if record.nextPosition <= nextPosition { continue }
+        if record.firstPosition != nextPosition {
+          problems.append("a hole from \(nextPosition) to \(record.firstPosition)")
         }
-        nextPosition = position + 1
-        let key = "\(event.source) \(event.id)"
-        if positions.updateValue(position, forKey: key) != nil {
-          doubled += 1
-          problems.append("\(key) is twice in the journal")
-        }
-        journalSums.add(event)
+        nextPosition = record.nextPosition
+        try take(record)
       }
     }
   }
 
-  /// What a reader makes of a chunk: the only place that knows the journal's form.
-  private static func events(of chunk: JournalChunk) throws -> [(UInt64, UsageEvent)] {
+  /// Notes where the events of a record are, and adds up what it counts.
+  private mutating func take(_ record: Record) throws {
+    let counted = record.countedEvents.map { batch in (0..<batch.count).map { batch.event($0) } }
+    guard
+      let declared = record.kind == .batch
+        ? counted : record.declaredEvent(at: record.firstPosition).map({ [$0] })
+    else { throw ClusterError("the record at \(record.firstPosition) has no known form") }
+    for (position, event) in zip(record.firstPosition..., declared) {
+      let key = "\(event.source) \(event.id)"
+      if record.kind == .correction && parked.remove(key) != nil { continue }
+      if record.kind == .parked { parked.insert(key) }
+      if positions.updateValue(position, forKey: key) != nil {
+        doubled += 1
+        problems.append("\(key) is twice in the journal")
+      }
+    }
+    for event in counted ?? [] { journalSums.add(event) }
+  }
+
+  /// What a reader makes of a chunk: with `take` the only place that knows the journal's form.
+  private static func records(of chunk: JournalChunk) throws -> [Record] {
     guard let id = LogID(rawValue: chunk.journalID) else { throw ClusterError("no journal id") }
     let records = Record.all(in: chunk.records, of: id)
     guard records.reduce(0, { $0 + $1.byteCount }) == chunk.records.count else {
       throw ClusterError("a chunk of the journal is no row of whole records")
     }
-    return try records.filter { $0.kind == .batch }.flatMap { record in
-      guard let batch = EventBatch(journalPayload: record.payload) else {
-        throw ClusterError("the record at \(record.firstPosition) is no batch")
-      }
-      return (0..<batch.count).map { (record.firstPosition + UInt64($0), batch.event($0)) }
-    }
+    return records
   }
 }
 

@@ -32,7 +32,8 @@ import Testing
     _ end: @escaping @Sendable (Cluster) async throws -> Void
   ) async throws {
     let seed = random.seed
-    try await withCluster { cluster in
+    // Small files, so that kills come to what seals and files, too.
+    try await withCluster(overrides: FaultRun.settings) { cluster in
       let path = "\(cluster.directory)/oracle"
       let oracle = try Oracle(path: path)
       var audit = Audit()

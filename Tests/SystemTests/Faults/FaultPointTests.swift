@@ -74,6 +74,8 @@ import Testing
       let ended = try await run.run()
       try #require(ended == nil, "\(cluster.log("collector"))")
       let calls = try library.counted
+      // So that faults come to the thread that seals and files, too.
+      try #require(try Tree.hasBeenKept(cluster.settings.stateDirectory))
       let audit = try await run.audit()
       try #require(audit.isClean && audit.events > 300, "\(audit.summary)")
       return calls

@@ -10,14 +10,19 @@ import Synchronization
 /// One scripted run of the collector with one fault in it, and what an oracle finds after a start without any.
 ///
 /// The script is start, batches, stop, start, batches, stop: single events, large rows that fill several
-/// segments of the journal, events sent twice, events that are refused.
+/// segments of the journal, events sent twice, events that are refused, voids in front of their events and behind them.
+/// Enough events for a file of the dedup index.
 struct FaultRun {
   static let batches = 50
+  private static let smallEvents = 120
+  /// What the events of one batch may be numbered with.
+  private static let numbers = 1000
   /// After these the collector is stopped and started again.
   private static let batchesBeforeStop = 40
   static let settings = [
     "STACKMETER_COLLECTOR_JOURNAL_SEGMENT_MEBIBYTES": "1",
     "STACKMETER_COLLECTOR_DISK_RESERVE_MEBIBYTES": "1",
+    "STACKMETER_COLLECTOR_DEDUP_MEBIBYTES_MAX": "1",
   ]
 
   private let cluster: Cluster
@@ -25,6 +30,8 @@ struct FaultRun {
   private let environment: [String: String]
   private var random: SeededRandom
   private var sent: [OracleEvent] = []
+  /// Its void was sent, and waits for it.
+  private var awaited: OracleEvent?
   /// The ids of what was answered as refused.
   private var refused: Set<String> = []
 
@@ -101,11 +108,13 @@ struct FaultRun {
     func events(_ count: Int, textBytes: Int) -> [OracleEvent] {
       (0..<count).map {
         OracleEvent.random(
-          "script", number * 100 + $0, textBytes: textBytes, using: &random, now: now)
+          "script", number * FaultRun.numbers + $0, textBytes: textBytes, using: &random, now: now)
       }
     }
     switch number % 5 {
-    case 0: return (events(1, textBytes: 0), [])
+    case 0:
+      defer { awaited = nil }
+      return (events(1, textBytes: 0) + [awaited].compactMap { $0 }, [])
     case 4:
       var unknown = OracleEvent.random("script", number, using: &random, now: now).event
       unknown.id = "unknown-\(number)"
@@ -115,7 +124,14 @@ struct FaultRun {
       late.usageStart = late.usageStart.advanced(by: .seconds(-40 * 86_400))
       late.usageEnd = late.usageStart
       return (Array(sent.suffix(2)), [unknown, late])
-    case 3: return (events(10, textBytes: 0), [])
+    case 3:
+      let small = events(FaultRun.smallEvents - 3, textBytes: 0)
+      let target = OracleEvent.random(
+        "script", number * FaultRun.numbers + FaultRun.smallEvents, using: &random, now: now)
+      awaited = target
+      let first = number * FaultRun.numbers + FaultRun.smallEvents - 3
+      let voids = [small[0], small[1], target].enumerated().map { $1.void(first + $0) }
+      return ([voids[0]] + small + voids[1...], [])
     default: return (events(12, textBytes: 8000), [])
     }
   }

@@ -8,7 +8,7 @@ import Testing
 /// What one sync covers, counted at the system calls of the real process.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct GroupCommitTests {
   @Test func `sixty four callers of single events share their syncs`() async throws {
-    let (callers, callsOfEach) = (64, 50)
+    let (callers, callsOfEach) = (64, 20)
     try await withCluster { cluster in
       let library = try await FaultLibrary(
         in: cluster.directory, watching: cluster.settings.stateDirectory)

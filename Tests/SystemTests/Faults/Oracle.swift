@@ -8,7 +8,7 @@ import Synchronization
 /// answer that it got, in a file of its own that is synced before it goes on.
 ///
 /// The file has a line `sent …` for each event before it is sent, and `at SOURCE NUMBER POSITION` for each that
-/// was answered as accepted or as a duplicate.
+/// was answered as accepted, parked or a duplicate.
 final class Oracle: Sendable {
   /// One event, and its place in the journal where that was ever answered.
   struct Entry: Sendable {
@@ -76,7 +76,8 @@ final class Oracle: Sendable {
         let position: UInt64
         let index = state.indices[event.key]!
         switch result {
-        case .accepted(let first, _) where state.entries[index].position == nil:
+        case .accepted(let first, _) where state.entries[index].position == nil,
+          .parked(let first) where state.entries[index].position == nil && event.voids != nil:
           position = first
         case .duplicate(let first)
         where state.entries[index].position.map({ $0 == first }) ?? true:

@@ -9,11 +9,16 @@ struct OracleEvent: Hashable, Sendable {
   var attos: Int64
   /// How long a text it carries, so that some are large.
   var textBytes: Int
+  /// The number of the event of the same source that this one cancels.
+  var voids: Int?
 
   static let subscriptions = 5
   static let meter = "agent-cpu-core-seconds"
 
   var key: String { "\(source) \(number)" }
+
+  /// The key of the event that this one cancels.
+  var voidedKey: String? { voids.map { "\(source) \($0)" } }
 
   var event: UsageEvent {
     let name = "oracle-\(subscription)"
@@ -26,7 +31,8 @@ struct OracleEvent: Hashable, Sendable {
           additionalInfo: textBytes == 0 ? "" : text)),
       usageStart: Instant(nanoseconds: start),
       usageEnd: Instant(nanoseconds: start).advanced(by: .seconds(60)),
-      quantity: Quantity(attos: Int128(attos))!)
+      quantity: Quantity(attos: Int128(attos))!,
+      correction: voids.map { Correction(.voids, "\($0)") })
   }
 
   private var text: String {
@@ -47,19 +53,30 @@ struct OracleEvent: Hashable, Sendable {
       textBytes: textBytes)
   }
 
-  var line: String { "sent \(source) \(number) \(subscription) \(start) \(attos) \(textBytes)\n" }
+  /// What cancels this event.
+  func void(_ number: Int) -> OracleEvent {
+    OracleEvent(
+      source: source, number: number, subscription: subscription, start: start, attos: 0,
+      textBytes: 0, voids: self.number)
+  }
+
+  var line: String {
+    let cancels = voids.map { "\($0)" } ?? "-"
+    return "sent \(source) \(number) \(subscription) \(start) \(attos) \(textBytes) \(cancels)\n"
+  }
 
   init?(line words: [Substring]) {
-    guard words.count == 7, let number = Int(words[2]), let subscription = Int(words[3]),
+    guard words.count == 8, let number = Int(words[2]), let subscription = Int(words[3]),
       let start = Int64(words[4]), let attos = Int64(words[5]), let textBytes = Int(words[6])
     else { return nil }
     self.init(
       source: String(words[1]), number: number, subscription: subscription, start: start,
-      attos: attos, textBytes: textBytes)
+      attos: attos, textBytes: textBytes, voids: Int(words[7]))
   }
 
   init(
-    source: String, number: Int, subscription: Int, start: Int64, attos: Int64, textBytes: Int
+    source: String, number: Int, subscription: Int, start: Int64, attos: Int64, textBytes: Int,
+    voids: Int? = nil
   ) {
     self.source = source
     self.number = number
@@ -67,5 +84,6 @@ struct OracleEvent: Hashable, Sendable {
     self.start = start
     self.attos = attos
     self.textBytes = textBytes
+    self.voids = voids
   }
 }

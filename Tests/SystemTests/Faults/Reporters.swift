@@ -44,7 +44,7 @@ final class Reporters: Sendable {
           try await unary(collector, "\(name)-one-\(reporter)", 1...1, seed &+ reporter)
         }
         group.addTask { [self] in
-          try await unary(collector, "\(name)-rows-\(reporter)", 2...40, seed &+ 2 &+ reporter)
+          try await unary(collector, "\(name)-rows-\(reporter)", 2...12, seed &+ 2 &+ reporter)
         }
         group.addTask { [self] in
           try await stream(collector, "\(name)-stream-\(reporter)", seed &+ 4 &+ reporter)
@@ -92,7 +92,7 @@ final class Reporters: Sendable {
         var count = 0
         for await _ in turns {
           guard goesOn else { return }
-          let events = OracleEvent.several(source, from: count, 1...100, using: &random)
+          let events = OracleEvent.several(source, from: count, 1...30, using: &random)
           count += events.count
           try await oracle.willSend(events)
           let number = batches.withLock {
@@ -144,11 +144,23 @@ extension OracleEvent {
     using random: inout SeededRandom
   ) -> [OracleEvent] {
     let now = SystemClock().now()
-    return (0..<Int.random(in: sizes, using: &random)).map {
-      .random(
-        source, number + $0, textBytes: Int.random(in: 0..<20, using: &random) == 0 ? 2000 : 0,
+    var events: [OracleEvent] = []
+    var target: OracleEvent?
+    for number in number..<number + Int.random(in: sizes, using: &random) {
+      // One in eight cancels the event in front of it, before or after that is sent.
+      if let event = target, Int.random(in: 0..<8, using: &random) == 0 {
+        let isInFront = Bool.random(using: &random)
+        events.insert(event.void(number), at: events.count - (isInFront ? 1 : 0))
+        target = nil
+        continue
+      }
+      let event = OracleEvent.random(
+        source, number, textBytes: Int.random(in: 0..<20, using: &random) == 0 ? 2000 : 0,
         using: &random, now: now)
+      events.append(event)
+      target = event
     }
+    return events
   }
 }
 

@@ -2524,7 +2524,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__resolve_quarantine_response__de
   (ProtobufCMessageInit) stackmeter__v1__resolve_quarantine_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__collector_status__field_descriptors[15] =
+static const ProtobufCFieldDescriptor stackmeter__v1__collector_status__field_descriptors[16] =
 {
   {
     "next_position",
@@ -2706,6 +2706,18 @@ static const ProtobufCFieldDescriptor stackmeter__v1__collector_status__field_de
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "parked_corrections",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CollectorStatus, parked_corrections),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__collector_status__field_indices_by_name[] = {
   3,   /* field[3] = accepted */
@@ -2717,6 +2729,7 @@ static const unsigned stackmeter__v1__collector_status__field_indices_by_name[] 
   2,   /* field[2] = journal_bytes */
   1,   /* field[1] = last_reported_time */
   0,   /* field[0] = next_position */
+  15,   /* field[15] = parked_corrections */
   7,   /* field[7] = quarantine_bytes */
   12,   /* field[12] = quarantine_dropped */
   6,   /* field[6] = quarantine_entries */
@@ -2727,7 +2740,7 @@ static const unsigned stackmeter__v1__collector_status__field_indices_by_name[] 
 static const ProtobufCIntRange stackmeter__v1__collector_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 15 }
+  { 0, 16 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__collector_status__descriptor =
 {
@@ -2737,7 +2750,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__collector_status__descriptor =
   "Stackmeter__V1__CollectorStatus",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__CollectorStatus),
-  15,
+  16,
   stackmeter__v1__collector_status__field_descriptors,
   stackmeter__v1__collector_status__field_indices_by_name,
   1,  stackmeter__v1__collector_status__number_ranges,

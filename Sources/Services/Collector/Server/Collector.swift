@@ -345,5 +345,6 @@ extension CollectorStatus {
     quarantineEntries = UInt64(intake.quarantine.openCount)
     quarantineBytes = intake.quarantine.byteCount
     quarantineDropped = intake.quarantine.dropped
+    parkedCorrections = UInt64(intake.corrections.count)
   }
 }

@@ -588,10 +588,14 @@ struct  Stackmeter__V1__CollectorStatus
    * Syncs of the journal and of the quarantine since the process started, each of which made one group commit durable.
    */
   uint64_t syncs;
+  /*
+   * Corrections that wait for the event that they correct.
+   */
+  uint64_t parked_corrections;
 };
 #define STACKMETER__V1__COLLECTOR_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__collector_status__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0, 0 }
 
 
 /* Stackmeter__V1__ConfirmAppliedRequest methods */

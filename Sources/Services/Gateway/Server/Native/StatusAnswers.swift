@@ -74,6 +74,7 @@ extension JSONWriter {
     member("refused", collector.refused)
     member("quarantineEntries", collector.quarantineEntries)
     member("quarantineBytes", collector.quarantineBytes)
+    member("parkedCorrections", collector.parkedCorrections)
     member("dedupEntries", collector.dedupEntries)
     member("diskFreeBytes", collector.diskFreeBytes)
     member("diskReserveBytes", collector.diskReserveBytes)
