@@ -35,7 +35,8 @@ struct ArgumentsTests {
     (["quarantine", "redrive", "1", "--dry-run"], "--dry-run is for --all"),
     (
       ["quarantine", "list", "--reason", "Ugly"],
-      "--reason: Ugly is none of Conflict, UnknownMeter, TooOld, InFuture, Malformed"
+      "--reason: Ugly is none of Conflict, UnknownMeter, TooOld, InFuture, Malformed, "
+        + "AlreadyCorrected, VoidOfVoid, UnknownTarget"
     ),
     (
       ["quarantine", "redrive", "--all", "--source", ""],
