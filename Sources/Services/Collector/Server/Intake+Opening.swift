@@ -24,7 +24,9 @@ struct IntakeOpening: ~Copyable {
     let (disk, directory, tail) = (disk, configuration.journalDirectory, journal.tail)
     return try DedupIndex(
       disk: disk, directory: configuration.dedupDirectory, id: journal.id, newKey: newKey,
-      limits: DedupIndex.Limits(memoryBytes: configuration.dedupMemoryBytes),
+      limits: DedupIndex.Limits(
+        memoryBytes: configuration.dedupMemoryBytes,
+        recentCountMax: configuration.dedupRecentCountMax),
       firstHour: oldest.hour, firstNeeded: journal.firstPosition(since: reported),
       logEnd: journal.nextPosition
     ) { (position, time) throws(RecordLogError) in
