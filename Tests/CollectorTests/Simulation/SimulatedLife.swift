@@ -122,7 +122,9 @@ struct SimulatedLife {
   private mutating func recover(_ intake: inout Intake) throws -> LogReader {
     let (recovered, reader) = try disk.withoutFault { try SimulatedLife.read(disk, intake.tail) }
     try oracle.reopen(
-      recovered, unanswered?.commit, droppedParked: unanswered?.droppedParked ?? 0,
+      recovered,
+      from: try disk.withoutFault { try SimulatedLife.firstPosition(disk) },
+      unanswered?.commit, droppedParked: unanswered?.droppedParked ?? 0,
       removedBefore: removedBefore)
     try oracle.checkQuarantine(
       try disk.withoutFault { try list(intake) }.map { $0.entry(nil) }, unanswered?.commit)
@@ -134,13 +136,24 @@ struct SimulatedLife {
   static func read(
     _ disk: SimulatedDisk, _ tail: LogTail
   ) throws -> (records: [Record], reader: LogReader) {
-    let first = try SegmentFiles.firstPositions(disk, "/journal")[0]
+    let first = try firstPosition(disk)
     var reader = LogReader(disk: disk, directory: "/journal", fromPosition: first)
     var records: [Record] = []
     while let chunk = try reader.next(upTo: tail) {
       records += Record.all(in: chunk.bytes, of: chunk.id).filter { $0.kind != .mark }
     }
     return (records, reader)
+  }
+
+  /// Where the journal's oldest segment begins, sealed or not.
+  private static func firstPosition(_ disk: SimulatedDisk) throws -> UInt64 {
+    let names = try disk.list("/journal").filter {
+      $0.hasSuffix(".log") || $0.hasSuffix(".sealed")
+    }
+    let positions = names.compactMap { name in
+      name.split(separator: ".").first?.split(separator: "-").last.flatMap { UInt64($0) }
+    }
+    return positions.min() ?? 1
   }
 
   /// The open entries of the quarantine, as the collector lists them.

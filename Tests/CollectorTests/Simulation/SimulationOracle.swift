@@ -189,22 +189,20 @@ struct SimulationOracle {
     droppedMax += droppedParked
   }
 
-  /// The collector was opened again: `recovered` is all that its journal has, and `commit` was not answered.
+  /// The collector was opened again: `recovered` is all that its journal has from position `first` on, and `commit` was not answered.
   mutating func reopen(
-    _ recovered: [Record], _ commit: SimulatedCommit?, droppedParked: Int,
+    _ recovered: [Record], from first: UInt64, _ commit: SimulatedCommit?, droppedParked: Int,
     removedBefore: (position: UInt64, time: Instant)
   ) throws {
     droppedMax += droppedParked
-    var rest = recovered[...]
-    let kept = records.drop {
-      $0.nextPosition <= removedBefore.position && $0.lastTime < removedBefore.time
-    }
-    // What may be removed and is there must be what it was.
-    var known = records[...]
-    if let first = rest.first { known = known.drop { !$0.isSame(first) } }
+    // What takes no position at the start may be passed over.
+    var rest = recovered.drop { $0.nextPosition <= first }
+    let known = records.drop { $0.nextPosition <= first }
+    let removed = records.prefix(records.count - known.count).filter { $0.count > 0 }
     try expect(
-      known.count >= kept.count || kept.isEmpty,
-      "the journal has lost its first records, which were to be kept")
+      removed.allSatisfy {
+        $0.nextPosition <= removedBefore.position && $0.lastTime < removedBefore.time
+      }, "the journal begins at position \(first), and has lost what was to be kept")
     for record in known {
       try expect(
         rest.first.map { $0.isSame(record) } ?? false,
