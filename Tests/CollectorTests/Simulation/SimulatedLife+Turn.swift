@@ -31,7 +31,7 @@ extension SimulatedLife {
     var commit = SimulatedCommit(model: oracle.model)
     for batch in batches { try take(batch, now, &intake, &commit) }
     if !chosen.isEmpty { try resolve(chosen, now, &intake, &commit) }
-    if !chance(8) { try intake.tick(clock: now) }
+    try intake.tick(clock: now)
     if batches.isEmpty && chosen.isEmpty { intake.mark() }
     if chance(6), !jobs.isEmpty { try runJob() }
     try self.commit(

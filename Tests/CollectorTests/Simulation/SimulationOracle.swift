@@ -11,8 +11,8 @@ struct SimulationProblem: Error, CustomStringConvertible {
   init(_ description: String) { self.description = description }
 }
 
-func expect(_ holds: Bool, _ problem: @autoclosure () -> String) throws {
-  if !holds { throw SimulationProblem(problem()) }
+func expect(_ holds: Bool, _ problem: @autoclosure () throws -> String) throws {
+  if !holds { throw SimulationProblem(try problem()) }
 }
 
 /// A refusal that the quarantine has to list until it is closed.
@@ -256,13 +256,17 @@ extension SimulationOracle {
     where event.hour.start >= oldest {
       guard stride == 1 || Int.random(in: 0..<stride, using: &random) == 0 else { continue }
       let known = try history.position(of: event)
-      try expect(known == position, "\(event) is at \(position), the index has \(known ?? 0)")
+      try expect(
+        known == position,
+        "\(event) is at \(position); the index has \(try history.index.positions(of: event)), "
+          + "where the journal has \(try history.declared(at: position)?.brief ?? "nothing")")
       let effect = try history.correction(of: event)
       try expect(
         effect == effects[event],
         "\(event) is corrected at \(effects[event] ?? 0), the index has \(effect ?? 0)")
       let unknown = EventIdentity(source: event.source, id: event.id + "?", hour: event.hour)
-      try expect(try history.position(of: unknown) == nil, "the index has \(unknown)")
+      let found = try history.position(of: unknown)
+      try expect(found == nil, "the index has \(unknown)")
     }
   }
 }
