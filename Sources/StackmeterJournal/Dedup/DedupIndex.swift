@@ -90,6 +90,8 @@ package struct DedupIndex: ~Copyable {
   package var nextPosition: UInt64 { durablePosition }
   /// What the owner gave when the events below `nextPosition` were written to files; empty where none were.
   package var context: [UInt8] { files.context }
+  /// `context` is true of the journal below this position.
+  package var contextPosition: UInt64 { files.nextPosition }
   /// All known events, on the disk too.
   package var count: Int { buckets.reduce(0) { $0 + ($1?.count ?? 0) } }
   /// The bytes that the index holds in memory.
@@ -375,8 +377,14 @@ package struct DedupJob: Sendable {
     guard case .run(let table, let hour, let coveredPosition) = work else {
       return Done(result: .nothing)
     }
-    return Done(
-      result: .runs(
-        try files.write(table, hour: hour, coveredPosition: coveredPosition), hour))
+    do throws(DedupError) {
+      return Done(
+        result: .runs(
+          try files.write(table, hour: hour, coveredPosition: coveredPosition), hour))
+    } catch {
+      // To try it again would find the same.
+      if case .damaged = error { files.discard() }
+      throw error
+    }
   }
 }

@@ -42,7 +42,8 @@ import Testing
   {
     var seeds = try SeededRandom()
     guard getenv("STACKMETER_SEED") == nil else { return try Self.live(seeds.seed) }
-    for _ in 0..<(try Self.count()) { try Self.live(seeds.next()) }
+    let count = try Self.count()
+    for _ in 0..<count { try Self.live(seeds.next()) }
   }
 
   @Test func `one seed is one life`() throws {

@@ -123,8 +123,14 @@ extension Intake {
     if let job = nextDedupJob() {
       jobs.append(
         Housekeeping.Job(name: "keep the dedup index") {
-          let done = try job.run()
-          return { $0.finish(done) }
+          do throws(DedupError) {
+            let done = try job.run()
+            return { $0.finish(done) }
+          } catch .damaged(let path) {
+            throw RecordLogError.damaged(
+              path: path, offset: 0,
+              problem: "a file of the dedup index, which is made anew at the next start")
+          }
         })
     }
     if let seal = journalSeal {

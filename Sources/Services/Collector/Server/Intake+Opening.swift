@@ -46,8 +46,12 @@ struct IntakeOpening: ~Copyable {
     for record in Record.all(in: index.context, of: journal.id) {
       try require(ledger.replay(record), record)
     }
+    // From the record in front of what the files lack, so that what takes no position between the two is read: that
+    // a correction no longer waits.
+    let position = max(min(index.contextPosition, index.nextPosition), 1) - 1
     var reader = LogReader(
-      disk: disk, directory: configuration.journalDirectory, fromPosition: index.nextPosition)
+      disk: disk, directory: configuration.journalDirectory,
+      fromPosition: max(position, journal.firstPosition))
     var lastTime = Instant(nanoseconds: 0)
     while let chunk = try reader.next(upTo: journal.tail) {
       for record in Record.all(in: chunk.bytes, of: chunk.id) {
@@ -83,7 +87,12 @@ struct IntakeOpening: ~Copyable {
         return try require(false, record)
       }
       try Self.derived { () throws(DedupError) in
-        try index.replay(declared: event, at: record.firstPosition)
+        do throws(DedupError) {
+          try index.replay(declared: event, at: record.firstPosition)
+        } catch {
+          if case .damaged = error { index.discard() }
+          throw error
+        }
       }
       if record.kind == .correction, let target = event.targetIdentity {
         index.replay(correctionOf: target, at: record.firstPosition)
@@ -108,7 +117,8 @@ struct IntakeOpening: ~Copyable {
       case .disk(let error): throw .disk(error)
       case .damaged(let path):
         throw .damaged(
-          path: path, offset: 0, problem: "a file of the dedup index; remove its directory")
+          path: path, offset: 0,
+          problem: "a file of the dedup index, which is made anew at the next start")
       }
     }
   }
