@@ -34,8 +34,8 @@ struct SimulatedLife {
 
   static let segmentBytesMax = 4096
   static let recordBytesMax = 600
-  private static let processesMax = 4
-  private static let turnsMax = 9
+  private static let processesMax = 3
+  private static let turnsMax = 5
 
   init(seed: UInt64, trace: SimulationTrace) {
     random = SeededRandom(seed: seed)
@@ -103,14 +103,14 @@ struct SimulatedLife {
       &intake, &reader, SimulatedCommit(model: oracle.model), dropped: intake.quarantine.dropped)
     try check(&intake, stride: 1)
     if chance(4) { try checkDamage() }
-    for turn in 0..<turns {
+    for _ in 0..<turns {
       if chance(12) {
         isDisturbed = true
         armFault()
       }
       try self.turn(&intake, &reader, &reported)
       if chance(5) { try check(&intake, stride: 4) }
-      if turn > 3, chance(12) { try checkDamage() }
+      if chance(16) { try checkDamage() }
     }
     guard chance(2) else { return }
     intake.mark()
