@@ -97,6 +97,27 @@ package final class SimulatedDisk: Disk {
     random = generator
   }
 
+  /// Another disk with the same content, durable or not, and without a fault.
+  package func copy() -> SimulatedDisk {
+    let copy = SimulatedDisk()
+    let state = state.withLock { $0 }
+    copy.state.withLock {
+      $0 = state
+      $0.fault = nil
+    }
+    return copy
+  }
+
+  /// Runs `body` while no operation fails or counts towards the fault that is set.
+  package func withoutFault<Result>(_ body: () throws -> Result) rethrows -> Result {
+    let fault = state.withLock { state in
+      defer { state.fault = nil }
+      return state.fault
+    }
+    defer { state.withLock { $0.fault = fault } }
+    return try body()
+  }
+
   /// Flips the bits of `mask` in one byte of a file.
   package func damage(_ path: String, at offset: Int, mask: UInt8) throws {
     try change(path) { $0[offset] ^= mask }
@@ -141,7 +162,8 @@ package final class SimulatedDisk: Disk {
       guard let found = state.directories[directory] else {
         throw DiskError(operation: "list", path: directory, errno: ENOENT)
       }
-      return Array(found.names.keys)
+      // In an order that is the same in each run.
+      return found.names.keys.sorted()
     }
   }
 

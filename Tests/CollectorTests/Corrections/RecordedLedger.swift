@@ -166,6 +166,9 @@ struct CorrectionModel {
 
   /// One report of each identity that was taken, in order.
   private var taken: [UsageEvent] = []
+  /// Where in `taken` the one of an identity stands, and the first that corrects it.
+  private var places: [EventIdentity: Int] = [:]
+  private var winners: [EventIdentity: Int] = [:]
 
   mutating func report(_ reported: UsageEvent) -> Outcome {
     let event = reported.correction?.kind == .voids ? reported.canonicalVoid : reported
@@ -183,6 +186,10 @@ struct CorrectionModel {
       } else {
         outcome = .parked
       }
+    }
+    places[event.identity] = taken.count
+    if let identity = event.targetIdentity, winners[identity] == nil {
+      winners[identity] = taken.count
     }
     taken.append(event)
     return outcome
@@ -205,12 +212,13 @@ struct CorrectionModel {
   var refused: Set<UsageEvent> { Set(taken.filter { status($0) == .isRefused }) }
   var waiting: Set<UsageEvent> { Set(taken.filter { status($0) == .waits }) }
 
-  private func find(_ identity: EventIdentity) -> UsageEvent? {
-    taken.first { $0.identity == identity }
+  func find(_ identity: EventIdentity) -> UsageEvent? {
+    places[identity].map { taken[$0] }
   }
 
-  private func winner(_ identity: EventIdentity) -> UsageEvent? {
-    taken.first { $0.targetIdentity == identity }
+  /// The correction that is in effect on an event that counts.
+  func winner(_ identity: EventIdentity) -> UsageEvent? {
+    winners[identity].map { taken[$0] }
   }
 
   private func status(_ event: UsageEvent, depth: Int = 0) -> Status {

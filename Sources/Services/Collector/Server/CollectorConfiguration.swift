@@ -8,6 +8,8 @@ package struct CollectorConfiguration: Hashable, Sendable {
   package var dedupDirectory: String
   /// What the dedup index may take in memory; what is more goes to its directory.
   package var dedupMemoryBytes: Int
+  /// Events of the dedup index that no file has yet, at most about: a start inserts so many again.
+  package var dedupRecentCountMax: Int
   /// Usage of an hour that began longer ago is quarantined. Deduplication is exact within it.
   package var latenessLimit: Duration
   /// Ingest is refused while the disk has less free than this.
@@ -19,7 +21,7 @@ package struct CollectorConfiguration: Hashable, Sendable {
 
   package init(
     journalDirectory: String, quarantineDirectory: String, dedupDirectory: String,
-    dedupMemoryBytes: Int = 1 << 30,
+    dedupMemoryBytes: Int = 1 << 30, dedupRecentCountMax: Int = 1 << 20,
     latenessLimit: Duration = .seconds(7 * 86_400), diskReserveBytes: UInt64 = 256 << 20,
     quarantineBytesMax: UInt64 = 256 << 20, journalRetention: Duration? = nil
   ) {
@@ -27,6 +29,7 @@ package struct CollectorConfiguration: Hashable, Sendable {
     self.quarantineDirectory = quarantineDirectory
     self.dedupDirectory = dedupDirectory
     self.dedupMemoryBytes = dedupMemoryBytes
+    self.dedupRecentCountMax = dedupRecentCountMax
     self.latenessLimit = latenessLimit
     self.diskReserveBytes = diskReserveBytes
     self.quarantineBytesMax = quarantineBytesMax

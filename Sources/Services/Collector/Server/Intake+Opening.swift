@@ -24,16 +24,18 @@ struct IntakeOpening: ~Copyable {
     let (disk, directory, tail) = (disk, configuration.journalDirectory, journal.tail)
     return try DedupIndex(
       disk: disk, directory: configuration.dedupDirectory, id: journal.id, newKey: newKey,
-      limits: DedupIndex.Limits(memoryBytes: configuration.dedupMemoryBytes),
+      limits: DedupIndex.Limits(
+        memoryBytes: configuration.dedupMemoryBytes,
+        recentCountMax: configuration.dedupRecentCountMax),
       firstHour: oldest.hour, firstNeeded: journal.firstPosition(since: reported),
       logEnd: journal.nextPosition
     ) { (position, time) throws(RecordLogError) in
       var reader = LogReader(disk: disk, directory: directory, fromPosition: position)
       guard position > 0, let chunk = try reader.next(upTo: tail) else { return false }
-      let record = Record.all(in: chunk.bytes, of: chunk.id).first { $0.nextPosition > position }
-      guard let record, record.firstPosition <= position else { return false }
-      let offset = Int(position - record.firstPosition)
-      return record.firstTime.advanced(by: .nanoseconds(offset)) == time
+      // Files end where a commit ended; a record that takes no position may have been its last.
+      return Record.all(in: chunk.bytes, of: chunk.id).contains {
+        $0.nextPosition == position + 1 && $0.lastTime == time
+      }
     }
   }
 
@@ -44,8 +46,12 @@ struct IntakeOpening: ~Copyable {
     for record in Record.all(in: index.context, of: journal.id) {
       try require(ledger.replay(record), record)
     }
+    // From the record in front of what the files lack, so that what takes no position between the two is read: that
+    // a correction no longer waits.
+    let position = max(min(index.contextPosition, index.nextPosition), 1) - 1
     var reader = LogReader(
-      disk: disk, directory: configuration.journalDirectory, fromPosition: index.nextPosition)
+      disk: disk, directory: configuration.journalDirectory,
+      fromPosition: max(position, journal.firstPosition))
     var lastTime = Instant(nanoseconds: 0)
     while let chunk = try reader.next(upTo: journal.tail) {
       for record in Record.all(in: chunk.bytes, of: chunk.id) {
@@ -81,7 +87,12 @@ struct IntakeOpening: ~Copyable {
         return try require(false, record)
       }
       try Self.derived { () throws(DedupError) in
-        try index.replay(declared: event, at: record.firstPosition)
+        do throws(DedupError) {
+          try index.replay(declared: event, at: record.firstPosition)
+        } catch {
+          if case .damaged = error { index.discard() }
+          throw error
+        }
       }
       if record.kind == .correction, let target = event.targetIdentity {
         index.replay(correctionOf: target, at: record.firstPosition)
@@ -106,7 +117,8 @@ struct IntakeOpening: ~Copyable {
       case .disk(let error): throw .disk(error)
       case .damaged(let path):
         throw .damaged(
-          path: path, offset: 0, problem: "a file of the dedup index; remove its directory")
+          path: path, offset: 0,
+          problem: "a file of the dedup index, which is made anew at the next start")
       }
     }
   }

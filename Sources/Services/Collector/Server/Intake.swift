@@ -158,13 +158,9 @@ struct Intake: ~Copyable {
   /// What was refused is in the quarantine before the journal says that it is; an entry of the quarantine is closed
   /// only once its event is in the journal.
   mutating func commit() throws(DiskError) {
-    if quarantine.hasResolutions {
-      try history.journal.commit()
-      try quarantine.commit()
-    } else {
-      try quarantine.commit()
-      try history.journal.commit()
-    }
+    try quarantine.commit()
+    try history.journal.commit()
+    try quarantine.commitResolutions()
     history.index.committed(nextPosition: history.journal.nextPosition, lastTime: lastTime)
   }
 

@@ -29,6 +29,8 @@ struct Quarantine: ~Copyable {
   private var removedBytes: UInt64 = 0
   private var pendingNumbers: [UInt64] = []
   private var pendingResolutions: [UInt64: QuarantineResolution] = [:]
+  /// What the records of these take at most.
+  private var resolutionBytes = 0
   /// What is durable, for all that read.
   let view: QuarantineView
   /// What was refused and not kept since the process started.
@@ -113,7 +115,7 @@ struct Quarantine: ~Copyable {
     let record = Record(
       resolved: [(entry.number, outcome)], nextNumber: log.nextPosition, time: time)
     guard hasRoom(record) else { return }
-    log.append(record)
+    resolutionBytes += record.byteCount
     pendingResolutions[entry.number] = QuarantineResolution(outcome, time: time)
     let digest = RefusalDigest(entry.refusal.reason, entry.event, key: key)
     if numbers[digest] == entry.number { numbers[digest] = nil }
@@ -127,7 +129,7 @@ struct Quarantine: ~Copyable {
 
   private mutating func hasRoom(_ record: Record) -> Bool {
     do throws(ReserveError) {
-      try log.reserve(record.byteCount + Record.frameBytes)
+      try log.reserve(resolutionBytes + record.byteCount + Record.frameBytes)
       return true
     } catch {
       // Where the log has failed, so will its commit, and nothing of this is answered.
@@ -135,20 +137,39 @@ struct Quarantine: ~Copyable {
     }
   }
 
-  /// Returns once everything is durable, and removes segments that nobody needs any more.
+  /// Returns once all that was kept is durable, and removes segments that nobody needs any more.
   mutating func commit() throws(DiskError) {
     // Also what a crash has left to be removed.
     guard log.hasPending else { return try removeClosedSegments() }
+    try commitLog()
+    for number in pendingNumbers { segments[segmentIndex(of: number)].openCount += 1 }
+    view.advance(to: log.tail, [:])
+    pendingNumbers = []
+    try removeClosedSegments()
+  }
+
+  /// Returns once every entry that was closed is so durably.
+  mutating func commitResolutions() throws(DiskError) {
+    guard hasResolutions else { return }
+    for (number, resolution) in pendingResolutions.sorted(by: { $0.key < $1.key }) {
+      log.append(
+        Record(
+          resolved: [(number, resolution.outcome)], nextNumber: log.nextPosition,
+          time: timeAfterLast(resolution.time)))
+    }
+    try commitLog()
+    for number in pendingResolutions.keys { segments[segmentIndex(of: number)].openCount -= 1 }
+    view.advance(to: log.tail, pendingResolutions)
+    pendingResolutions = [:]
+    resolutionBytes = 0
+    try removeClosedSegments()
+  }
+
+  private mutating func commitLog() throws(DiskError) {
     try log.commit()
     if log.tail.segment != segments[segments.count - 1].firstNumber {
       segments.append(Segment(firstNumber: log.tail.segment))
     }
-    for number in pendingNumbers { segments[segmentIndex(of: number)].openCount += 1 }
-    for number in pendingResolutions.keys { segments[segmentIndex(of: number)].openCount -= 1 }
-    view.advance(to: log.tail, pendingResolutions)
-    pendingNumbers = []
-    pendingResolutions = [:]
-    try removeClosedSegments()
   }
 
   private mutating func removeClosedSegments() throws(DiskError) {

@@ -43,8 +43,9 @@ struct ParkedCorrections {
     targets[position].flatMap { waiting[$0]?[position]?.event }
   }
 
-  /// `event` is a correction; nothing is parked at its position.
+  /// `event` is a correction; nothing but the same is parked at its position.
   mutating func park(_ event: UsageEvent, at position: UInt64) {
+    guard targets[position] == nil else { return }
     guard let target = event.targetIdentity else { preconditionFailure("only corrections wait") }
     waiting[target, default: [:]][position] = Entry(position: position, event: event)
     targets[position] = target

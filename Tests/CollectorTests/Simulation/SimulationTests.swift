@@ -1,0 +1,60 @@
+import Glibc
+import StackmeterTesting
+import Testing
+
+@testable import CollectorServer
+
+/// Lives of collectors, each made of one seed, against a plain model.
+///
+/// `STACKMETER_SIMULATIONS` says how many; with `STACKMETER_SEED` it is the one life of that seed.
+@Suite struct SimulationTests {
+  private static let livesDefault = 2000
+  /// What is told of a life that failed: what it did last.
+  private static let linesMax = 60
+
+  struct Failure: Error, CustomStringConvertible {
+    let description: String
+  }
+
+  /// Lives through one seed; a failure is lived through again, to tell of it.
+  private static func live(_ seed: UInt64) throws {
+    var life = SimulatedLife(seed: seed, trace: SimulationTrace(isOn: false))
+    do { try life.run() } catch {
+      var again = SimulatedLife(seed: seed, trace: SimulationTrace(isOn: true))
+      var problem = "\(error)"
+      do { try again.run() } catch { problem = "\(error)" }
+      let steps = again.trace.lines.suffix(linesMax).joined(separator: "\n  ")
+      throw Failure(description: "with STACKMETER_SEED=\(seed): \(problem)\nafter\n  \(steps)")
+    }
+  }
+
+  private static func count() throws -> Int {
+    guard let text = getenv("STACKMETER_SIMULATIONS").map({ String(cString: $0) }) else {
+      return livesDefault
+    }
+    return try #require(
+      Int(text).flatMap { $0 > 0 ? $0 : nil },
+      "STACKMETER_SIMULATIONS: \"\(text)\" is not a number of lives")
+  }
+
+  @Test func `whatever fails, every acknowledged event is kept exactly once and counted right`()
+    throws
+  {
+    var seeds = try SeededRandom()
+    guard getenv("STACKMETER_SEED") == nil else { return try Self.live(seeds.seed) }
+    let count = try Self.count()
+    for _ in 0..<count { try Self.live(seeds.next()) }
+  }
+
+  @Test func `one seed is one life`() throws {
+    try withSeededRandom { random in
+      let seed = random.next()
+      let traces = try (0..<2).map { _ in
+        var life = SimulatedLife(seed: seed, trace: SimulationTrace(isOn: true))
+        try life.run()
+        return life.trace.lines
+      }
+      try #require(traces[0] == traces[1] && !traces[0].isEmpty)
+    }
+  }
+}
