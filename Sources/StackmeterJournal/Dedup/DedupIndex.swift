@@ -90,8 +90,6 @@ package struct DedupIndex: ~Copyable {
   package var nextPosition: UInt64 { durablePosition }
   /// What the owner gave when the events below `nextPosition` were written to files; empty where none were.
   package var context: [UInt8] { files.context }
-  /// `context` is true of the journal below this position.
-  package var contextPosition: UInt64 { files.nextPosition }
   /// All known events, on the disk too.
   package var count: Int { buckets.reduce(0) { $0 + ($1?.count ?? 0) } }
   /// The bytes that the index holds in memory.

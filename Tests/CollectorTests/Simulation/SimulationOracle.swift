@@ -189,7 +189,8 @@ struct SimulationOracle {
     droppedMax += droppedParked
   }
 
-  /// The collector was opened again: `recovered` is all that its journal has from position `first` on, and `commit` was not answered.
+  /// The collector was opened again: `recovered` is all that its journal has from position `first` on, and
+  /// `commit` was not answered.
   mutating func reopen(
     _ recovered: [Record], from first: UInt64, _ commit: SimulatedCommit?, droppedParked: Int,
     removedBefore: (position: UInt64, time: Instant)

@@ -46,12 +46,12 @@ struct IntakeOpening: ~Copyable {
     for record in Record.all(in: index.context, of: journal.id) {
       try require(ledger.replay(record), record)
     }
-    // From the record in front of what the files lack, so that what takes no position between the two is read: that
-    // a correction no longer waits.
-    let position = max(min(index.contextPosition, index.nextPosition), 1) - 1
+    // Where corrections wait by the files, from the record in front of what the files lack: so that what takes no
+    // position between the two is read, that one of them no longer waits.
+    let isAwaiting = !index.context.isEmpty && index.nextPosition > journal.firstPosition
     var reader = LogReader(
       disk: disk, directory: configuration.journalDirectory,
-      fromPosition: max(position, journal.firstPosition))
+      fromPosition: isAwaiting ? index.nextPosition - 1 : index.nextPosition)
     var lastTime = Instant(nanoseconds: 0)
     while let chunk = try reader.next(upTo: journal.tail) {
       for record in Record.all(in: chunk.bytes, of: chunk.id) {
