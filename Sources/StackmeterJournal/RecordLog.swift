@@ -48,6 +48,9 @@ package struct RecordLog: ~Copyable {
   package var byteCount: UInt64 {
     UInt64(segments.reduce(tail.segmentBytes) { $0 + $1.byteCount })
   }
+  /// Forgets the oldest segment, whose file its owner has removed.
+  package mutating func forgetOldestSegment() { segments.removeFirst() }
+
   /// The bytes of all segments once everything gathered is committed.
   package var byteCountWithPending: UInt64 { byteCount + UInt64(pending.count) }
 

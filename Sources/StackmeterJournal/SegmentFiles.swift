@@ -7,16 +7,13 @@ package enum SegmentFiles {
     try disk.list(directory).compactMap { Segment.firstPosition(name: $0) }.sorted()
   }
 
-  /// Removes a log's oldest segment for good and gives the bytes that it had. Never the only one: the last
-  /// segment says which number comes next.
+  /// Removes a log's oldest segment for good. Never the only one: the last segment says which number comes next.
   package static func remove(
     _ disk: any Disk, _ directory: String, firstPosition: UInt64
-  ) throws(DiskError) -> UInt64 {
+  ) throws(DiskError) {
     let path = "\(directory)/\(Segment.name(firstPosition: firstPosition))"
-    let bytes = try disk.size(path)
     try disk.remove(path)
     // Before the next one is removed, so that no crash leaves a gap.
     try disk.syncDirectory(directory)
-    return UInt64(bytes)
   }
 }

@@ -40,10 +40,9 @@ import Testing
   @Test func `whatever fails, every acknowledged event is kept exactly once and counted right`()
     throws
   {
-    var seeds = try SeededRandom()
-    guard getenv("STACKMETER_SEED") == nil else { return try Self.live(seeds.seed) }
-    let count = try Self.count()
-    for _ in 0..<count { try Self.live(seeds.next()) }
+    if getenv("STACKMETER_SEED") != nil { return try Self.live(SeededRandom().seed) }
+    // The same lives every time, so that a failure is there until it is mended; more of them are other ones.
+    for seed in 1...UInt64(try Self.count()) { try Self.live(seed) }
   }
 
   @Test func `one seed is one life`() throws {

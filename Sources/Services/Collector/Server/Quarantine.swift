@@ -26,7 +26,6 @@ struct Quarantine: ~Copyable {
   /// The number of every open entry, by what it says.
   private var numbers: [RefusalDigest: UInt64] = [:]
   private var segments: [Segment]
-  private var removedBytes: UInt64 = 0
   private var pendingNumbers: [UInt64] = []
   private var pendingResolutions: [UInt64: QuarantineResolution] = [:]
   /// What the records of these take at most.
@@ -65,7 +64,7 @@ struct Quarantine: ~Copyable {
   var hasResolutions: Bool { !pendingResolutions.isEmpty }
   var syncs: UInt64 { log.syncs }
   /// The bytes of all segments, durable or about to be.
-  var byteCount: UInt64 { log.byteCountWithPending - removedBytes }
+  var byteCount: UInt64 { log.byteCountWithPending }
 
   /// Keeps a refused event, and gives the result that its reporter is told once `commit` has returned: the same,
   /// or that there was no room.
@@ -175,8 +174,8 @@ struct Quarantine: ~Copyable {
   private mutating func removeClosedSegments() throws(DiskError) {
     while segments.count > 1 && segments[0].openCount == 0 {
       view.forget(before: segments[1].firstNumber)
-      removedBytes += try SegmentFiles.remove(
-        disk, directory, firstPosition: segments[0].firstNumber)
+      try SegmentFiles.remove(disk, directory, firstPosition: segments[0].firstNumber)
+      log.forgetOldestSegment()
       segments.removeFirst()
     }
   }
