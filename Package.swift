@@ -94,7 +94,9 @@ let package = Package(
       "StackmeterJournal", ["CStackmeterSupport", "CZstd", "StackmeterCore", crypto],
       exclude: ["README.md", "Dedup/README.md"]),
     library("StackmeterStore", ["CSQLite", "StackmeterCore"], exclude: ["README.md"]),
-    library("StackmeterRPC", ["StackmeterCore", "StackmeterWire", grpc, grpcTransport, logging]),
+    library(
+      "StackmeterRPC",
+      ["StackmeterCore", "StackmeterWire", grpc, grpcTransport, nio, nioPosix, logging]),
     library(
       "StackmeterRuntime",
       ["CStackmeterSupport", "StackmeterCore", logging, lifecycle, unixSignals]),

@@ -25,7 +25,7 @@ final class HealthEndpoint: RPCEndpoint {
   }
 
   func register<Transport: ServerTransport>(with routes: inout RPCRoutes<Transport>) {
-    routes.unary(HealthMethods.check) { [self] request in
+    routes.unary(HealthMethods.check, quick: true) { [self] request in
       guard let status = status(of: request.service) else {
         throw RPCError(code: .notFound, message: "no service \"\(request.service)\" is here")
       }

@@ -26,12 +26,21 @@ package protocol RPCChannel: Sendable {
 /// Calls over any gRPC transport.
 package struct GRPCChannel<Transport: ClientTransport>: RPCChannel {
   private let client: GRPCClient<Transport>
+  /// Made where the transport is known, so that it is specialized: most of what a call costs.
+  private let unary: @Sendable (UnaryCall, _ timeout: Duration) async throws -> [UInt8]
 
-  package init(_ client: GRPCClient<Transport>) {
-    self.client = client
+  /// `transport` is the client's.
+  package init(_ client: GRPCClient<Transport>, over transport: Transport) {
+    self.init(client, over: transport, on: LoopExecutor())
   }
 
-  private func options(_ timeout: Duration) -> CallOptions {
+  /// `executor` runs on the transport's event loop.
+  init(_ client: GRPCClient<Transport>, over transport: Transport, on executor: LoopExecutor) {
+    self.client = client
+    unary = { try await $0.run(over: transport, on: executor, timeout: $1) }
+  }
+
+  private func options(_ timeout: Duration?) -> CallOptions {
     var options = CallOptions.defaults
     options.timeout = timeout
     // A peer that is down is said to be down at once; whoever can wait retries.
@@ -50,11 +59,9 @@ package struct GRPCChannel<Transport: ClientTransport>: RPCChannel {
         WireError.tooLarge(bytes: packed.count, max: RPCLimits.messageBytesMax))
     }
     do {
-      return try await client.unary(
-        request: ClientRequest(message: packed), descriptor: method.descriptor,
-        serializer: PackedSerializer(), deserializer: WireDeserializer<Response>(),
-        options: options(timeout)
-      ) { response in try response.message }
+      let call = UnaryCall(
+        descriptor: method.descriptor(.unary), options: options(nil), request: packed)
+      return try WireDeserializer().deserialize(try await unary(call, timeout))
     } catch {
       // The transport has several words for it.
       if Task.isCancelled { throw RPCError(code: .cancelled, message: "the call was cancelled") }
@@ -68,7 +75,7 @@ package struct GRPCChannel<Transport: ClientTransport>: RPCChannel {
     _ consume: @escaping @Sendable (RPCAsyncSequence<Response, any Error>) async throws -> Result
   ) async throws -> Result {
     try await client.serverStreaming(
-      request: ClientRequest(message: request), descriptor: method.descriptor,
+      request: ClientRequest(message: request), descriptor: method.descriptor(.serverStreaming),
       serializer: WireSerializer(bytesMax: .max), deserializer: WireDeserializer<Response>(),
       options: options(timeout)
     ) { response in try await consume(response.messages) }
@@ -80,7 +87,8 @@ package struct GRPCChannel<Transport: ClientTransport>: RPCChannel {
     consume: @escaping @Sendable (RPCAsyncSequence<Response, any Error>) async throws -> Result
   ) async throws -> Result {
     try await client.bidirectionalStreaming(
-      request: StreamingClientRequest(producer: produce), descriptor: method.descriptor,
+      request: StreamingClientRequest(producer: produce),
+      descriptor: method.descriptor(.bidirectionalStreaming),
       serializer: WireSerializer(bytesMax: .max), deserializer: WireDeserializer<Response>(),
       options: options(timeout)
     ) { response in try await consume(response.messages) }
@@ -91,21 +99,22 @@ package struct GRPCChannel<Transport: ClientTransport>: RPCChannel {
 /// again after every loss, for as long as `run` runs.
 package final class RPCConnection: Sendable {
   private let client: GRPCClient<HTTP2ClientTransport.Posix>
+  package let channel: any RPCChannel
 
   package init(socketPath: String) throws {
-    client = GRPCClient(
-      transport: try HTTP2ClientTransport.Posix(
-        target: .unixDomainSocket(path: socketPath, authority: "localhost"),
-        transportSecurity: .plaintext,
-        config: .defaults { config in
-          config.backoff = .init(
-            initial: .milliseconds(50), max: .milliseconds(500), multiplier: 1.6, jitter: 0.2)
-          config.http2.maxFrameSize = RPCLimits.frameBytesMax
-          config.http2.targetWindowSize = RPCLimits.windowBytes
-        }))
+    let executor = LoopExecutor()
+    let transport = try HTTP2ClientTransport.Posix(
+      target: .unixDomainSocket(path: socketPath, authority: "localhost"),
+      transportSecurity: .plaintext,
+      config: .defaults { config in
+        config.backoff = .init(
+          initial: .milliseconds(50), max: .milliseconds(500), multiplier: 1.6, jitter: 0.2)
+        config.http2.maxFrameSize = RPCLimits.frameBytesMax
+        config.http2.targetWindowSize = RPCLimits.windowBytes
+      }, eventLoopGroup: executor.loop)
+    client = GRPCClient(transport: transport)
+    channel = GRPCChannel(client, over: transport, on: executor)
   }
-
-  package var channel: any RPCChannel { GRPCChannel(client) }
 
   /// Calls can be made while this runs.
   package func run() async throws {

@@ -9,6 +9,13 @@ package struct RPCMethod<Request: WireMessage, Response: WireMessage>: Sendable 
   package init(_ service: String, _ method: String) {
     descriptor = MethodDescriptor(fullyQualifiedService: service, method: method)
   }
+
+  /// With its type, which lets the transport write a request or response of one message at once.
+  func descriptor(_ type: MethodDescriptor.RPCType) -> MethodDescriptor {
+    var descriptor = descriptor
+    descriptor.type = type
+    return descriptor
+  }
 }
 
 /// What every service promises its peers.
@@ -18,6 +25,8 @@ package enum RPCLimits {
   /// What the transport reads of one message. It resets the stream past this, which a caller takes for a lost
   /// connection and tries again; up to this, a message that is too large is refused in words.
   package static let framedBytesMax = 2 * messageBytesMax
+  /// The largest request that may be answered on the event loop: a few events, some microseconds.
+  package static let quickBytesMax = 4 << 10
   /// Calls that one service works on at once. The next is refused with `RESOURCE_EXHAUSTED`.
   package static let callsInFlightMax = 256
   /// HTTP/2 streams of one connection. More wait in the client, so that one client alone is never refused.

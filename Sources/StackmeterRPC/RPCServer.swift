@@ -5,7 +5,8 @@ internal import Synchronization
 
 /// Serves endpoints, and the standard health and reflection services, on one Unix socket.
 package final class RPCServer: Sendable {
-  private let server: GRPCServer<HTTP2ServerTransport.Posix>
+  private let server: GRPCServer<HTTP2ServerTransport.Custom<SocketListener>>
+  private let executor = LoopExecutor()
   private let supervisor: CallSupervisor
   private let health: HealthEndpoint
   private let socket: HeldSocket
@@ -22,17 +23,17 @@ package final class RPCServer: Sendable {
     let services = endpoints.map { type(of: $0).serviceName }
     health = HealthEndpoint(services: services)
     let reflection = ReflectionEndpoint(services: services + [HealthEndpoint.serviceName])
+    var config = HTTP2ServerTransport.Custom<SocketListener>.Config.defaults
+    config.rpc.maxRequestPayloadSize = RPCLimits.framedBytesMax
+    config.http2.maxConcurrentStreams = RPCLimits.streamsPerConnectionMax
+    config.http2.maxFrameSize = RPCLimits.frameBytesMax
+    config.http2.targetWindowSize = RPCLimits.windowBytes
+    config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(10)
+    config.connection.keepalive.clientBehavior.allowWithoutCalls = true
     server = GRPCServer(
-      transport: HTTP2ServerTransport.Posix(
-        listeningSocketDescriptor: Int(descriptor), transportSecurity: .plaintext,
-        config: .defaults { config in
-          config.rpc.maxRequestPayloadSize = RPCLimits.framedBytesMax
-          config.http2.maxConcurrentStreams = RPCLimits.streamsPerConnectionMax
-          config.http2.maxFrameSize = RPCLimits.frameBytesMax
-          config.http2.targetWindowSize = RPCLimits.windowBytes
-          config.connection.keepalive.clientBehavior.minPingIntervalWithoutCalls = .seconds(10)
-          config.connection.keepalive.clientBehavior.allowWithoutCalls = true
-        }),
+      transport: HTTP2ServerTransport.Custom(
+        listenerFactory: SocketListener(descriptor: descriptor, eventLoopGroup: executor.loop),
+        config: config),
       router: .serving(endpoints + [health, reflection], supervisor: supervisor))
   }
 
@@ -40,7 +41,7 @@ package final class RPCServer: Sendable {
   package func run() async throws {
     defer { socket.release() }
     try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask { [server, supervisor] in
+      group.addTask(executorPreference: executor) { [server, supervisor] in
         do {
           try await server.serve()
         } catch let error as RuntimeError

@@ -30,6 +30,13 @@ struct PackedSerializer: MessageSerializer {
   }
 }
 
+/// Takes a message as it came.
+struct PackedDeserializer: MessageDeserializer {
+  func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> [UInt8] {
+    bytes.withUnsafeBytes { Array($0) }
+  }
+}
+
 /// Unpacks a wire message from gRPC with libprotobuf-c, within the limits of one message.
 struct WireDeserializer<Message: WireMessage>: MessageDeserializer {
   func deserialize<Bytes: GRPCContiguousBytes>(_ bytes: Bytes) throws -> Message {

@@ -24,7 +24,7 @@ package func withInProcessChannel<Result: Sendable>(
         try await client.runConnections()
       } catch let error as RuntimeError where error.code == .clientIsStopped {}
     }
-    let result = try await body(GRPCChannel(client))
+    let result = try await body(GRPCChannel(client, over: transport.client))
     client.beginGracefulShutdown()
     server.beginGracefulShutdown()
     try await group.waitForAll()

@@ -78,7 +78,7 @@ struct ReportRunTests {
       defer { server.beginGracefulShutdown() }
       return try await withGRPCClient(transport: transport.client) { client in
         try await ReportRun(
-          CollectorClient(GRPCChannel(client)),
+          CollectorClient(GRPCChannel(client, over: transport.client)),
           reader: EventReader(descriptor: descriptor, name: "input"), outageMax: outageMax,
           observer: observer
         ).run()

@@ -101,7 +101,8 @@ private func answers(
     return try await withThrowingTaskGroup(of: Void.self) { group in
       group.addTask { try await server.run() }
       let responses = try await withRPCChannel(socketPath: "\(directory)/s") { channel in
-        try await channel.bidirectional(method, timeout: .seconds(20)) { writer in
+        try await requireAnswer(channel)
+        return try await channel.bidirectional(method, timeout: .seconds(20)) { writer in
           for request in requests { try await writer.write(request) }
         } consume: { responses in
           try await responses.reduce(into: []) { $0.append($1) }

@@ -17,8 +17,8 @@ import Testing
     ],
     "StackmeterStore": ["CSQLite", "StackmeterCore", "Synchronization", "Glibc"],
     "StackmeterRPC": [
-      "StackmeterCore", "StackmeterWire", "GRPCCore", "GRPCNIOTransportHTTP2Posix", "Logging",
-      "Synchronization", "Glibc",
+      "StackmeterCore", "StackmeterWire", "GRPCCore", "GRPCNIOTransportHTTP2Posix",
+      "NIOCore", "NIOPosix", "Logging", "Synchronization", "Glibc",
     ],
     "StackmeterRuntime": [
       "CStackmeterSupport", "StackmeterCore", "Logging", "ServiceLifecycle", "UnixSignals",

@@ -98,19 +98,30 @@ package final class Collector: Sendable {
     try await submit(weight: batches.reduce(0) { $0 + $1.byteCount }) { .report(batches, $0) }
   }
 
+  /// The same, told by the commit thread, which waits for `answer`.
+  func report(
+    _ batches: [EventBatch], answer: @escaping Submission.Answer<[EventResults]>
+  ) {
+    submit(.report(batches, answer), weight: batches.reduce(0) { $0 + $1.byteCount })
+  }
+
   /// Hands work of about `weight` bytes to the commit thread, and waits for what became of it.
   func submit<Value: Sendable>(
     weight: Int, _ make: @escaping @Sendable (@escaping Submission.Answer<Value>) -> Submission
   ) async throws(CollectorError) -> Value {
     let result = await withCheckedContinuation {
       (continuation: CheckedContinuation<Result<Value, CollectorError>, Never>) in
-      do throws(CommitQueue<Submission>.Refused) {
-        try queue.put(make { continuation.resume(returning: $0) }, weight: max(1, weight))
-      } catch {
-        continuation.resume(returning: .failure(error == .full ? .queueFull : .stopping))
-      }
+      submit(make { continuation.resume(returning: $0) }, weight: weight)
     }
     return try result.get()
+  }
+
+  private func submit(_ submission: Submission, weight: Int) {
+    do throws(CommitQueue<Submission>.Refused) {
+      try queue.put(submission, weight: max(1, weight))
+    } catch {
+      submission.fail(error == .full ? .queueFull : .stopping)
+    }
   }
 
   private func commitLoop() -> CollectorError? {
