@@ -8,8 +8,9 @@ package struct CollectorConfiguration: Hashable, Sendable {
   package var dedupDirectory: String
   /// What the dedup index may take in memory; what is more goes to its directory.
   package var dedupMemoryBytes: Int
-  /// Events of the dedup index that no file has yet, at most about: a start inserts so many again.
-  package var dedupRecentCountMax: Int
+  /// Events of the dedup index that no file has yet, at most about: a start inserts so many again. Nil for a share of
+  /// those in memory.
+  package var dedupRecentCountMax: Int?
   /// Usage of an hour that began longer ago is quarantined. Deduplication is exact within it.
   package var latenessLimit: Duration
   /// Ingest is refused while the disk has less free than this.
@@ -21,7 +22,7 @@ package struct CollectorConfiguration: Hashable, Sendable {
 
   package init(
     journalDirectory: String, quarantineDirectory: String, dedupDirectory: String,
-    dedupMemoryBytes: Int = 1 << 30, dedupRecentCountMax: Int = 1 << 20,
+    dedupMemoryBytes: Int = 1 << 30, dedupRecentCountMax: Int? = nil,
     latenessLimit: Duration = .seconds(7 * 86_400), diskReserveBytes: UInt64 = 256 << 20,
     quarantineBytesMax: UInt64 = 256 << 20, journalRetention: Duration? = nil
   ) {
