@@ -29,6 +29,9 @@ package struct UsageEvent: Hashable, Sendable {
 extension UsageEvent {
   /// The first field in which two events of one identity differ, by its name on the wire.
   package func firstDifference(_ other: UsageEvent) -> String {
+    if correction != other.correction, let named = other.correction ?? correction {
+      return named.kind.field
+    }
     if quantity != other.quantity { return "quantity" }
     if usageStart != other.usageStart { return "usage_start" }
     if usageEnd != other.usageEnd { return "usage_end" }

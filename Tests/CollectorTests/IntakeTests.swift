@@ -92,6 +92,14 @@ import Testing
       ("usage_start", { $0.usageStart = $0.usageStart.advanced(by: .nanoseconds(1)) }),
       ("usage_end", { $0.usageEnd = $0.usageEnd.advanced(by: .nanoseconds(1)) }),
       ("quantity", { $0.quantity = Quantity(attos: $0.quantity.attos + 1)! }),
+      ("replaces", { $0.correction = Correction(.replaces, "other") }),
+      (
+        "voids",
+        {
+          $0.correction = Correction(.voids, "other")
+          $0.quantity = .zero
+        }
+      ),
     ]
     let disk = SimulatedDisk()
     var intake = try Fixture.intake(disk)
