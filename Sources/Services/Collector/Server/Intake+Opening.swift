@@ -52,6 +52,7 @@ struct IntakeOpening: ~Copyable {
     var reader = LogReader(
       disk: disk, directory: configuration.journalDirectory,
       fromPosition: isAwaiting ? index.nextPosition - 1 : index.nextPosition)
+    let id = journal.id
     var lastTime = Instant(nanoseconds: 0)
     while let chunk = try reader.next(upTo: journal.tail) {
       for record in Record.all(in: chunk.bytes, of: chunk.id) {
@@ -61,9 +62,10 @@ struct IntakeOpening: ~Copyable {
         try require(ledger.replay(record), record)
       }
       index.committed(nextPosition: chunk.nextPosition, lastTime: lastTime)
-      let context = Self.context(ledger, journal.id)
       try Self.derived { () throws(DedupError) in
-        while let job = index.nextJob(context: { context }) { index.finish(try job.run()) }
+        while let job = index.nextJob(context: { Self.context(ledger, id) }) {
+          index.finish(try job.run())
+        }
       }
     }
   }

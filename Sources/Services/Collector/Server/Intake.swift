@@ -16,8 +16,6 @@ struct Intake: ~Copyable {
   /// A larger batch becomes several records, each of which fits a message of `ReadJournal` many times.
   let recordBytesMax: Int
   static let recordBytesMax = 1 << 20
-  /// Little is refused, so that a small segment is enough.
-  static let quarantineSegmentBytesMax = 4 << 20
 
   /// What is drawn at random for one process, and for the logs that it makes.
   struct Secrets {
