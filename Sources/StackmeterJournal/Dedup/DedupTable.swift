@@ -20,8 +20,11 @@ final class DedupTable: @unchecked Sendable {
   }
 
   private static let shardBitsMax = 12
-  /// With more entries for each shard there are 16 times as many shards, up to the limit.
-  private static let shardEntriesMax = 4096
+  /// What a split multiplies the shards by, as bits.
+  private static let splitBits = 2
+  /// With more entries for each shard there are 4 times as many shards, up to the limit. A shard of this size is
+  /// moved in well below a millisecond, and the list of shards stays in the processor's nearest cache.
+  private static let shardEntriesMax = 1 << 16
 
   private var shards: UnsafeMutableBufferPointer<Shard>
   private var shardBits: Int
@@ -31,7 +34,7 @@ final class DedupTable: @unchecked Sendable {
   init(expectedCount: Int = 0) {
     var bits = 0
     while bits < DedupTable.shardBitsMax, expectedCount > DedupTable.shardEntriesMax << bits {
-      bits += 4
+      bits += DedupTable.splitBits
     }
     shardBits = bits
     shards = .allocate(capacity: 1 << bits)
@@ -209,10 +212,10 @@ final class DedupTable: @unchecked Sendable {
     return true
   }
 
-  /// Makes 16 shards of each.
+  /// Makes 4 shards of each.
   private func split() {
     let old = shards
-    shardBits += 4
+    shardBits += DedupTable.splitBits
     shards = .allocate(capacity: 1 << shardBits)
     let capacity = DedupTable.capacity(for: count >> shardBits)
     for index in shards.indices {

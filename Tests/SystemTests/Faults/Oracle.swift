@@ -33,7 +33,7 @@ final class Oracle: Sendable {
   /// What another oracle has written.
   init(reading path: String) throws {
     file = -1
-    let text = String(decoding: try fileContent(path), as: UTF8.self)
+    let text = String(decoding: try fileContent(path, bytesMax: 1 << 30), as: UTF8.self)
     try state.withLock { state in
       for line in text.split(separator: "\n") {
         let words = line.split(separator: " ")
