@@ -16,11 +16,15 @@ package protocol Disk: Sendable {
   func remove(_ path: String) throws(DiskError)
   /// Makes the names in the directory durable.
   func syncDirectory(_ path: String) throws(DiskError)
+  /// Says that the file is read soon, and whole: the disk may begin to.
+  func expectReading(_ path: String)
   /// Bytes that this process may still write on the disk of `path`.
   func freeBytes(_ path: String) throws(DiskError) -> UInt64
 }
 
 extension Disk {
+  package func expectReading(_ path: String) {}
+
   /// A new, empty file in place of one that an earlier attempt may have left.
   package func createFresh(_ path: String) throws(DiskError) -> any DiskFile {
     do {
@@ -46,7 +50,15 @@ package protocol DiskFile: AnyObject {
   /// Returns once all that was written is durable. After an error nothing may be assumed, not even by
   /// another sync that succeeds.
   func sync() throws(DiskError)
+  /// Says that nobody reads the file soon. What is durable of it need not stay in memory, where it would take the
+  /// place of what is read: a host without free memory at hand copies each new page several times as slowly as one
+  /// that it had before.
+  func rest()
   func close()
+}
+
+extension DiskFile {
+  package func rest() {}
 }
 
 /// What the system refused.

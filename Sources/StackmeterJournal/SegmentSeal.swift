@@ -113,6 +113,7 @@ package struct SegmentSeal: Sendable {
     let end = table.bytes + footer.bytes(id)
     try write(end, to: file, at: offset)
     try system { () throws(DiskError) in try file.sync() }
+    file.rest()
     return Outcome(
       firstPosition: segment.firstPosition,
       sealed: LogSegment.Sealed(byteCount: offset + end.count, digest: footer.digest))

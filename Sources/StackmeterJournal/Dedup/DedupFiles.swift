@@ -74,6 +74,13 @@ final class DedupFiles: Sendable {
     }
   }
 
+  /// Says that all sections of hours from `firstHour` on are read soon.
+  func expectReading(from firstHour: Hour) {
+    for file in entries where file.sections.contains(where: { $0.hour >= firstHour }) {
+      disk.expectReading(path(DedupEntriesFile.name(firstPosition: file.positions.lowerBound)))
+    }
+  }
+
   /// The entries of one section that the hour's runs do not have.
   func read(
     _ section: DedupEntriesFile.Section, of file: DedupEntriesFile

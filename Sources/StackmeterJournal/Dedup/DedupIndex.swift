@@ -113,6 +113,7 @@ package struct DedupIndex: ~Copyable {
   private static func load(
     _ files: DedupFiles, from firstHour: Hour
   ) throws(DedupError) -> [DedupBucket] {
+    files.expectReading(from: firstHour)
     var expected: [Hour: Int] = [:]
     for file in files.entries {
       for section in file.sections where section.hour >= firstHour {

@@ -96,7 +96,7 @@ struct SequentialFile {
 
 extension Disk {
   /// Makes a file under another name, and renames it to `path` once what `write` has written is durable. The name is
-  /// durable once the directory is synced.
+  /// durable once the directory is synced. Such a file is next read when the index is opened.
   func replace<Result>(
     _ path: String, _ write: (inout SequentialFile) throws(DiskError) -> Result
   ) throws(DiskError) -> Result {
@@ -105,6 +105,7 @@ extension Disk {
     var sequential = SequentialFile(file)
     let result = try write(&sequential)
     try file.sync()
+    file.rest()
     try rename(path + ".new", to: path)
     return result
   }
