@@ -2,15 +2,65 @@
 ///
 /// Two series are the same when all fields are, byte for byte. The subscription is in lower case and the
 /// meter in its catalog's spelling once the collector has accepted an event.
-package struct Series: Hashable, Sendable {
-  package var subscription: String
-  package var meter: String
-  package var resource: Resource
+///
+/// Batches hold many series, and tables find them: so copying one is counting one reference, and its texts are
+/// hashed once.
+package struct Series: Sendable {
+  private final class Texts: Sendable {
+    let subscription: String
+    let meter: String
+    let resource: Resource
+    let hash: Int
+    let byteCount: Int
+
+    init(_ subscription: String, _ meter: String, _ resource: Resource) {
+      self.subscription = subscription
+      self.meter = meter
+      self.resource = resource
+      var hasher = Hasher()
+      subscription.hashBytes(into: &hasher)
+      meter.hashBytes(into: &hasher)
+      hasher.combine(resource)
+      hash = hasher.finalize()
+      byteCount =
+        subscription.utf8.count + meter.utf8.count + resource.uri.utf8.count
+        + resource.location.utf8.count + resource.tags.utf8.count
+        + resource.additionalInfo.utf8.count
+    }
+  }
+
+  private var texts: Texts
 
   package init(subscription: String, meter: String, resource: Resource) {
-    self.subscription = subscription
-    self.meter = meter
-    self.resource = resource
+    texts = Texts(subscription, meter, resource)
+  }
+
+  package var subscription: String {
+    get { texts.subscription }
+    set { texts = Texts(newValue, meter, resource) }
+  }
+
+  package var meter: String {
+    get { texts.meter }
+    set { texts = Texts(subscription, newValue, resource) }
+  }
+
+  package var resource: Resource {
+    get { texts.resource }
+    set { texts = Texts(subscription, meter, newValue) }
+  }
+
+  /// The bytes of its six texts.
+  package var byteCount: Int { texts.byteCount }
+
+  /// Gives its six texts: subscription, meter, then those of the resource in their order.
+  package func forEachText(_ body: (String) -> Void) {
+    body(texts.subscription)
+    body(texts.meter)
+    body(texts.resource.uri)
+    body(texts.resource.location)
+    body(texts.resource.tags)
+    body(texts.resource.additionalInfo)
   }
 
   /// That of a void, which counts nothing.
@@ -39,15 +89,26 @@ package struct Resource: Sendable {
   /// Where a name stands twice, byte for byte, its last value counts.
   package static func canonicalTags(_ tags: [(name: String, value: String)]) -> String {
     guard !tags.isEmpty else { return "" }
-    var last: [ExactText: String] = [:]
-    for tag in tags { last[ExactText(tag.name)] = tag.value }
-    // Sorted by UTF-8 bytes: the same order in every language and locale.
-    let sorted = last.sorted { $0.key.text.utf8.lexicographicallyPrecedes($1.key.text.utf8) }
+    var tags = tags
+    if !isCanonical(tags) {
+      var last: [ExactText: String] = [:]
+      for tag in tags { last[ExactText(tag.name)] = tag.value }
+      tags = last.map { (name: $0.key.text, value: $0.value) }
+      // By UTF-8 bytes: the same order in every language and locale.
+      tags.sort { $0.name.utf8.lexicographicallyPrecedes($1.name.utf8) }
+    }
     var writer = JSONWriter()
     writer.object { writer in
-      for (name, value) in sorted { writer.member(name.text, string: value) }
+      for (name, value) in tags { writer.member(name, string: value) }
     }
     return String(decoding: writer.bytes, as: UTF8.self)
+  }
+
+  /// Whether the names are in order, and none stands twice.
+  private static func isCanonical(_ tags: [(name: String, value: String)]) -> Bool {
+    zip(tags, tags.dropFirst()).allSatisfy {
+      $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
+    }
   }
 
   /// The tags in canonical order; empty where the text is not what `canonicalTags` makes.
@@ -77,16 +138,16 @@ extension Resource: Hashable {
   }
 }
 
-extension Series {
+extension Series: Hashable {
   package static func == (left: Series, right: Series) -> Bool {
-    left.subscription.hasSameBytes(as: right.subscription)
+    if left.texts === right.texts { return true }
+    return left.texts.hash == right.texts.hash
+      && left.subscription.hasSameBytes(as: right.subscription)
       && left.meter.hasSameBytes(as: right.meter)
       && left.resource == right.resource
   }
 
   package func hash(into hasher: inout Hasher) {
-    subscription.hashBytes(into: &hasher)
-    meter.hashBytes(into: &hasher)
-    hasher.combine(resource)
+    hasher.combine(texts.hash)
   }
 }

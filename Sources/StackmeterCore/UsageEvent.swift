@@ -106,11 +106,7 @@ package struct EventBatch: Hashable, Sendable {
 
   /// About what the batch occupies: its texts and its columns.
   package var byteCount: Int {
-    let texts = series.reduce(ids.count) { sum, series in
-      sum + series.subscription.utf8.count + series.meter.utf8.count
-        + series.resource.uri.utf8.count + series.resource.location.utf8.count
-        + series.resource.tags.utf8.count + series.resource.additionalInfo.utf8.count
-    }
+    let texts = series.reduce(ids.count) { $0 + $1.byteCount }
     let targets = corrections.reduce(0) { $0 + $1.correction.targetID.utf8.count + 16 }
     // An end, a series index, two instants and a quantity for each event.
     return texts + targets + count * 44

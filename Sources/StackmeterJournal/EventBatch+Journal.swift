@@ -18,12 +18,7 @@ extension EventBatch {
     writer.text(source)
     writer.number(UInt32(series.count))
     for entry in series {
-      writer.text(entry.subscription)
-      writer.text(entry.meter)
-      writer.text(entry.resource.uri)
-      writer.text(entry.resource.location)
-      writer.text(entry.resource.tags)
-      writer.text(entry.resource.additionalInfo)
+      entry.forEachText { writer.text($0) }
     }
     writer.number(UInt32(count))
     writer.number(UInt32(ids.count))

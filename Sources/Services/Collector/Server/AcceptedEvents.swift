@@ -101,12 +101,8 @@ private struct PartialBatch {
 }
 
 extension Series {
-  /// What its texts take in the journal.
-  var journalBytes: Int {
-    [
-      subscription, meter, resource.uri, resource.location, resource.tags, resource.additionalInfo,
-    ].reduce(0) { $0 + 2 + $1.utf8.count }
-  }
+  /// What its texts take in the journal, each with its length.
+  var journalBytes: Int { byteCount + 6 * 2 }
 }
 
 extension EventBatch {
