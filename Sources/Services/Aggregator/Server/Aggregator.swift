@@ -17,29 +17,60 @@ package actor Aggregator {
   private static let retryPause: Duration = .milliseconds(200)
   /// How often the collector is told at most what is applied.
   private static let confirmInterval: Duration = .seconds(5)
-  /// Aggregates that one transaction touches, so that no report makes it grow without bound.
-  private static let deltasMax = 200_000
-  /// Numbers of series that are remembered between commits.
+  /// Aggregates and samples that one transaction touches, so that no report makes it grow without bound.
+  private static let changesMax = 200_000
+  /// Series that are remembered between commits.
   private static let knownSeriesMax = 1_000_000
 
-  private let database: UsageDatabase
+  private let writer: UsageWriter
+  private let store: any UsageStore
+  private let configuration: AggregatorConfiguration
   private let logger: Logger
+  /// How each meter is counted, by its id.
+  private let aggregations: [ExactText: Aggregation]
   private var position: PipelinePosition
-  private var knownSeries: [Series: Int64] = [:]
+  private var series = SeriesIndex(seed: .random(in: .min ... .max))
   private var confirmedAt: ContinuousClock.Instant?
   private nonisolated let currentStatus: Mutex<AggregatorStatus>
 
-  /// Takes over the usage database, and puts the catalog into it.
-  package init(database: UsageDatabase, catalog: MeterCatalog, logger: Logger) throws(StoreError) {
-    try database.replaceCatalog(catalog)
-    position = try database.position()
-    self.database = database
+  /// Takes over the usage database, and puts the catalog into it. A meter that has usage is counted as before,
+  /// whatever the catalog says now.
+  package init(
+    store: any UsageStore, catalog: MeterCatalog,
+    configuration: AggregatorConfiguration = AggregatorConfiguration(), logger: Logger
+  ) throws(StoreError) {
+    try store.replaceCatalog(catalog)
+    let rules = try store.rules()
+    var aggregations: [ExactText: Aggregation] = [:]
+    for meter in catalog.meters { aggregations[ExactText(meter.id)] = meter.aggregation }
+    for rule in rules { aggregations[ExactText(rule.meter)] = rule.aggregation }
+    self.aggregations = aggregations
+    position = try store.position()
+    writer = try UsageWriter(
+      store: store, latenessLimitDays: configuration.latenessLimitDays)
+    self.store = store
+    self.configuration = configuration
     self.logger = logger
     var status = AggregatorStatus()
     status.nextPosition = position.nextPosition
     status.appliedReportedTime = position.reportedTime
     status.openWindow = position.openWindow
+    status.warnings = Aggregator.conflicts(catalog, rules)
     currentStatus = Mutex(status)
+  }
+
+  /// A sentence for each meter that the catalog would have counted in another way.
+  private static func conflicts(_ catalog: MeterCatalog, _ rules: [MeterRule]) -> [String] {
+    var inForce: [ExactText: MeterRule] = [:]
+    for rule in rules { inForce[ExactText(rule.meter)] = rule }
+    return catalog.meters.compactMap { meter in
+      guard let rule = inForce[ExactText(meter.id)], rule.aggregation != meter.aggregation else {
+        return nil
+      }
+      return "meter \(meter.id) is counted as \(rule.aggregation.rawValue) since journal position "
+        + "\(rule.fromPosition), but the catalog says \(meter.aggregation.rawValue): "
+        + "run stackmeter restate, or set the catalog back"
+    }
   }
 
   package nonisolated func status() -> AggregatorStatus {
@@ -136,59 +167,110 @@ package actor Aggregator {
   /// Applies whole chunks, in one transaction unless they touch very many aggregates. After an error, nothing
   /// after the last commit is applied.
   package func apply(_ chunks: [JournalChunk]) throws {
-    var rollup = Rollup(from: position)
-    try database.begin()
+    do {
+      try apply(chunks, .bulk)
+    } catch let error as StoreError where error.kind == .overflow {
+      // Some quantity cannot be held: which one it is shows when one event is counted after the other.
+      try apply(chunks, .single)
+    }
+  }
+
+  private func apply(_ chunks: [JournalChunk], _ mode: UsageWriter.Mode) throws {
+    if series.count >= Aggregator.knownSeriesMax { forgetSeries() }
+    var change = PendingChange(rollup: newRollup(from: position))
+    try writer.begin()
     do {
       for chunk in chunks {
-        let journal = try rollup.enter(journal: chunk.journalID)
+        let journal = try change.rollup.enter(journal: chunk.journalID)
         for record in Record.all(in: chunk.records, of: journal) {
-          while try !rollup.apply(
-            record, deltasMax: Aggregator.deltasMax,
-            intern: { (series) throws(StoreError) in try intern(series) })
+          while try !change.rollup.apply(
+            record, &series, sizeMax: Aggregator.changesMax, eventsMax: mode == .single ? 1 : .max)
           {
-            try commit(rollup, durablePosition: chunk.durablePosition)
-            rollup = Rollup(from: position)
-            try database.begin()
+            try count(&change, mode)
+            guard change.size >= Aggregator.changesMax else { continue }
+            try commit(&change, durablePosition: chunk.durablePosition)
+            try writer.begin()
           }
         }
-        guard rollup.position.nextPosition >= chunk.nextPosition else {
-          throw RollupError.undecodable(position: rollup.position.nextPosition)
+        guard change.rollup.position.nextPosition >= chunk.nextPosition else {
+          throw RollupError.undecodable(position: change.rollup.position.nextPosition)
         }
       }
-      try commit(rollup, durablePosition: chunks.last?.durablePosition ?? 0)
+      try count(&change, mode)
+      try commit(&change, durablePosition: chunks.last?.durablePosition ?? 0)
     } catch {
-      database.rollback()
+      writer.rollback()
       // Numbers that were given in this transaction are gone with it.
-      knownSeries = [:]
+      forgetSeries()
       throw error
     }
   }
 
-  private func commit(_ rollup: Rollup, durablePosition: UInt64) throws(StoreError) {
-    let unapplied = try database.commit(
-      deltas: rollup.deltas, unapplied: rollup.unapplied, position: rollup.position)
-    position = rollup.position
-    if unapplied > 0 {
+  /// What one transaction has counted so far.
+  private struct PendingChange {
+    var rollup: Rollup
+    var size = 0
+    var events: UInt64 = 0
+    var aside = 0
+  }
+
+  private func newRollup(from position: PipelinePosition) -> Rollup {
+    let aggregations = aggregations
+    return Rollup(from: position) { aggregations[ExactText($0.meter)] ?? .sum }
+  }
+
+  private func forgetSeries() {
+    series = SeriesIndex(seed: .random(in: .min ... .max))
+  }
+
+  /// Counts what the rollup has into the open transaction, and begins the next rollup where it ended.
+  private func count(_ change: inout PendingChange, _ mode: UsageWriter.Mode) throws(StoreError) {
+    let rollup = change.rollup
+    let aggregations = aggregations
+    let new = rollup.wanted.map { wanted in
+      NewSeries(
+        series.series(at: wanted.slot), firstWindow: wanted.firstWindow,
+        firstPosition: wanted.firstPosition)
+    }
+    let numbers = try writer.intern(new) { aggregations[ExactText($0.meter)] ?? .sum }
+    for (wanted, number) in zip(rollup.wanted, numbers) {
+      // Where there is none, it is asked for again the next time.
+      series.setNumber(number ?? SeriesIndex.unnumbered, of: wanted.slot)
+    }
+    var (changes, unnumbered) = rollup.changes(series)
+    if !unnumbered.isEmpty, case .bulk = mode {
+      throw StoreError(.overflow, "a subscription has more series than can be numbered")
+    }
+    // Where the window has ended, the next rollup begins in the one that is open now.
+    if changes.last?.endPosition == nil, changes.last?.isEmpty == true { changes.removeLast() }
+    let aside = try writer.count(
+      changes, unnumbered: unnumbered, from: position, in: rollup.position.journalID, mode)
+    change.size += rollup.size
+    change.events += rollup.events
+    change.aside += aside
+    change.rollup = newRollup(from: rollup.position)
+  }
+
+  private func commit(
+    _ change: inout PendingChange, durablePosition: UInt64
+  ) throws(StoreError) {
+    try writer.commit(change.rollup.position)
+    position = try store.position()
+    change.rollup = newRollup(from: position)
+    if change.aside > 0 {
       logger.error(
-        "quantities are too large to aggregate; they are kept in the table unapplied",
-        metadata: ["count": "\(unapplied)"])
+        "quantities cannot be aggregated; they are kept in the table unapplied",
+        metadata: ["count": "\(change.aside)"])
     }
     currentStatus.withLock { status in
       status.nextPosition = position.nextPosition
       status.appliedReportedTime = position.reportedTime
       status.openWindow = position.openWindow
-      status.appliedEvents += rollup.events
+      status.appliedEvents += change.events
       status.commits += 1
-      status.unappliedEvents += UInt64(unapplied)
+      status.unappliedEvents += UInt64(change.aside)
       status.durablePosition = max(durablePosition, position.nextPosition)
     }
-  }
-
-  private func intern(_ series: Series) throws(StoreError) -> Int64 {
-    if let known = knownSeries[series] { return known }
-    if knownSeries.count >= Aggregator.knownSeriesMax { knownSeries = [:] }
-    let number = try database.intern(series)
-    knownSeries[series] = number
-    return number
+    change = PendingChange(rollup: change.rollup)
   }
 }

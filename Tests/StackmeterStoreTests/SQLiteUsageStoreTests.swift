@@ -31,50 +31,64 @@ enum Sample {
   }
 }
 
-extension UsageDatabase {
-  /// Commits rows given as (window, series, usage hour, quantity).
+extension UsageStore {
+  /// Commits rows given as (window, series, usage hour, quantity), and closes the windows before `open`.
   func commit(
     _ rows: [(Int64, Series, Int64, Quantity)], next: UInt64, open: Int64
   ) throws {
-    try begin()
+    let writer = try UsageWriter(store: self, latenessLimitDays: 7)
+    let start = try position()
+    try writer.begin()
     do {
-      var deltas: [AggregateKey: Quantity] = [:]
-      for (window, series, hour, quantity) in rows {
-        let key = AggregateKey(
-          window: Hour(index: window), series: try intern(series), usageHour: Hour(index: hour))
-        deltas[key] = deltas[key, default: .zero].adding(quantity)
+      var windows: [Int64: [SeriesHour: Quantity]] = [start.openWindow.index: [:]]
+      for (window, series, hour, quantity) in rows.sorted(by: { $0.0 < $1.0 }) {
+        let new = NewSeries(series, firstWindow: Hour(index: window), firstPosition: next - 1)
+        let number = try #require(try writer.intern([new]) { _ in .sum }[0])
+        let key = SeriesHour(series: number, usageHour: Hour(index: hour))
+        windows[window, default: [:]][key] =
+          windows[window, default: [:]][key, default: .zero].adding(quantity)
       }
-      _ = try commit(
-        deltas: deltas, unapplied: [], position: Sample.position(next, open: open))
+      let changes = windows.sorted { $0.key < $1.key }.map { window, deltas in
+        WindowChange(
+          window: Hour(index: window),
+          sums: deltas.sorted { $0.key < $1.key }.map { key, quantity in
+            SumDelta(
+              key: key, sum: quantity.attos, least: min(0, quantity.attos),
+              greatest: max(0, quantity.attos), position: next - 1)
+          }, endPosition: window < open ? next : nil)
+      }
+      let end = Sample.position(next, open: open)
+      _ = try writer.count(changes, from: start, in: end.journalID, .bulk)
+      try writer.commit(end)
     } catch {
-      rollback()
+      writer.rollback()
       throw error
     }
   }
 }
 
-@Suite struct UsageDatabaseTests {
+@Suite struct UsageStoreTests {
   @Test func `deltas add up exactly, across commits and signs`() throws {
     try withDatabase { path in
-      let database = try UsageDatabase(path: path)
+      let database = try SQLiteUsageStore(path: path)
       #expect(try database.position().journalID == 0)
       let series = Sample.series("a")
       let tiny = try #require(Quantity(units: 0, attos: 1))
       try database.commit([(100, series, 100, tiny)], next: 2, open: 100)
       try database.commit([(100, series, 100, Quantity(-3))], next: 3, open: 100)
       try database.commit([(100, series, 99, Quantity(5))], next: 4, open: 100)
-      let rows = try UsageReader(path: path).all()
+      let rows = try SQLiteUsageReader(path: path).all()
       #expect(rows.map(\.quantity.description) == ["5", "-2.999999999999999999"])
       #expect(try database.position() == Sample.position(4, open: 100))
-      #expect(try UsageReader(path: path).position() == Sample.position(4, open: 100))
+      #expect(try SQLiteUsageReader(path: path).position() == Sample.position(4, open: 100))
     }
   }
 
   @Test func `a commit that fails leaves nothing behind`() throws {
     try withDatabase { path in
-      let database = try UsageDatabase(path: path)
+      let database = try SQLiteUsageStore(path: path)
       try database.commit([(100, Sample.series("a"), 100, Quantity(1))], next: 2, open: 101)
-      // The second row lies in a closed window, so the first must vanish with it.
+      // The first row lies in a closed window, so the second must vanish with it.
       #expect(throws: StoreError.self) {
         try database.commit(
           [
@@ -82,10 +96,11 @@ extension UsageDatabase {
             (100, Sample.series("a"), 100, Quantity(1)),
           ], next: 3, open: 101)
       }
-      #expect(try UsageReader(path: path).all().map(\.quantity) == [Quantity(1)])
+      #expect(try SQLiteUsageReader(path: path).all().map(\.quantity) == [Quantity(1)])
       #expect(try database.position().nextPosition == 2)
       try database.commit([(101, Sample.series("b"), 101, Quantity(7))], next: 3, open: 101)
-      #expect(try UsageReader(path: path).all().map(\.quantity) == [Quantity(1), Quantity(7)])
+      #expect(
+        try SQLiteUsageReader(path: path).all().map(\.quantity) == [Quantity(1), Quantity(7)])
     }
   }
 
@@ -93,13 +108,25 @@ extension UsageDatabase {
     arguments: [
       "UPDATE aggregate SET units = 9 WHERE window = 100",
       "DELETE FROM aggregate WHERE window = 100",
-      "INSERT INTO aggregate VALUES (99, 1, 99, 1, 0)",
+      "INSERT INTO aggregate VALUES (99, 16777217, 0, 1, 0)",
+      "INSERT OR REPLACE INTO aggregate SELECT window, series, lag, 9, 0 FROM aggregate",
       "UPDATE aggregate SET window = 100 WHERE window = 101",
+      "UPDATE OR REPLACE aggregate SET window = 100",
       "UPDATE pipeline SET open_window = 100",
+      "UPDATE closed_window SET row_count = 2",
+      "DELETE FROM closed_window",
+      "INSERT OR REPLACE INTO closed_window VALUES (100, 1, 1, x'00')",
+      "UPDATE series SET resource_uri = '/other'",
+      "UPDATE series SET id = id + 1",
+      "DELETE FROM series",
+      "INSERT OR REPLACE INTO series SELECT * FROM series",
+      "UPDATE subscription SET name = 'b'",
+      "DELETE FROM subscription",
+      "INSERT OR REPLACE INTO subscription (name, first_window) VALUES ('a', 101)",
     ])
   func `a closed window refuses every change by hand`(sql: String) throws {
     try withDatabase { path in
-      let database = try UsageDatabase(path: path)
+      let database = try SQLiteUsageStore(path: path)
       try database.commit(
         [
           (100, Sample.series("a"), 100, Quantity(1)), (101, Sample.series("a"), 101, Quantity(2)),
@@ -107,34 +134,22 @@ extension UsageDatabase {
       let byHand = try SQLite(path, .writer)
       let error = #expect(throws: StoreError.self) { try byHand.execute(sql) }
       #expect(error?.message.contains("closed reporting window never") == true)
-      #expect(try UsageReader(path: path).all().map(\.quantity) == [Quantity(1), Quantity(2)])
-    }
-  }
-
-  @Test func `a quantity that no longer fits is kept aside, and the rest is counted`() throws {
-    try withDatabase { path in
-      let database = try UsageDatabase(path: path)
-      let series = Sample.series("a")
-      try database.commit([(100, series, 100, .max)], next: 2, open: 100)
-      try database.begin()
-      let key = AggregateKey(
-        window: Hour(index: 100), series: try database.intern(series), usageHour: Hour(index: 100))
-      let kept = try database.commit(
-        deltas: [key: Quantity(1)], unapplied: [], position: Sample.position(3, open: 100))
-      #expect(kept == 1)
-      let reader = try UsageReader(path: path)
-      #expect(try reader.all().map(\.quantity) == [.max])
-      #expect(try reader.unappliedCount() == 1)
-      #expect(try database.position().nextPosition == 3)
+      #expect(
+        try SQLiteUsageReader(path: path).all().map(\.quantity) == [Quantity(1), Quantity(2)])
     }
   }
 
   @Test func `a series gets one number, and every field tells series apart`() throws {
     try withDatabase { path in
-      let database = try UsageDatabase(path: path)
+      let database = try SQLiteUsageStore(path: path)
       try database.begin()
-      let first = try database.intern(Sample.series("a"))
-      #expect(try database.intern(Sample.series("a")) == first)
+      func intern(_ series: Series) throws -> Int64? {
+        try database.intern([
+          NewSeries(series, firstWindow: Hour(index: 1), firstPosition: 1)
+        ])[0]
+      }
+      let first = try intern(Sample.series("a"))
+      #expect(try intern(Sample.series("a")) == first)
       var others: [Series] = []
       for change in [
         { $0.subscription = "b" }, { $0.meter = "m" }, { $0.resource.uri = "/é" },
@@ -145,25 +160,42 @@ extension UsageDatabase {
         change(&series)
         others.append(series)
       }
-      let numbers = try others.map { try database.intern($0) }
+      let numbers = try others.map { try intern($0) }
       #expect(Set(numbers + [first]).count == others.count + 1)
+      // Those of one subscription are neighbours.
+      let (a, b): (Int64, Int64) = (0x0100_0000, 0x0200_0000)
+      #expect(first == a + 1)
+      #expect(numbers == [b + 1, a + 2, a + 3, a + 4, a + 5, a + 6, a + 7])
+      database.rollback()
+    }
+  }
+
+  @Test func `a subscription has no more series than can be numbered`() throws {
+    try withDatabase { path in
+      let database = try SQLiteUsageStore(path: path, seriesMax: 2)
+      try database.begin()
+      let numbers = try database.intern(
+        ["/1", "/2", "/3", "/1"].map {
+          NewSeries(Sample.series("a", uri: $0), firstWindow: Hour(index: 1), firstPosition: 1)
+        })
+      #expect(numbers == [0x0100_0001, 0x0100_0002, nil, 0x0100_0001])
       database.rollback()
     }
   }
 
   @Test func `the catalog is replaced, but a meter that usage speaks of stays`() throws {
     try withDatabase { path in
-      let database = try UsageDatabase(path: path)
+      let database = try SQLiteUsageStore(path: path)
       try database.replaceCatalog(Sample.catalog)
       try database.commit([(100, Sample.series("a"), 100, Quantity(1))], next: 2, open: 100)
       try database.replaceCatalog(try MeterCatalog([Sample.meter("net", unit: "Bytes")]))
-      #expect(try UsageReader(path: path).meters().map(\.id) == ["cpu", "net"])
+      #expect(try SQLiteUsageReader(path: path).meters().map(\.id) == ["cpu", "net"])
     }
   }
 
   @Test func `the sqlite3 shell reads names and decimals`() throws {
     try withDatabase { path in
-      let database = try UsageDatabase(path: path)
+      let database = try SQLiteUsageStore(path: path)
       try database.replaceCatalog(Sample.catalog)
       let half = try #require(Quantity(units: 0, attos: -500_000_000_000_000_000))
       try database.commit([(498_736, Sample.series("a"), 498_735, half)], next: 2, open: 498_736)
@@ -180,10 +212,10 @@ extension UsageDatabase {
 
   @Test func `a database of a newer program is refused by writer and reader`() throws {
     try withDatabase { path in
-      _ = try UsageDatabase(path: path)
-      try SQLite(path, .writer).execute("PRAGMA user_version = 2")
-      let writing = #expect(throws: StoreError.self) { _ = try UsageDatabase(path: path) }
-      let reading = #expect(throws: StoreError.self) { _ = try UsageReader(path: path) }
+      _ = try SQLiteUsageStore(path: path)
+      try SQLite(path, .writer).execute("PRAGMA user_version = 3")
+      let writing = #expect(throws: StoreError.self) { _ = try SQLiteUsageStore(path: path) }
+      let reading = #expect(throws: StoreError.self) { _ = try SQLiteUsageReader(path: path) }
       #expect(writing?.kind == .newerSchema)
       #expect(reading?.kind == .newerSchema)
     }
@@ -194,13 +226,13 @@ extension UsageDatabase {
       let file = try #require(fopen(path, "w"))
       fputs(String(repeating: "not a database ", count: 1000), file)
       fclose(file)
-      #expect(throws: StoreError.self) { _ = try UsageDatabase(path: path) }
+      #expect(throws: StoreError.self) { _ = try SQLiteUsageStore(path: path) }
     }
   }
 
   @Test func `a reader before the first writer says that the database is missing`() throws {
     try withDatabase { path in
-      let error = #expect(throws: StoreError.self) { _ = try UsageReader(path: path) }
+      let error = #expect(throws: StoreError.self) { _ = try SQLiteUsageReader(path: path) }
       #expect(error?.kind == .missing)
     }
   }
@@ -212,12 +244,12 @@ func withDatabase(_ body: (String) throws -> Void) throws {
   try body("\(directory.path)/usage.sqlite")
 }
 
-extension UsageReader {
+extension SQLiteUsageReader {
   /// Every hourly aggregate.
   func all() throws -> [UsageAggregate] {
     try aggregates(
       windows: Hour(index: 0)..<Hour(index: 10_000_000), granularity: .hourly,
-      filter: Filter(subscriptions: nil, meters: nil), after: nil, limit: 10_000
+      filter: UsageFilter(subscriptions: nil, meters: nil), after: nil, limit: 10_000
     ).aggregates
   }
 }
