@@ -25,6 +25,14 @@ struct Program {
             try await aggregator.run(collector: CollectorClient(channel))
           }
         },
+        StoppablePart { try await aggregator.runMaintenance() },
+        StoppablePart {
+          let database = settings.usageDatabase
+          try await Scrubber(
+            open: { () throws(StoreError) in try SQLiteUsageReader(path: database) },
+            report: { aggregator.note(damage: $0) }
+          ).run()
+        },
         StoppablePart(run: server.run, stop: server.stop),
       ]
     }

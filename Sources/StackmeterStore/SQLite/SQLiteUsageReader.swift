@@ -17,6 +17,11 @@ package final class SQLiteUsageReader: UsageReader {
     }
   }
 
+  /// Reads by a connection that is open already, between the transactions of its owner.
+  init(_ connection: SQLite) {
+    self.connection = connection
+  }
+
   package func within<Answer>(
     _ limit: Duration, _ ask: (any UsageReader) throws(StoreError) -> Answer
   ) throws(StoreError) -> Answer {

@@ -17,64 +17,65 @@ package actor Aggregator {
   private static let retryPause: Duration = .milliseconds(200)
   /// How often the collector is told at most what is applied.
   private static let confirmInterval: Duration = .seconds(5)
-  /// Aggregates and samples that one transaction touches, so that no report makes it grow without bound.
-  private static let changesMax = 200_000
-  /// Series that are remembered between commits.
-  private static let knownSeriesMax = 1_000_000
+  private static let maintenanceInterval: Duration = .seconds(60)
+  private static let maintenancePause: Duration = .milliseconds(100)
 
-  private let writer: UsageWriter
-  private let store: any UsageStore
+  private let counter: JournalCounter
   private let configuration: AggregatorConfiguration
   private let logger: Logger
-  /// How each meter is counted, by its id.
-  private let aggregations: [ExactText: Aggregation]
-  private var position: PipelinePosition
-  private var series = SeriesIndex(seed: .random(in: .min ... .max))
   private var confirmedAt: ContinuousClock.Instant?
   private nonisolated let currentStatus: Mutex<AggregatorStatus>
+  /// Sentences about the catalog, which stay as long as the process runs.
+  private let conflicts: [String]
 
   /// Takes over the usage database, and puts the catalog into it. A meter that has usage is counted as before,
   /// whatever the catalog says now.
   package init(
-    store: any UsageStore, catalog: MeterCatalog,
+    store: sending any UsageStore, catalog: MeterCatalog,
     configuration: AggregatorConfiguration = AggregatorConfiguration(), logger: Logger
   ) throws(StoreError) {
-    try store.replaceCatalog(catalog)
-    let rules = try store.rules()
-    var aggregations: [ExactText: Aggregation] = [:]
-    for meter in catalog.meters { aggregations[ExactText(meter.id)] = meter.aggregation }
-    for rule in rules { aggregations[ExactText(rule.meter)] = rule.aggregation }
-    self.aggregations = aggregations
-    position = try store.position()
-    writer = try UsageWriter(
-      store: store, latenessLimitDays: configuration.latenessLimitDays)
-    self.store = store
+    counter = try JournalCounter(
+      store: store, catalog: catalog, latenessLimitDays: configuration.latenessLimitDays)
     self.configuration = configuration
     self.logger = logger
+    conflicts = counter.conflicts
     var status = AggregatorStatus()
-    status.nextPosition = position.nextPosition
-    status.appliedReportedTime = position.reportedTime
-    status.openWindow = position.openWindow
-    status.warnings = Aggregator.conflicts(catalog, rules)
+    status.nextPosition = counter.position.nextPosition
+    status.appliedReportedTime = counter.position.reportedTime
+    status.openWindow = counter.position.openWindow
+    status.warnings = conflicts
     currentStatus = Mutex(status)
-  }
-
-  /// A sentence for each meter that the catalog would have counted in another way.
-  private static func conflicts(_ catalog: MeterCatalog, _ rules: [MeterRule]) -> [String] {
-    var inForce: [ExactText: MeterRule] = [:]
-    for rule in rules { inForce[ExactText(rule.meter)] = rule }
-    return catalog.meters.compactMap { meter in
-      guard let rule = inForce[ExactText(meter.id)], rule.aggregation != meter.aggregation else {
-        return nil
-      }
-      return "meter \(meter.id) is counted as \(rule.aggregation.rawValue) since journal position "
-        + "\(rule.fromPosition), but the catalog says \(meter.aggregation.rawValue): "
-        + "run stackmeter restate, or set the catalog back"
-    }
   }
 
   package nonisolated func status() -> AggregatorStatus {
     currentStatus.withLock { $0 }
+  }
+
+  /// Takes what the scrub has found wrong with the usage database, in place of what it had found before.
+  package nonisolated func note(damage: [String]) {
+    let isNews = currentStatus.withLock { status in
+      let warnings = conflicts + damage
+      defer { status.warnings = warnings }
+      return status.warnings != warnings
+    }
+    guard isNews else { return }
+    for problem in damage {
+      logger.error("the scrub found damage", metadata: ["problem": "\(problem)"])
+    }
+  }
+
+  /// Removes what need not be kept, until cancelled: little at a time, so that commits do not wait.
+  package func runMaintenance() async throws(CancellationError) {
+    while true {
+      var isDone = true
+      do throws(StoreError) {
+        isDone = try counter.maintain(retentionMonths: configuration.retentionMonths)
+      } catch {
+        logger.warning("old usage cannot be removed", metadata: ["problem": "\(error)"])
+      }
+      let pause = isDone ? Aggregator.maintenanceInterval : Aggregator.maintenancePause
+      do { try await Task.sleep(for: pause) } catch { throw CancellationError() }
+    }
   }
 
   /// Follows the collector's journal until cancelled, through its restarts.
@@ -111,7 +112,7 @@ package actor Aggregator {
   }
 
   private func follow(_ collector: CollectorClient) async throws {
-    let start = position
+    let start = counter.position
     try await withThrowingTaskGroup(of: Void.self) { group in
       let buffer = ChunkBuffer()
       group.addTask {
@@ -155,7 +156,7 @@ package actor Aggregator {
   private func confirm(_ collector: CollectorClient) async {
     let now = ContinuousClock.now
     guard confirmedAt.map({ now - $0 >= Aggregator.confirmInterval }) ?? true else { return }
-    let applied = position
+    let applied = counter.position
     do throws(RPCError) {
       try await collector.confirmApplied(position: applied.nextPosition, of: applied.journalID)
       confirmedAt = now
@@ -167,110 +168,21 @@ package actor Aggregator {
   /// Applies whole chunks, in one transaction unless they touch very many aggregates. After an error, nothing
   /// after the last commit is applied.
   package func apply(_ chunks: [JournalChunk]) throws {
-    do {
-      try apply(chunks, .bulk)
-    } catch let error as StoreError where error.kind == .overflow {
-      // Some quantity cannot be held: which one it is shows when one event is counted after the other.
-      try apply(chunks, .single)
-    }
-  }
-
-  private func apply(_ chunks: [JournalChunk], _ mode: UsageWriter.Mode) throws {
-    if series.count >= Aggregator.knownSeriesMax { forgetSeries() }
-    var change = PendingChange(rollup: newRollup(from: position))
-    try writer.begin()
-    do {
-      for chunk in chunks {
-        let journal = try change.rollup.enter(journal: chunk.journalID)
-        for record in Record.all(in: chunk.records, of: journal) {
-          while try !change.rollup.apply(
-            record, &series, sizeMax: Aggregator.changesMax, eventsMax: mode == .single ? 1 : .max)
-          {
-            try count(&change, mode)
-            guard change.size >= Aggregator.changesMax else { continue }
-            try commit(&change, durablePosition: chunk.durablePosition)
-            try writer.begin()
-          }
-        }
-        guard change.rollup.position.nextPosition >= chunk.nextPosition else {
-          throw RollupError.undecodable(position: change.rollup.position.nextPosition)
-        }
+    try counter.apply(chunks) { commit in
+      if commit.aside > 0 {
+        logger.error(
+          "quantities cannot be aggregated; they are kept in the table unapplied",
+          metadata: ["count": "\(commit.aside)"])
       }
-      try count(&change, mode)
-      try commit(&change, durablePosition: chunks.last?.durablePosition ?? 0)
-    } catch {
-      writer.rollback()
-      // Numbers that were given in this transaction are gone with it.
-      forgetSeries()
-      throw error
+      currentStatus.withLock { status in
+        status.nextPosition = commit.position.nextPosition
+        status.appliedReportedTime = commit.position.reportedTime
+        status.openWindow = commit.position.openWindow
+        status.appliedEvents += commit.events
+        status.commits += 1
+        status.unappliedEvents += UInt64(commit.aside)
+        status.durablePosition = max(commit.durablePosition, commit.position.nextPosition)
+      }
     }
-  }
-
-  /// What one transaction has counted so far.
-  private struct PendingChange {
-    var rollup: Rollup
-    var size = 0
-    var events: UInt64 = 0
-    var aside = 0
-  }
-
-  private func newRollup(from position: PipelinePosition) -> Rollup {
-    let aggregations = aggregations
-    return Rollup(from: position) { aggregations[ExactText($0.meter)] ?? .sum }
-  }
-
-  private func forgetSeries() {
-    series = SeriesIndex(seed: .random(in: .min ... .max))
-  }
-
-  /// Counts what the rollup has into the open transaction, and begins the next rollup where it ended.
-  private func count(_ change: inout PendingChange, _ mode: UsageWriter.Mode) throws(StoreError) {
-    let rollup = change.rollup
-    let aggregations = aggregations
-    let new = rollup.wanted.map { wanted in
-      NewSeries(
-        series.series(at: wanted.slot), firstWindow: wanted.firstWindow,
-        firstPosition: wanted.firstPosition)
-    }
-    let numbers = try writer.intern(new) { aggregations[ExactText($0.meter)] ?? .sum }
-    for (wanted, number) in zip(rollup.wanted, numbers) {
-      // Where there is none, it is asked for again the next time.
-      series.setNumber(number ?? SeriesIndex.unnumbered, of: wanted.slot)
-    }
-    var (changes, unnumbered) = rollup.changes(series)
-    if !unnumbered.isEmpty, case .bulk = mode {
-      throw StoreError(.overflow, "a subscription has more series than can be numbered")
-    }
-    // Where the window has ended, the next rollup begins in the one that is open now.
-    if changes.last?.endPosition == nil, changes.last?.isEmpty == true { changes.removeLast() }
-    let aside = try writer.count(
-      changes, unnumbered: unnumbered, from: position, in: rollup.position.journalID, mode)
-    change.size += rollup.size
-    change.events += rollup.events
-    change.aside += aside
-    change.rollup = newRollup(from: rollup.position)
-  }
-
-  private func commit(
-    _ change: inout PendingChange, durablePosition: UInt64
-  ) throws(StoreError) {
-    try writer.commit(change.rollup.position)
-    position = try store.position()
-    change.rollup = newRollup(from: position)
-    if change.aside > 0 {
-      logger.error(
-        "quantities cannot be aggregated; they are kept in the table unapplied",
-        metadata: ["count": "\(change.aside)"])
-    }
-    currentStatus.withLock { status in
-      status.nextPosition = position.nextPosition
-      status.appliedReportedTime = position.reportedTime
-      status.openWindow = position.openWindow
-      status.appliedEvents += change.events
-      status.commits += 1
-      status.unappliedEvents += UInt64(change.aside)
-      status.durablePosition = max(durablePosition, position.nextPosition)
-    }
-    change = PendingChange(rollup: change.rollup)
   }
 }
