@@ -126,9 +126,9 @@ struct JournalScript {
 }
 
 @Suite(.timeLimit(.minutes(5))) struct CountingTests {
-  /// How many seeds: `STACKMETER_COUNTING_SEEDS`, else 300. Each takes about 3 ms.
+  /// How many seeds: `STACKMETER_COUNTING_SEEDS`, else 1000. Each takes a few milliseconds.
   private static var seeds: Int {
-    getenv("STACKMETER_COUNTING_SEEDS").flatMap { Int(String(cString: $0)) } ?? 300
+    getenv("STACKMETER_COUNTING_SEEDS").flatMap { Int(String(cString: $0)) } ?? 1000
   }
 
   @Test func `any journal, cut into any commits with restarts, counts as the reference does`()

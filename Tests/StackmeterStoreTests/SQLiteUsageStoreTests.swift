@@ -253,3 +253,53 @@ extension SQLiteUsageReader {
     ).aggregates
   }
 }
+
+@Suite struct SQLiteSizeTests {
+  /// How many rows: `STACKMETER_SIZE_ROWS`, else 40,000.
+  private static var rows: Int {
+    getenv("STACKMETER_SIZE_ROWS").flatMap { Int(String(cString: $0)) } ?? 40_000
+  }
+
+  @Test func `an aggregate takes at most 30 bytes, in whatever order series report`() throws {
+    try withSeededRandom { random in
+      try withDatabase { path in
+        let store = try SQLiteUsageStore(path: path)
+        let seriesPerWindow = 10_000
+        let start = Int64(498_736)
+        try store.begin()
+        for window in 0..<Self.rows / seriesPerWindow {
+          let hour = Hour(index: start + Int64(window))
+          // Each reports at its own minute, mostly of this hour and now and then of an older one.
+          for part in (0..<seriesPerWindow).shuffled(using: &random).chunks(of: 500) {
+            let rows = part.sorted().map { number in
+              let lag = Int64(number % 10 == 0 ? Int.random(in: 1...100, using: &random) : 0)
+              let key = SeriesHour(
+                series: SeriesNumbers.range(ofSubscription: Int64(number / 10) + 1).lowerBound
+                  + Int64(number % 10) + 1, usageHour: Hour(index: hour.index - lag))
+              let attos = Int128(UInt64.random(in: 0...9_900_000_000_000_000_000, using: &random))
+              return (key: key, quantity: Quantity(attos: attos)!)
+            }
+            try store.put(aggregates: rows, of: hour)
+          }
+          try store.commit(
+            PipelinePosition(
+              nextPosition: 2, reportedTime: hour.start, openWindow: hour, journalID: 1))
+          try store.begin()
+        }
+        store.rollback()
+        let size = try store.connection.prepare(
+          "SELECT sum(pgsize), (SELECT count(*) FROM aggregate) FROM dbstat WHERE name = 'aggregate'"
+        )
+        try #require(try size.step())
+        let (bytes, count) = (size.integer(0), size.integer(1))
+        try #require(bytes <= count * 30, "\(bytes) bytes of \(count) rows")
+      }
+    }
+  }
+}
+
+extension Array {
+  fileprivate func chunks(of size: Int) -> [ArraySlice<Element>] {
+    stride(from: 0, to: count, by: size).map { self[$0..<Swift.min($0 + size, count)] }
+  }
+}
