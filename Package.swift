@@ -93,7 +93,8 @@ let package = Package(
     library(
       "StackmeterJournal", ["CStackmeterSupport", "CZstd", "StackmeterCore", crypto],
       exclude: ["README.md", "Dedup/README.md"]),
-    library("StackmeterStore", ["CSQLite", "StackmeterCore"], exclude: ["README.md"]),
+    library(
+      "StackmeterStore", ["CSQLite", "StackmeterCore", crypto], exclude: ["README.md"]),
     library(
       "StackmeterRPC",
       ["StackmeterCore", "StackmeterWire", grpc, grpcTransport, nio, nioPosix, logging]),

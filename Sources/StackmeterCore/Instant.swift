@@ -87,7 +87,7 @@ package protocol HostClock: WallClock {
 
 extension Int64 {
   /// Division that rounds toward negative infinity.
-  func flooredDivision(by divisor: Int64) -> Int64 {
+  package func flooredDivision(by divisor: Int64) -> Int64 {
     let (quotient, remainder) = quotientAndRemainder(dividingBy: divisor)
     return remainder != 0 && (remainder < 0) != (divisor < 0) ? quotient - 1 : quotient
   }

@@ -28,9 +28,21 @@ package struct Meter: Hashable, Sendable {
 }
 
 /// How the events of one series and usage hour become one quantity.
+///
+/// The level of a usage hour is what its events amount to, and 0 without any. Events that a correction has taken back
+/// are none of them. An event that spans several hours is split between them by a sum, and belongs whole to each of
+/// them by the other kinds.
 package enum Aggregation: String, Sendable, CaseIterable {
   /// The exact total.
   case sum
+  /// The greatest quantity.
+  case max
+  /// The quantity of the event with the latest usage end; of those, with the latest usage start; of those, the one
+  /// that the journal has last.
+  case latest
+  /// How many different quantities there are. A quantity is a number that stands for what is counted: a user's
+  /// number, or a hash of at most 60 bits.
+  case uniqueCount = "unique_count"
 }
 
 /// All meters that are known. Lookup ignores ASCII case and gives the catalog's own spelling.

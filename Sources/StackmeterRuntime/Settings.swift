@@ -19,6 +19,10 @@ package struct Settings: Hashable, Sendable {
   package var journalRetentionDays: Int
   /// The size of one file of the journal.
   package var journalSegmentMebibytes: Int
+  /// The name of the part of the installation that this collector and its journal are.
+  package var cell: String
+  /// How many whole months of closed windows the usage database keeps in front of the current one; 0 for all.
+  package var usageRetentionMonths: Int
   package var gatewayHost: String
   /// 0 for a free port, which the gateway logs.
   package var gatewayPort: Int
@@ -26,6 +30,8 @@ package struct Settings: Hashable, Sendable {
   package var apiKeys: String
   /// What the agent meters for whom, see `deploy/config/agent.json`.
   package var agentMapping: String
+
+  private static let cellBytesMax = 64
 
   /// Reads all settings; throws all problems.
   package init(_ reader: SettingsReader) throws(SettingsError) {
@@ -51,6 +57,12 @@ package struct Settings: Hashable, Sendable {
     }
     journalSegmentMebibytes = reader.integer(
       "collector.journalSegmentMebibytes", in: 1...1024, default: 64)
+    cell = reader.text("cell", default: "local")
+    if cell.utf8.count > Settings.cellBytesMax {
+      reader.refuse("cell", "must be a text of 1 to \(Settings.cellBytesMax) bytes")
+    }
+    usageRetentionMonths = reader.integer(
+      "aggregator.usageRetentionMonths", in: 0...1200, default: 0)
     gatewayHost = reader.text("gateway.host", default: "127.0.0.1")
     gatewayPort = reader.integer("gateway.port", in: 0...65_535, default: 8420)
     apiKeys = reader.text("gateway.apiKeys", default: "/etc/stackmeter/keys.json")

@@ -49,6 +49,11 @@ package struct SeededFailure: Error, CustomStringConvertible {
   package let seed: UInt64
   package let cause: any Error
 
+  package init(seed: UInt64, cause: any Error) {
+    self.seed = seed
+    self.cause = cause
+  }
+
   package var description: String { "with STACKMETER_SEED=\(seed): \(cause)" }
 }
 

@@ -92,6 +92,8 @@ package struct AggregatorStatus: WireMessage, Hashable {
   /// Empty, or why it is not.
   package var problem = ""
   package var unappliedEvents: UInt64 = 0
+  /// One sentence for each thing that somebody should look at, though events are counted.
+  package var warnings: [String] = []
 
   package init() {}
 
@@ -105,6 +107,7 @@ package struct AggregatorStatus: WireMessage, Hashable {
     isFollowing = raw.following != 0
     problem = text(raw.problem)
     unappliedEvents = raw.unapplied_events
+    warnings = texts(raw.warnings, raw.n_warnings)
   }
 
   package func fill(_ raw: inout Stackmeter__V1__AggregatorStatus, _ packer: borrowing Packer) {
@@ -117,6 +120,8 @@ package struct AggregatorStatus: WireMessage, Hashable {
     raw.following = isFollowing ? 1 : 0
     raw.problem = packer.arena.text(problem)
     raw.unapplied_events = unappliedEvents
+    raw.n_warnings = warnings.count
+    raw.warnings = packer.arena.texts(warnings)
   }
 }
 

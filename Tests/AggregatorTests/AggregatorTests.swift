@@ -22,7 +22,7 @@ import Testing
 
   private func aggregator(_ path: String) throws -> Aggregator {
     try Aggregator(
-      database: UsageDatabase(path: path), catalog: Self.catalog, logger: Logger(label: "test"))
+      store: SQLiteUsageStore(path: path), catalog: Self.catalog, logger: Logger(label: "test"))
   }
 
   private static let journal = LogID(rawValue: 0x8899_AABB_CCDD_EEFF)!
@@ -39,7 +39,7 @@ import Testing
   }
 
   private func quantities(_ path: String) throws -> [String] {
-    try UsageReader(path: path).aggregates(
+    try SQLiteUsageReader(path: path).aggregates(
       windows: Hour(index: 0)..<Hour(index: 1_000_000), granularity: .hourly,
       filter: .init(subscriptions: nil, meters: nil), after: nil, limit: 1000
     ).aggregates.map { "\($0.series.subscription) \($0.quantity)" }
@@ -111,7 +111,7 @@ import Testing
           time: Sample.start.start.advanced(by: .seconds(number)))
       }
       try await self.aggregator(path).apply([chunk([records[0]])])
-      #expect(try UsageReader(path: path).position().journalID == Self.journal.rawValue)
+      #expect(try SQLiteUsageReader(path: path).position().journalID == Self.journal.rawValue)
       // A new process knows the journal from the database.
       let aggregator = try self.aggregator(path)
       let other = chunk([records[1], records[2]], of: Self.otherJournal)

@@ -23,27 +23,33 @@ import Testing
     try await withTemporaryDirectory { directory in
       let path = "\(directory)/usage.sqlite"
       if hasDatabase {
-        let database = try UsageDatabase(path: path)
+        let database = try SQLiteUsageStore(path: path)
         try database.replaceCatalog(
           MeterCatalog([
             Meter(
               id: "CPU", name: "CPU", unit: "s", category: "Compute", resourceProvider: "test",
               aggregation: .sum, isBillable: true)
           ]))
-        try database.begin()
-        var deltas: [AggregateKey: Quantity] = [:]
+        let writer = try UsageWriter(store: database, latenessLimitDays: 7)
+        try writer.begin()
+        var window = WindowChange(window: Hour(index: 100), endPosition: 4)
         for (subscription, quantity) in [("a", 2), ("b", 3), ("c", 5)] as [(String, Int32)] {
-          let number = try database.intern(
-            Series(subscription: subscription, meter: "CPU", resource: Resource(uri: "/r")))
-          deltas[
-            AggregateKey(
-              window: Hour(index: 100), series: number, usageHour: Hour(index: 100))] =
-            Quantity(quantity)
+          let series = Series(
+            subscription: subscription, meter: "CPU", resource: Resource(uri: "/r"))
+          let number = try writer.intern([
+            NewSeries(series, firstWindow: window.window, firstPosition: 1)
+          ]) { _ in .sum }[0]
+          let attos = Quantity(quantity).attos
+          window.sums.append(
+            SumDelta(
+              key: SeriesHour(series: try #require(number), usageHour: window.window), sum: attos,
+              least: 0, greatest: attos, position: 1))
         }
-        _ = try database.commit(
-          deltas: deltas, unapplied: [],
-          position: PipelinePosition(
-            nextPosition: 4, reportedTime: Hour(index: 101).start, openWindow: Hour(index: 101)))
+        _ = try writer.count([window], from: database.position(), in: 9, .bulk)
+        try writer.commit(
+          PipelinePosition(
+            nextPosition: 4, reportedTime: Hour(index: 101).start, openWindow: Hour(index: 101),
+            journalID: 9))
       }
       try await withInProcessChannel(endpoints: neighbours) { neighbour in
         let query = Query(

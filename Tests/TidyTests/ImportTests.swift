@@ -15,7 +15,7 @@ import Testing
     "StackmeterJournal": [
       "CStackmeterSupport", "CZstd", "StackmeterCore", "Crypto", "Synchronization", "Glibc",
     ],
-    "StackmeterStore": ["CSQLite", "StackmeterCore", "Synchronization", "Glibc"],
+    "StackmeterStore": ["CSQLite", "StackmeterCore", "Crypto", "Synchronization", "Glibc"],
     "StackmeterRPC": [
       "StackmeterCore", "StackmeterWire", "GRPCCore", "GRPCNIOTransportHTTP2Posix",
       "NIOCore", "NIOPosix", "Logging", "Synchronization", "Glibc",

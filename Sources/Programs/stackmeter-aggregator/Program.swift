@@ -11,8 +11,11 @@ struct Program {
     await ServiceProgram.main("aggregator") { settings, logger in
       try StateLock.take("\(settings.stateDirectory)/aggregator.lock")
       let aggregator = try Aggregator(
-        database: UsageDatabase(path: settings.usageDatabase),
-        catalog: try meterCatalog(settings.meterCatalog), logger: logger)
+        store: SQLiteUsageStore(path: settings.usageDatabase, cell: settings.cell),
+        catalog: try meterCatalog(settings.meterCatalog),
+        configuration: AggregatorConfiguration(
+          latenessLimitDays: settings.latenessLimitDays,
+          retentionMonths: settings.usageRetentionMonths), logger: logger)
       let server = try RPCServer(
         socketPath: settings.socketPath("aggregator"), endpoints: [AggregatorEndpoint(aggregator)],
         logger: logger)
@@ -21,6 +24,14 @@ struct Program {
           try await withRPCChannel(socketPath: settings.socketPath("collector")) { channel in
             try await aggregator.run(collector: CollectorClient(channel))
           }
+        },
+        StoppablePart { try await aggregator.runMaintenance() },
+        StoppablePart {
+          let database = settings.usageDatabase
+          try await Scrubber(
+            open: { () throws(StoreError) in try SQLiteUsageReader(path: database) },
+            report: { aggregator.note(damage: $0) }
+          ).run()
         },
         StoppablePart(run: server.run, stop: server.stop),
       ]

@@ -52,7 +52,7 @@ void   stackmeter__v1__aggregator_status__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__aggregator_status__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor stackmeter__v1__aggregator_status__field_descriptors[9] =
+static const ProtobufCFieldDescriptor stackmeter__v1__aggregator_status__field_descriptors[10] =
 {
   {
     "next_position",
@@ -162,6 +162,18 @@ static const ProtobufCFieldDescriptor stackmeter__v1__aggregator_status__field_d
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "warnings",
+    10,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Stackmeter__V1__AggregatorStatus, n_warnings),
+    offsetof(Stackmeter__V1__AggregatorStatus, warnings),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__aggregator_status__field_indices_by_name[] = {
   4,   /* field[4] = applied_events */
@@ -173,11 +185,12 @@ static const unsigned stackmeter__v1__aggregator_status__field_indices_by_name[]
   3,   /* field[3] = open_window */
   7,   /* field[7] = problem */
   8,   /* field[8] = unapplied_events */
+  9,   /* field[9] = warnings */
 };
 static const ProtobufCIntRange stackmeter__v1__aggregator_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__aggregator_status__descriptor =
 {
@@ -187,7 +200,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__aggregator_status__descriptor =
   "Stackmeter__V1__AggregatorStatus",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__AggregatorStatus),
-  9,
+  10,
   stackmeter__v1__aggregator_status__field_descriptors,
   stackmeter__v1__aggregator_status__field_indices_by_name,
   1,  stackmeter__v1__aggregator_status__number_ranges,

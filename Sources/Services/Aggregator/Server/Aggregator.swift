@@ -17,33 +17,65 @@ package actor Aggregator {
   private static let retryPause: Duration = .milliseconds(200)
   /// How often the collector is told at most what is applied.
   private static let confirmInterval: Duration = .seconds(5)
-  /// Aggregates that one transaction touches, so that no report makes it grow without bound.
-  private static let deltasMax = 200_000
-  /// Numbers of series that are remembered between commits.
-  private static let knownSeriesMax = 1_000_000
+  private static let maintenanceInterval: Duration = .seconds(60)
+  private static let maintenancePause: Duration = .milliseconds(100)
 
-  private let database: UsageDatabase
+  private let counter: JournalCounter
+  private let configuration: AggregatorConfiguration
   private let logger: Logger
-  private var position: PipelinePosition
-  private var knownSeries: [Series: Int64] = [:]
   private var confirmedAt: ContinuousClock.Instant?
   private nonisolated let currentStatus: Mutex<AggregatorStatus>
+  /// Sentences about the catalog, which stay as long as the process runs.
+  private let conflicts: [String]
 
-  /// Takes over the usage database, and puts the catalog into it.
-  package init(database: UsageDatabase, catalog: MeterCatalog, logger: Logger) throws(StoreError) {
-    try database.replaceCatalog(catalog)
-    position = try database.position()
-    self.database = database
+  /// Takes over the usage database, and puts the catalog into it. A meter that has usage is counted as before,
+  /// whatever the catalog says now.
+  package init(
+    store: sending any UsageStore, catalog: MeterCatalog,
+    configuration: AggregatorConfiguration = AggregatorConfiguration(), logger: Logger
+  ) throws(StoreError) {
+    counter = try JournalCounter(
+      store: store, catalog: catalog, latenessLimitDays: configuration.latenessLimitDays)
+    self.configuration = configuration
     self.logger = logger
+    conflicts = counter.conflicts
     var status = AggregatorStatus()
-    status.nextPosition = position.nextPosition
-    status.appliedReportedTime = position.reportedTime
-    status.openWindow = position.openWindow
+    status.nextPosition = counter.position.nextPosition
+    status.appliedReportedTime = counter.position.reportedTime
+    status.openWindow = counter.position.openWindow
+    status.warnings = conflicts
     currentStatus = Mutex(status)
   }
 
   package nonisolated func status() -> AggregatorStatus {
     currentStatus.withLock { $0 }
+  }
+
+  /// Takes what the scrub has found wrong with the usage database, in place of what it had found before.
+  package nonisolated func note(damage: [String]) {
+    let isNews = currentStatus.withLock { status in
+      let warnings = conflicts + damage
+      defer { status.warnings = warnings }
+      return status.warnings != warnings
+    }
+    guard isNews else { return }
+    for problem in damage {
+      logger.error("the scrub found damage", metadata: ["problem": "\(problem)"])
+    }
+  }
+
+  /// Removes what need not be kept, until cancelled: little at a time, so that commits do not wait.
+  package func runMaintenance() async throws(CancellationError) {
+    while true {
+      var isDone = true
+      do throws(StoreError) {
+        isDone = try counter.maintain(retentionMonths: configuration.retentionMonths)
+      } catch {
+        logger.warning("old usage cannot be removed", metadata: ["problem": "\(error)"])
+      }
+      let pause = isDone ? Aggregator.maintenanceInterval : Aggregator.maintenancePause
+      do { try await Task.sleep(for: pause) } catch { throw CancellationError() }
+    }
   }
 
   /// Follows the collector's journal until cancelled, through its restarts.
@@ -80,7 +112,7 @@ package actor Aggregator {
   }
 
   private func follow(_ collector: CollectorClient) async throws {
-    let start = position
+    let start = counter.position
     try await withThrowingTaskGroup(of: Void.self) { group in
       let buffer = ChunkBuffer()
       group.addTask {
@@ -124,7 +156,7 @@ package actor Aggregator {
   private func confirm(_ collector: CollectorClient) async {
     let now = ContinuousClock.now
     guard confirmedAt.map({ now - $0 >= Aggregator.confirmInterval }) ?? true else { return }
-    let applied = position
+    let applied = counter.position
     do throws(RPCError) {
       try await collector.confirmApplied(position: applied.nextPosition, of: applied.journalID)
       confirmedAt = now
@@ -136,59 +168,21 @@ package actor Aggregator {
   /// Applies whole chunks, in one transaction unless they touch very many aggregates. After an error, nothing
   /// after the last commit is applied.
   package func apply(_ chunks: [JournalChunk]) throws {
-    var rollup = Rollup(from: position)
-    try database.begin()
-    do {
-      for chunk in chunks {
-        let journal = try rollup.enter(journal: chunk.journalID)
-        for record in Record.all(in: chunk.records, of: journal) {
-          while try !rollup.apply(
-            record, deltasMax: Aggregator.deltasMax,
-            intern: { (series) throws(StoreError) in try intern(series) })
-          {
-            try commit(rollup, durablePosition: chunk.durablePosition)
-            rollup = Rollup(from: position)
-            try database.begin()
-          }
-        }
-        guard rollup.position.nextPosition >= chunk.nextPosition else {
-          throw RollupError.undecodable(position: rollup.position.nextPosition)
-        }
+    try counter.apply(chunks) { commit in
+      if commit.aside > 0 {
+        logger.error(
+          "quantities cannot be aggregated; they are kept in the table unapplied",
+          metadata: ["count": "\(commit.aside)"])
       }
-      try commit(rollup, durablePosition: chunks.last?.durablePosition ?? 0)
-    } catch {
-      database.rollback()
-      // Numbers that were given in this transaction are gone with it.
-      knownSeries = [:]
-      throw error
+      currentStatus.withLock { status in
+        status.nextPosition = commit.position.nextPosition
+        status.appliedReportedTime = commit.position.reportedTime
+        status.openWindow = commit.position.openWindow
+        status.appliedEvents += commit.events
+        status.commits += 1
+        status.unappliedEvents += UInt64(commit.aside)
+        status.durablePosition = max(commit.durablePosition, commit.position.nextPosition)
+      }
     }
-  }
-
-  private func commit(_ rollup: Rollup, durablePosition: UInt64) throws(StoreError) {
-    let unapplied = try database.commit(
-      deltas: rollup.deltas, unapplied: rollup.unapplied, position: rollup.position)
-    position = rollup.position
-    if unapplied > 0 {
-      logger.error(
-        "quantities are too large to aggregate; they are kept in the table unapplied",
-        metadata: ["count": "\(unapplied)"])
-    }
-    currentStatus.withLock { status in
-      status.nextPosition = position.nextPosition
-      status.appliedReportedTime = position.reportedTime
-      status.openWindow = position.openWindow
-      status.appliedEvents += rollup.events
-      status.commits += 1
-      status.unappliedEvents += UInt64(unapplied)
-      status.durablePosition = max(durablePosition, position.nextPosition)
-    }
-  }
-
-  private func intern(_ series: Series) throws(StoreError) -> Int64 {
-    if let known = knownSeries[series] { return known }
-    if knownSeries.count >= Aggregator.knownSeriesMax { knownSeries = [:] }
-    let number = try database.intern(series)
-    knownSeries[series] = number
-    return number
   }
 }

@@ -18,7 +18,7 @@ struct PageTokens {
     self.key = SymmetricKey(data: key)
   }
 
-  func token(for cursor: UsageReader.Cursor, of request: ListUsageRequest) -> String {
+  func token(for cursor: UsageCursor, of request: ListUsageRequest) -> String {
     var bytes: [UInt8] = [PageTokens.version]
     for number in [cursor.window, cursor.series, cursor.usage] {
       withUnsafeBytes(of: number.littleEndian) { bytes.append(contentsOf: $0) }
@@ -27,7 +27,7 @@ struct PageTokens {
   }
 
   /// Nil where the token is not one that was given to this caller for this question.
-  func cursor(_ token: String, of request: ListUsageRequest) -> UsageReader.Cursor? {
+  func cursor(_ token: String, of request: ListUsageRequest) -> UsageCursor? {
     guard let bytes = Base64URL.bytes(token), bytes.count == 25 + PageTokens.proofBytes,
       bytes[0] == PageTokens.version
     else { return nil }
@@ -39,7 +39,7 @@ struct PageTokens {
         Int64(littleEndian: $0.loadUnaligned(fromByteOffset: 1 + index * 8, as: Int64.self))
       }
     }
-    return UsageReader.Cursor(window: number(0), series: number(1), usage: number(2))
+    return UsageCursor(window: number(0), series: number(1), usage: number(2))
   }
 
   private func proof(_ cursor: [UInt8], _ request: ListUsageRequest) -> [UInt8] {

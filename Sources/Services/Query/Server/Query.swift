@@ -41,7 +41,7 @@ package final class Query: Sendable {
         throw .invalid(field: field, problem: "must begin a day (UTC) for daily usage")
       }
     }
-    var cursor: UsageReader.Cursor?
+    var cursor: UsageCursor?
     if !request.pageToken.isEmpty {
       cursor = tokens.cursor(request.pageToken, of: request)
       guard cursor != nil else {
@@ -107,16 +107,16 @@ package final class Query: Sendable {
   /// where a caller's scope becomes a filter.
   private func filter(
     _ caller: Caller, _ subscriptions: [String], _ meters: [String]
-  ) -> UsageReader.Filter? {
+  ) -> UsageFilter? {
     let asked: [String]? = subscriptions.isEmpty ? nil : subscriptions
     let meters: [String]? = meters.isEmpty ? nil : meters.map(\.asciiLowercased)
     switch caller {
     case .operator:
-      return UsageReader.Filter(subscriptions: asked, meters: meters)
+      return UsageFilter(subscriptions: asked, meters: meters)
     case .tenant(let own):
       let visible = asked.map { $0.filter(own.contains) } ?? own
       guard !visible.isEmpty else { return nil }
-      return UsageReader.Filter(subscriptions: visible, meters: meters)
+      return UsageFilter(subscriptions: visible, meters: meters)
     }
   }
 
@@ -131,7 +131,7 @@ package final class Query: Sendable {
       }
       if unapplied > 0 {
         status.problems.append(
-          "usage database: \(unapplied) quantities are too large to aggregate; "
+          "usage database: \(unapplied) quantities cannot be aggregated; "
             + "they are in no total, but in the table unapplied")
       }
       status.appliedPosition = position.nextPosition
@@ -159,6 +159,7 @@ package final class Query: Sendable {
           "aggregator: not following the journal: "
             + (aggregator.problem.isEmpty ? "no stream yet" : aggregator.problem))
       }
+      status.problems += aggregator.warnings.map { "aggregator: \($0)" }
     case .failure(let problem): status.problems.append(problem.text)
     }
     return status

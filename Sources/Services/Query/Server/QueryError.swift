@@ -21,9 +21,10 @@ extension QueryError: RPCErrorConvertible {
     case .store(let error):
       switch error.kind {
       case .missing: .unavailable
-      case .overflow: .outOfRange
+      case .olderSchema: .unavailable
+      case .overflow, .removed: .outOfRange
       case .tooSlow: .deadlineExceeded
-      case .newerSchema, .system: .internalError
+      case .newerSchema, .otherCell, .system: .internalError
       }
     }
   }

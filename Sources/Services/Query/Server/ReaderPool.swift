@@ -12,7 +12,7 @@ final class ReaderPool: Sendable {
   /// Idle connections. Taken under the lock, used outside of it by one thread.
   private struct Idle: Sendable {
     // A reader is in this list or in the hands of one thread, never both.
-    nonisolated(unsafe) var readers: [UsageReader] = []
+    nonisolated(unsafe) var readers: [any UsageReader] = []
     var waiting = 0
   }
 
@@ -31,7 +31,7 @@ final class ReaderPool: Sendable {
 
   /// Runs a question on a thread that may block.
   func read<Answer: Sendable>(
-    _ question: @escaping @Sendable (UsageReader) throws(StoreError) -> Answer
+    _ question: @escaping @Sendable (any UsageReader) throws(StoreError) -> Answer
   ) async throws(QueryError) -> Answer {
     let isRoom = idle.withLock { idle in
       guard idle.waiting < ReaderPool.waitingMax else { return false }
@@ -55,17 +55,17 @@ final class ReaderPool: Sendable {
     }
   }
 
-  private func take() throws(StoreError) -> UsageReader {
+  private func take() throws(StoreError) -> any UsageReader {
     let reader = idle.withLock { idle in
       // It leaves the list here, so that only this thread has it.
       nonisolated(unsafe) let reader = idle.readers.popLast()
       return reader
     }
     if let reader { return reader }
-    return try UsageReader(path: path)
+    return try SQLiteUsageReader(path: path)
   }
 
-  private func give(_ reader: UsageReader) {
+  private func give(_ reader: any UsageReader) {
     // This thread gives it up here.
     nonisolated(unsafe) let reader = reader
     idle.withLock { $0.readers.append(reader) }

@@ -60,10 +60,16 @@ struct  Stackmeter__V1__AggregatorStatus
    * Events that the journal holds and no aggregate can (see the table `unapplied`).
    */
   uint64_t unapplied_events;
+  /*
+   * One sentence for each thing that somebody should look at, though events are counted: a meter that the catalog
+   * would have counted in another way, a closed window that does not fit its hash.
+   */
+  size_t n_warnings;
+  char **warnings;
 };
 #define STACKMETER__V1__AGGREGATOR_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__aggregator_status__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0,NULL }
 
 
 /* Stackmeter__V1__AggregatorStatus methods */

@@ -1,31 +1,5 @@
 internal import CSQLite
 
-/// What SQLite refused.
-package struct StoreError: Error, Equatable, CustomStringConvertible {
-  package enum Kind: Sendable {
-    /// The usage database is not there yet: the aggregator has not made it.
-    case missing
-    /// A newer program made it.
-    case newerSchema
-    /// A total does not fit a quantity.
-    case overflow
-    /// The question took longer than questions may.
-    case tooSlow
-    /// The disk is full, the file is damaged, …
-    case system
-  }
-
-  package let kind: Kind
-  package let message: String
-
-  package init(_ kind: Kind, _ message: String) {
-    self.kind = kind
-    self.message = message
-  }
-
-  package var description: String { message }
-}
-
 /// One connection to an SQLite file, for one thread at a time.
 ///
 /// Debian's SQLite can corrupt a WAL database that two connections write and checkpoint at the same instant, so
@@ -116,6 +90,9 @@ final class SQLite {
     }
   }
 
+  /// The rows that the last statement that changes rows has changed.
+  var changes: Int { Int(sqlite3_changes64(handle)) }
+
   func failure() -> StoreError {
     let reason = String(cString: sqlite3_errmsg(handle))
     if reason == "integer overflow" {
@@ -161,6 +138,18 @@ final class Statement {
     }
   }
 
+  func bind(_ index: Int32, _ value: [UInt8]) {
+    value.withUnsafeBytes { bytes in
+      _ = sqlite3_bind_blob64(
+        handle, index, bytes.baseAddress ?? UnsafeRawPointer(Statement.empty),
+        UInt64(bytes.count), Statement.transient)
+    }
+  }
+
+  func bindNull(_ index: Int32) {
+    sqlite3_bind_null(handle, index)
+  }
+
   /// Tells SQLite to copy the text before the call returns.
   private static var transient: sqlite3_destructor_type {
     unsafeBitCast(-1, to: sqlite3_destructor_type.self)
@@ -193,6 +182,14 @@ final class Statement {
   /// Gives up rows that were not read.
   func reset() {
     sqlite3_reset(handle)
+  }
+
+  func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
+
+  func bytes(_ column: Int32) -> [UInt8] {
+    let count = Int(sqlite3_column_bytes(handle, column))
+    guard count > 0, let bytes = sqlite3_column_blob(handle, column) else { return [] }
+    return Array(UnsafeRawBufferPointer(start: bytes, count: count))
   }
 
   func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }

@@ -1,0 +1,181 @@
+internal import StackmeterCore
+internal import StackmeterJournal
+internal import StackmeterStore
+internal import StackmeterWire
+
+/// Counts the journal into a usage database: deltas and position in one transaction.
+///
+/// Not safe for threads: its owner calls it from one task at a time.
+final class JournalCounter {
+  /// What one transaction has done.
+  struct Commit {
+    let position: PipelinePosition
+    /// The collector's.
+    let durablePosition: UInt64
+    let events: UInt64
+    /// How many quantities were kept aside.
+    let aside: Int
+  }
+
+  /// Aggregates and samples that one transaction touches, so that no report makes it grow without bound.
+  private static let changesMax = 200_000
+  /// Rows that one step of the maintenance removes at most of each kind.
+  static let removedPerStep = 5_000
+  /// Series that are remembered between commits.
+  private static let knownSeriesMax = 1_000_000
+
+  private let store: any UsageStore
+  private let writer: UsageWriter
+  /// How each meter is counted, by its id.
+  private let aggregations: [ExactText: Aggregation]
+  private(set) var position: PipelinePosition
+  private var series = SeriesIndex(seed: .random(in: .min ... .max))
+  /// A sentence for each meter that the catalog would have counted in another way.
+  let conflicts: [String]
+
+  /// Takes over the usage database, and puts the catalog into it. A meter that has usage is counted as before,
+  /// whatever the catalog says now.
+  init(
+    store: any UsageStore, catalog: MeterCatalog, latenessLimitDays: Int
+  ) throws(StoreError) {
+    try store.replaceCatalog(catalog)
+    let rules = try store.rules()
+    var aggregations: [ExactText: Aggregation] = [:]
+    for meter in catalog.meters { aggregations[ExactText(meter.id)] = meter.aggregation }
+    for rule in rules { aggregations[ExactText(rule.meter)] = rule.aggregation }
+    self.aggregations = aggregations
+    position = try store.position()
+    writer = try UsageWriter(store: store, latenessLimitDays: latenessLimitDays)
+    self.store = store
+    conflicts = JournalCounter.conflicts(catalog, rules)
+  }
+
+  /// A sentence for each meter that the catalog would have counted in another way.
+  private static func conflicts(_ catalog: MeterCatalog, _ rules: [MeterRule]) -> [String] {
+    var inForce: [ExactText: MeterRule] = [:]
+    for rule in rules { inForce[ExactText(rule.meter)] = rule }
+    return catalog.meters.compactMap { meter in
+      guard let rule = inForce[ExactText(meter.id)], rule.aggregation != meter.aggregation else {
+        return nil
+      }
+      return "meter \(meter.id) is counted as \(rule.aggregation.rawValue) since journal position "
+        + "\(rule.fromPosition), but the catalog says \(meter.aggregation.rawValue): "
+        + "run stackmeter restate, or set the catalog back"
+    }
+  }
+
+  /// Removes one step of what need not be kept; whether nothing is left to remove.
+  func maintain(retentionMonths: Int) throws(StoreError) -> Bool {
+    if let first = Retention.firstWindow(openWindow: position.openWindow, months: retentionMonths),
+      first > position.retainedFrom
+    {
+      try store.retain(from: first)
+      position = try store.position()
+    }
+    let samples = try store.removeSamples(limit: JournalCounter.removedPerStep)
+    let aggregates = try store.removeAggregates(limit: JournalCounter.removedPerStep)
+    return samples < JournalCounter.removedPerStep && aggregates < JournalCounter.removedPerStep
+  }
+
+  /// Applies whole chunks, in one transaction unless they touch very many aggregates, and tells of each. After an
+  /// error, nothing after the last commit is applied.
+  func apply(_ chunks: [JournalChunk], committed: (Commit) -> Void = { _ in }) throws {
+    do {
+      try apply(chunks, .bulk, committed)
+    } catch let error as StoreError where error.kind == .overflow {
+      // Some quantity cannot be held: which one it is shows when one event is counted after the other.
+      try apply(chunks, .single, committed)
+    }
+  }
+
+  private func apply(
+    _ chunks: [JournalChunk], _ mode: UsageWriter.Mode, _ committed: (Commit) -> Void
+  ) throws {
+    if series.count >= JournalCounter.knownSeriesMax { forgetSeries() }
+    var change = PendingChange(rollup: newRollup(from: position))
+    try writer.begin()
+    do {
+      for chunk in chunks {
+        let journal = try change.rollup.enter(journal: chunk.journalID)
+        for record in Record.all(in: chunk.records, of: journal) {
+          while try !change.rollup.apply(
+            record, &series, sizeMax: JournalCounter.changesMax,
+            eventsMax: mode == .single ? 1 : .max)
+          {
+            try count(&change, mode)
+            guard change.size >= JournalCounter.changesMax else { continue }
+            committed(try commit(&change, durablePosition: chunk.durablePosition))
+            try writer.begin()
+          }
+        }
+        guard change.rollup.position.nextPosition >= chunk.nextPosition else {
+          throw RollupError.undecodable(position: change.rollup.position.nextPosition)
+        }
+      }
+      try count(&change, mode)
+      committed(try commit(&change, durablePosition: chunks.last?.durablePosition ?? 0))
+    } catch {
+      writer.rollback()
+      // Numbers that were given in this transaction are gone with it.
+      forgetSeries()
+      throw error
+    }
+  }
+
+  /// What one transaction has counted so far.
+  private struct PendingChange {
+    var rollup: Rollup
+    var size = 0
+    var events: UInt64 = 0
+    var aside = 0
+  }
+
+  private func newRollup(from position: PipelinePosition) -> Rollup {
+    let aggregations = aggregations
+    return Rollup(from: position) { aggregations[ExactText($0.meter)] ?? .sum }
+  }
+
+  private func forgetSeries() {
+    series = SeriesIndex(seed: .random(in: .min ... .max))
+  }
+
+  /// Counts what the rollup has into the open transaction, and begins the next rollup where it ended.
+  private func count(_ change: inout PendingChange, _ mode: UsageWriter.Mode) throws(StoreError) {
+    let rollup = change.rollup
+    let aggregations = aggregations
+    let new = rollup.wanted.map { wanted in
+      NewSeries(
+        series.series(at: wanted.slot), firstWindow: wanted.firstWindow,
+        firstPosition: wanted.firstPosition)
+    }
+    let numbers = try writer.intern(new) { aggregations[ExactText($0.meter)] ?? .sum }
+    for (wanted, number) in zip(rollup.wanted, numbers) {
+      // Where there is none, it is asked for again the next time.
+      series.setNumber(number ?? SeriesIndex.unnumbered, of: wanted.slot)
+    }
+    var (changes, unnumbered) = rollup.changes(series)
+    if !unnumbered.isEmpty, case .bulk = mode {
+      throw StoreError(.overflow, "a subscription has more series than can be numbered")
+    }
+    // Where the window has ended, the next rollup begins in the one that is open now.
+    if changes.last?.endPosition == nil, changes.last?.isEmpty == true { changes.removeLast() }
+    let aside = try writer.count(
+      changes, unnumbered: unnumbered, from: position, in: rollup.position.journalID, mode)
+    change.size += rollup.size
+    change.events += rollup.events
+    change.aside += aside
+    change.rollup = newRollup(from: rollup.position)
+  }
+
+  private func commit(
+    _ change: inout PendingChange, durablePosition: UInt64
+  ) throws(StoreError) -> Commit {
+    try writer.commit(change.rollup.position)
+    position = try store.position()
+    let commit = Commit(
+      position: position, durablePosition: durablePosition, events: change.events,
+      aside: change.aside)
+    change = PendingChange(rollup: newRollup(from: position))
+    return commit
+  }
+}

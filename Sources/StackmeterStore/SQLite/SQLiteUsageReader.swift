@@ -1,0 +1,229 @@
+package import StackmeterCore
+
+/// Reads a usage database in SQLite.
+package final class SQLiteUsageReader: UsageReader {
+  let connection: SQLite
+
+  package init(path: String) throws(StoreError) {
+    connection = try SQLite(path, .reader)
+    for pragma in ["query_only=ON", "trusted_schema=OFF", "temp_store=MEMORY"] {
+      try connection.execute("PRAGMA \(pragma)")
+    }
+    switch try connection.schemaVersion() {
+    case SQLiteSchema.version: break
+    case 0: throw StoreError(.missing, "\(path) has no tables yet")
+    case let found where found < SQLiteSchema.version: throw SQLiteSchema.older(found, path)
+    case let found: throw SQLiteSchema.newer(found, path)
+    }
+  }
+
+  /// Reads by a connection that is open already, between the transactions of its owner.
+  init(_ connection: SQLite) {
+    self.connection = connection
+  }
+
+  package func within<Answer>(
+    _ limit: Duration, _ ask: (any UsageReader) throws(StoreError) -> Answer
+  ) throws(StoreError) -> Answer {
+    try connection.within(limit) { () throws(StoreError) in try ask(self) }
+  }
+
+  /// Runs `body` upon one snapshot.
+  private func snapshot<Answer>(
+    _ body: () throws(StoreError) -> Answer
+  ) throws(StoreError) -> Answer {
+    try connection.transaction("BEGIN", body)
+  }
+
+  package func position() throws(StoreError) -> PipelinePosition {
+    try connection.pipelinePosition()
+  }
+
+  package func cell() throws(StoreError) -> String {
+    try connection.pipelineCell()
+  }
+
+  package func rules() throws(StoreError) -> [MeterRule] {
+    try connection.meterRules()
+  }
+
+  package func aggregates(
+    windows: Range<Hour>, granularity: Granularity, filter: UsageFilter, after cursor: UsageCursor?,
+    limit: Int
+  ) throws(StoreError) -> (aggregates: [UsageAggregate], next: UsageCursor?) {
+    try snapshot { () throws(StoreError) in
+      var page = try SQLiteUsagePage(
+        connection, granularity: granularity, filter: filter, limit: limit)
+      return try page.read(windows: windows, after: cursor)
+    }
+  }
+
+  package func totals(
+    hours: Range<Hour>, byDay: Bool, bySubscription: Bool, filter: UsageFilter, limit: Int
+  ) throws(StoreError) -> [UsageTotal] {
+    try snapshot { () throws(StoreError) in
+      let retainedFrom = try position().retainedFrom
+      // Usage is never reported before the window of its hour, but for what lies just ahead of the clock.
+      let firstWindow = hours.lowerBound.index - 1
+      guard firstWindow >= retainedFrom.index || retainedFrom.index == 0 else {
+        throw StoreError(
+          .removed,
+          "usage before \(retainedFrom.next.start) is no longer kept; ask for what comes after")
+      }
+      let statement = try connection.prepare(
+        SQLiteUsageReader.totalsSQL(
+          byDay: byDay, bySubscription: bySubscription, filter: filter))
+      statement.bind(1, firstWindow)
+      statement.bind(2, hours.lowerBound.index)
+      statement.bind(3, hours.upperBound.index)
+      if let subscriptions = filter.subscriptions { statement.bind(4, json(subscriptions)) }
+      if let meters = filter.meters { statement.bind(5, json(meters)) }
+      statement.bind(6, Int64(limit))
+      var totals: [UsageTotal] = []
+      while try statement.step() {
+        totals.append(
+          UsageTotal(
+            day: byDay ? Day(index: statement.integer(0)) : nil,
+            subscription: bySubscription ? statement.text(1) : nil, meter: statement.text(2),
+            quantity: try SQLiteUsageReader.total(statement, 3),
+            isProvisional: statement.integer(6) != 0))
+      }
+      return totals
+    }
+  }
+
+  /// Where subscriptions are named, each window is looked at only where these lie in it.
+  private static func totalsSQL(
+    byDay: Bool, bySubscription: Bool, filter: UsageFilter
+  ) -> String {
+    let source =
+      filter.subscriptions == nil
+      ? """
+      aggregate a CROSS JOIN series s ON s.id = a.series
+        CROSS JOIN subscription n ON n.id = a.series >> \(SeriesNumbers.bitsWithinSubscription)
+      """
+      : """
+      w CROSS JOIN subscription n CROSS JOIN aggregate a ON a.window = w.window
+          AND a.series >= n.id << \(SeriesNumbers.bitsWithinSubscription)
+          AND a.series < (n.id + 1) << \(SeriesNumbers.bitsWithinSubscription)
+        CROSS JOIN series s ON s.id = a.series
+      """
+    return """
+      WITH RECURSIVE w (window) AS (
+        SELECT min(window) FROM aggregate WHERE window >= ?1
+        UNION ALL
+        SELECT (SELECT min(window) FROM aggregate WHERE window > w.window) FROM w
+        WHERE w.window IS NOT NULL)
+      SELECT \(byDay ? "(a.window - a.lag) / 24" : "0") AS d,
+        \(bySubscription ? "n.name" : "''") AS b, s.meter AS m,
+        sum(a.units), sum(a.attos / 1000000000), sum(a.attos % 1000000000),
+        max(a.window) >= p.open_window
+      FROM pipeline p CROSS JOIN \(source)
+      WHERE a.window >= ?1 AND a.window - a.lag >= ?2 AND a.window - a.lag < ?3
+        AND (?4 IS NULL OR n.name IN (SELECT value FROM json_each(?4)))
+        AND (?5 IS NULL OR lower(s.meter) IN (SELECT value FROM json_each(?5)))
+      GROUP BY d, b, m ORDER BY d, b, m LIMIT ?6
+      """
+  }
+
+  /// The total of three columns: units, and attos in two halves whose sums cannot overflow.
+  private static func total(
+    _ statement: Statement, _ column: Int32
+  ) throws(StoreError) -> Quantity {
+    let attos =
+      Int128(statement.integer(column)) * Quantity.attosPerUnit
+      + Int128(statement.integer(column + 1)) * 1_000_000_000
+      + Int128(statement.integer(column + 2))
+    guard let quantity = Quantity(attos: attos) else {
+      throw StoreError(.overflow, "a total is too large; ask for a shorter time")
+    }
+    return quantity
+  }
+
+  private func json(_ names: [String]) -> String {
+    var writer = JSONWriter()
+    writer.array { writer in for name in names { writer.string(name) } }
+    return String(decoding: writer.bytes, as: UTF8.self)
+  }
+
+  package func meters() throws(StoreError) -> [Meter] {
+    let statement = try connection.prepare(
+      """
+      SELECT id, name, unit, category, resource_provider, aggregation, billable FROM meter
+      ORDER BY category, name, id
+      """)
+    var meters: [Meter] = []
+    while try statement.step() {
+      meters.append(
+        Meter(
+          id: statement.text(0), name: statement.text(1), unit: statement.text(2),
+          category: statement.text(3), resourceProvider: statement.text(4),
+          aggregation: Aggregation(rawValue: statement.text(5)) ?? .sum,
+          isBillable: statement.integer(6) != 0))
+    }
+    return meters
+  }
+
+  package func windows(before: Hour?, limit: Int) throws(StoreError) -> [ReportingWindow] {
+    let statement = try connection.prepare(
+      """
+      SELECT w.window, w.is_closed, w.row_count FROM (
+        SELECT c.window, 1 AS is_closed, c.row_count FROM closed_window c JOIN pipeline p
+        WHERE c.window >= p.retained_from AND c.window < p.open_window
+        UNION ALL
+        SELECT open_window, 0, (SELECT count(*) FROM aggregate WHERE window = open_window)
+        FROM pipeline) w
+      WHERE w.window < ?1 AND w.window > 0 ORDER BY w.window DESC LIMIT ?2
+      """)
+    statement.bind(1, before?.index ?? .max)
+    statement.bind(2, Int64(limit))
+    var windows: [ReportingWindow] = []
+    while try statement.step() {
+      windows.append(
+        ReportingWindow(
+          hour: Hour(index: statement.integer(0)), isClosed: statement.integer(1) != 0,
+          aggregates: UInt64(bitPattern: statement.integer(2))))
+    }
+    return windows
+  }
+
+  package func closedWindows(before: Hour?, limit: Int) throws(StoreError) -> [ClosedWindow] {
+    let statement = try connection.prepare(
+      """
+      SELECT window, end_position, row_count, hash FROM closed_window WHERE window < ?
+      ORDER BY window DESC LIMIT ?
+      """)
+    statement.bind(1, before?.index ?? .max)
+    statement.bind(2, Int64(limit))
+    var windows: [ClosedWindow] = []
+    while try statement.step() {
+      windows.append(
+        ClosedWindow(
+          window: Hour(index: statement.integer(0)),
+          endPosition: UInt64(bitPattern: statement.integer(1)),
+          rowCount: UInt64(bitPattern: statement.integer(2)), hash: statement.bytes(3)))
+    }
+    return windows
+  }
+
+  package func rows(
+    of window: Hour, after key: SeriesHour?, limit: Int
+  ) throws(StoreError) -> [WindowRow] {
+    try connection.windowRows(
+      try connection.prepareWindowRows(), of: window, after: key, limit: limit)
+  }
+
+  package func unappliedCount() throws(StoreError) -> UInt64 {
+    let statement = try connection.prepare("SELECT count(*) FROM unapplied")
+    _ = try statement.step()
+    defer { statement.reset() }
+    return UInt64(statement.integer(0))
+  }
+
+  package func integrityProblems() throws(StoreError) -> [String] {
+    let statement = try connection.prepare("PRAGMA integrity_check(10)")
+    var problems: [String] = []
+    while try statement.step() { problems.append(statement.text(0)) }
+    return problems == ["ok"] ? [] : problems
+  }
+}

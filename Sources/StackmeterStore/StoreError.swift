@@ -1,0 +1,31 @@
+/// What a usage database refused.
+package struct StoreError: Error, Equatable, CustomStringConvertible {
+  package enum Kind: Sendable {
+    /// The usage database is not there yet: the aggregator has not made it.
+    case missing
+    /// A newer program made it.
+    case newerSchema
+    /// An older program made it, and the aggregator has not brought it up to date yet.
+    case olderSchema
+    /// It is the database of another cell.
+    case otherCell
+    /// A total does not fit a quantity.
+    case overflow
+    /// The question is about windows that the retention has removed.
+    case removed
+    /// The question took longer than questions may.
+    case tooSlow
+    /// The disk is full, the file is damaged, …
+    case system
+  }
+
+  package let kind: Kind
+  package let message: String
+
+  package init(_ kind: Kind, _ message: String) {
+    self.kind = kind
+    self.message = message
+  }
+
+  package var description: String { message }
+}

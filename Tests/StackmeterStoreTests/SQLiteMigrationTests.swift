@@ -1,0 +1,101 @@
+import StackmeterCore
+import StackmeterTesting
+import Testing
+
+@testable import StackmeterStore
+
+@Suite struct SQLiteMigrationTests {
+  /// The tables of version 1, with two series of one subscription around one of another.
+  private static let version1 = """
+    PRAGMA journal_mode=WAL;
+    CREATE TABLE meter (id TEXT NOT NULL PRIMARY KEY, name TEXT NOT NULL, unit TEXT NOT NULL,
+      category TEXT NOT NULL, resource_provider TEXT NOT NULL, aggregation TEXT NOT NULL,
+      billable INTEGER NOT NULL) STRICT;
+    CREATE TABLE series (id INTEGER PRIMARY KEY, subscription TEXT NOT NULL, meter TEXT NOT NULL,
+      resource_uri TEXT NOT NULL, location TEXT NOT NULL, tags TEXT NOT NULL,
+      additional_info TEXT NOT NULL,
+      UNIQUE (subscription, meter, resource_uri, location, tags, additional_info)) STRICT;
+    CREATE TABLE aggregate (window INTEGER NOT NULL, series INTEGER NOT NULL,
+      usage_hour INTEGER NOT NULL, units INTEGER NOT NULL, attos INTEGER NOT NULL,
+      PRIMARY KEY (window, series, usage_hour)) STRICT, WITHOUT ROWID;
+    CREATE TABLE pipeline (id INTEGER PRIMARY KEY CHECK (id = 1), next_position INTEGER NOT NULL,
+      reported_time INTEGER NOT NULL, open_window INTEGER NOT NULL,
+      journal_id INTEGER NOT NULL DEFAULT 0) STRICT;
+    CREATE TABLE unapplied (id INTEGER PRIMARY KEY, position INTEGER NOT NULL,
+      window INTEGER NOT NULL, series INTEGER NOT NULL, usage_hour INTEGER NOT NULL,
+      units INTEGER NOT NULL, attos INTEGER NOT NULL) STRICT;
+    CREATE TRIGGER closed_insert BEFORE INSERT ON aggregate WHEN 0 BEGIN SELECT 1; END;
+    CREATE TRIGGER closed_update BEFORE UPDATE ON aggregate WHEN 0 BEGIN SELECT 1; END;
+    CREATE TRIGGER closed_delete BEFORE DELETE ON aggregate WHEN 0 BEGIN SELECT 1; END;
+    CREATE TRIGGER window_never_reopens BEFORE UPDATE ON pipeline WHEN 0 BEGIN SELECT 1; END;
+    CREATE VIEW usage AS SELECT a.window FROM aggregate a JOIN series s ON s.id = a.series;
+    INSERT INTO meter VALUES ('cpu', 'cpu name', 's', 'Compute', 'test', 'sum', 1);
+    INSERT INTO series VALUES (1, 'a', 'cpu', '/1', '', '', ''), (2, 'b', 'cpu', '/2', '', '', ''),
+      (3, 'a', 'cpu', '/3', '', '', '');
+    INSERT INTO aggregate VALUES (100, 1, 99, 5, 0), (100, 2, 100, 7, 0), (101, 3, 101, -1, -5),
+      (102, 1, 101, 9, 0);
+    INSERT INTO pipeline VALUES (1, 42, 367200000000001, 102, 77);
+    INSERT INTO unapplied VALUES (1, 3, 100, 2, 100, 8, 0);
+    PRAGMA user_version = 1;
+    """
+
+  @Test func `what version 1 had answers the same, and its closed windows have hashes`() throws {
+    try withDatabase { path in
+      try SQLite(path, .writer).execute(Self.version1)
+      let early = #expect(throws: StoreError.self) { _ = try SQLiteUsageReader(path: path) }
+      #expect(early?.kind == .olderSchema)
+      let store = try SQLiteUsageStore(path: path)
+      let reader = try SQLiteUsageReader(path: path)
+      #expect(
+        try reader.all().map {
+          "\($0.window.index) \($0.series.subscription)\($0.series.resource.uri) "
+            + "\($0.usageStart.hour.index) \($0.quantity)" + ($0.isProvisional ? "*" : "")
+        } == [
+          "100 a/1 99 5", "100 b/2 100 7", "101 a/3 101 -1.000000000000000005", "102 a/1 101 9*",
+        ])
+      let position = try store.position()
+      #expect(position.nextPosition == 42 && position.journalID == 77)
+      #expect(position.openWindow == Hour(index: 102))
+      #expect(try reader.unappliedCount() == 1)
+      #expect(try reader.rules().map(\.aggregation) == [.sum])
+      #expect(try reader.closedWindows(before: nil, limit: 9).map(\.window.index) == [101, 100])
+      var scrub = UsageScrub(reader)
+      while true {
+        let step = try scrub.step(rowsMax: 2)
+        if step == .finished { break }
+        #expect(step == .working)
+      }
+      #expect(try reader.integrityProblems() == [])
+      // It goes on counting, and a second start has nothing to do.
+      try store.commit(
+        [(102, Sample.series("a"), 102, Quantity(1))], next: 43, open: 103)
+      _ = try SQLiteUsageStore(path: path)
+      #expect(try reader.closedWindows(before: nil, limit: 1).map(\.rowCount) == [2])
+    }
+  }
+
+  @Test func `what is interrupted has not begun`() throws {
+    try withDatabase { path in
+      let old = try SQLite(path, .writer)
+      try old.execute(Self.version1)
+      // The third series has no room, so the last step fails.
+      #expect(throws: StoreError.self) { _ = try SQLiteUsageStore(path: path, seriesMax: 1) }
+      #expect(try old.schemaVersion() == 1)
+      _ = try SQLiteUsageStore(path: path)
+      #expect(try SQLiteUsageReader(path: path).all().count == 4)
+    }
+  }
+
+  @Test func `the database of another cell is refused once it has counted something`() throws {
+    try withDatabase { path in
+      #expect(try SQLiteUsageStore(path: path, cell: "north").cell == "north")
+      let store = try SQLiteUsageStore(path: path, cell: "south")
+      try store.commit([(1, Sample.series("a"), 1, Quantity(1))], next: 2, open: 1)
+      let error = #expect(throws: StoreError.self) {
+        _ = try SQLiteUsageStore(path: path, cell: "north")
+      }
+      #expect(error?.kind == .otherCell)
+      #expect(try SQLiteUsageReader(path: path).cell() == "south")
+    }
+  }
+}
