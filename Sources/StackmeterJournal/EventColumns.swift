@@ -130,12 +130,7 @@ extension Series {
   /// The bytes that a batch record has of it.
   package var journalBytes: [UInt8] {
     var writer = ByteWriter()
-    writer.text(subscription)
-    writer.text(meter)
-    writer.text(resource.uri)
-    writer.text(resource.location)
-    writer.text(resource.tags)
-    writer.text(resource.additionalInfo)
+    forEachText { writer.text($0) }
     return writer.bytes
   }
 }

@@ -103,10 +103,7 @@ struct SQLiteUsagePage {
     guard let quantity = Quantity(attos: attos) else {
       throw StoreError(.overflow, "a total is too large; ask for hours instead of days")
     }
-    pageBytes +=
-      series.subscription.utf8.count + series.meter.utf8.count + series.resource.uri.utf8.count
-      + series.resource.location.utf8.count + series.resource.tags.utf8.count
-      + series.resource.additionalInfo.utf8.count
+    pageBytes += series.byteCount
     let usageStart = Hour(index: row.usage * granularity.hours)
     aggregates.append(
       UsageAggregate(

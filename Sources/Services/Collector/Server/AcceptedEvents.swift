@@ -96,13 +96,13 @@ private struct PartialBatch {
     slots[index] = UInt32(batch.series.count)
     batch.series.append(series)
     batch.seriesIndex.append(slots[index])
-    return series.journalBytes
+    return series.journalByteCount
   }
 }
 
 extension Series {
   /// What its texts take in the journal, each with its length.
-  var journalBytes: Int { byteCount + 6 * 2 }
+  var journalByteCount: Int { byteCount + 6 * 2 }
 }
 
 extension EventBatch {

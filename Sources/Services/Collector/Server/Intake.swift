@@ -98,7 +98,7 @@ struct Intake: ~Copyable {
     guard !batch.isEmpty else { return 0 }
     let head = Record.frameBytes + EventBatch.journalHeadBytes + batch.source.utf8.count
     // A series in its canonical form is as long.
-    let series = batch.series.map { $0.journalBytes }
+    let series = batch.series.map { $0.journalByteCount }
     let events = batch.ids.count + batch.count * EventBatch.journalColumnBytes
     let all = series.reduce(0, +)
     if all + events < recordBytesMax { return head + all + events }
