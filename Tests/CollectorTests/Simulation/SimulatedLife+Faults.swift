@@ -73,10 +73,10 @@ extension SimulatedLife {
     let names = try copy.list("/journal").filter {
       $0.hasSuffix(".log") || $0.hasSuffix(".sealed")
     }
-    let torn = try copy.list("/journal").filter { $0.hasSuffix(".torn") }
     guard let name = names.randomElement(using: &random) else { return }
     let path = "/journal/\(name)"
     guard let (offset, mask) = try flip(path, copy) else { return }
+    let before = try SimulatedLife.files(copy)
     do {
       let records = try recordsOfCopy(copy)
       let known = oracle.records.drop { record in
@@ -94,14 +94,27 @@ extension SimulatedLife {
         throw SimulationProblem("a flipped bit in \(path) at \(offset): \(error)")
       }
       trace.note("found out: \(error)")
-      // What was cut off the end cannot be put back by one bit.
-      guard try copy.list("/journal").filter({ $0.hasSuffix(".torn") }) == torn else { return }
+      try expect(
+        try SimulatedLife.files(copy) == before,
+        "a flipped bit in \(path) at \(offset) was refused, but something was changed")
       try copy.damage(path, at: offset, mask: mask)
       let records = try recordsOfCopy(copy)
       try expect(
         oracle.records.suffix(records.count).elementsEqual(records) { $0.isSame($1) },
         "after damage to \(path) at \(offset) was undone, records are missing or changed")
     }
+  }
+
+  /// What both logs have on the disk.
+  private static func files(_ disk: SimulatedDisk) throws -> [String: [UInt8]] {
+    var files: [String: [UInt8]] = [:]
+    for directory in ["/journal", "/quarantine"] {
+      for name in try disk.list(directory) {
+        let path = "\(directory)/\(name)"
+        files[path] = try disk.read(path, from: 0, count: .max)
+      }
+    }
+    return files
   }
 
   private func recordsOfCopy(_ copy: SimulatedDisk) throws -> [Record] {

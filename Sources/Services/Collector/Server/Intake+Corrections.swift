@@ -2,13 +2,6 @@ internal import StackmeterCore
 internal import StackmeterJournal
 
 extension Intake {
-  /// Finishes what a crash has left of the corrections. Part of the next commit.
-  mutating func resumeCorrections() throws(CollectorError) {
-    let steps = try corrections.resume(
-      nextPosition: history.journal.nextPosition, &history)
-    try carryOut(steps, time: history.nextTime)
-  }
-
   /// Writes what the ledger has decided, at `time` or as soon after it as can be.
   mutating func carryOut(
     _ steps: [CorrectionLedger.Step], time: Instant

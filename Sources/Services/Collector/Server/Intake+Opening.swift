@@ -2,6 +2,7 @@ internal import StackmeterCore
 internal import StackmeterJournal
 
 /// What a collector does before it serves: the index and the ledger of corrections are brought up to the journal's end.
+/// It reads the journal, and changes nothing but the index.
 struct IntakeOpening: ~Copyable {
   private let disk: any Disk
   private let configuration: CollectorConfiguration
@@ -100,6 +101,18 @@ struct IntakeOpening: ~Copyable {
         index.replay(correctionOf: target, at: record.firstPosition)
       }
     case .tick, .mark, .unparked, .refusal, .resolution: break
+    }
+  }
+
+  /// What stops a collector that opens, as an error of its journal.
+  func unlessDamaged<Result>(
+    _ body: () throws(CollectorError) -> Result
+  ) throws(RecordLogError) -> Result {
+    do throws(CollectorError) {
+      return try body()
+    } catch {
+      throw .damaged(
+        path: configuration.journalDirectory, offset: 0, problem: error.rpcErrorMessage)
     }
   }
 

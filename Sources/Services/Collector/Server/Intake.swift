@@ -31,6 +31,8 @@ struct Intake: ~Copyable {
   }
 
   /// Opens both logs, and brings the index and the ledger of corrections up to the journal's end.
+  ///
+  /// All that is needed is read first. So where one of the logs is damaged, neither of them is changed.
   static func open(
     disk: any Disk, configuration: CollectorConfiguration, catalog: MeterCatalog,
     secrets: Secrets, segmentBytesMax: Int = RecordLog.segmentBytesMax,
@@ -39,7 +41,7 @@ struct Intake: ~Copyable {
     let rules = EventRules(catalog: catalog, latenessLimit: configuration.latenessLimit)
     let journal = try RecordLog(
       disk: disk, directory: configuration.journalDirectory, newID: secrets.newJournal,
-      segmentBytesMax: segmentBytesMax)
+      segmentBytesMax: segmentBytesMax, begins: false)
     let quarantine = try Quarantine(
       disk: disk, directory: configuration.quarantineDirectory,
       bytesMax: configuration.quarantineBytesMax, key: secrets.dedupKey,
@@ -54,11 +56,15 @@ struct Intake: ~Copyable {
       history: AcceptedHistory(journal: journal, index: index), quarantine: quarantine,
       corrections: corrections, rules: rules, recordBytesMax: recordBytesMax,
       retention: configuration.journalRetention)
-    do throws(CollectorError) {
-      try intake.resumeCorrections()
-    } catch {
-      throw .damaged(
-        path: configuration.journalDirectory, offset: 0, problem: error.rpcErrorMessage)
+    // What a crash has left of the corrections is finished by the next commit.
+    let steps = try opening.unlessDamaged { () throws(CollectorError) in
+      try intake.corrections.resume(
+        nextPosition: intake.history.journal.nextPosition, &intake.history)
+    }
+    try intake.history.journal.begin()
+    try intake.quarantine.begin()
+    try opening.unlessDamaged { () throws(CollectorError) in
+      try intake.carryOut(steps, time: intake.history.nextTime)
     }
     return intake
   }

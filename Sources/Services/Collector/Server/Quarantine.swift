@@ -37,7 +37,7 @@ struct Quarantine: ~Copyable {
   /// While an entry is tried again, what is refused is in the quarantine already.
   var isRedriving = false
 
-  /// Opens the log and reads all of it.
+  /// Reads all of the log, and changes nothing until `begin`.
   init(
     disk: any Disk, directory: String, bytesMax: UInt64, key: (UInt64, UInt64), newID: LogID,
     segmentBytesMax: Int = Quarantine.segmentBytesMax
@@ -45,19 +45,23 @@ struct Quarantine: ~Copyable {
     // Even the smallest quarantine has segments that can be removed.
     let segmentBytesMax = min(segmentBytesMax, Int(clamping: bytesMax / 8))
     let log = try RecordLog(
-      disk: disk, directory: directory, newID: newID, segmentBytesMax: segmentBytesMax)
-    let content = try QuarantineContent(disk, directory, upTo: log.tail, key: key)
+      disk: disk, directory: directory, newID: newID, segmentBytesMax: segmentBytesMax,
+      begins: false)
+    let content = try QuarantineContent(disk, directory, log, key: key)
     view = QuarantineView(
-      tail: log.tail, firstNumber: content.segments[0], resolutions: content.resolutions)
+      tail: log.tail, firstNumber: log.firstPosition, resolutions: content.resolutions)
+    segments = log.segmentPositions.map { Segment(firstNumber: $0) }
     self.log = log
     self.disk = disk
     self.directory = directory
     self.bytesMax = bytesMax
     self.key = key
-    segments = content.segments.map { Segment(firstNumber: $0) }
     numbers = content.numbers
     for number in content.numbers.values { segments[segmentIndex(of: number)].openCount += 1 }
   }
+
+  /// Makes the log ready for writing.
+  mutating func begin() throws(RecordLogError) { try log.begin() }
 
   var openCount: Int { numbers.count }
   /// The next commit closes entries.
