@@ -1,3 +1,4 @@
+import Glibc
 import StackmeterCore
 import StackmeterJournal
 import StackmeterTesting
@@ -57,5 +58,65 @@ import Testing
     let intake = try Fixture.intake(disk)
     #expect(intake.tornBytes > 0 && intake.tail.nextPosition == 121)
     #expect(try files(disk).keys.filter { $0.hasSuffix(".torn") }.count == 2)
+  }
+
+  private func correction(_ id: String, of target: String) -> UsageEvent {
+    var event = Fixture.event(id, quantity: 3)
+    event.correction = Correction(.replaces, target)
+    return event
+  }
+
+  /// What the journal says of parked corrections that were refused.
+  private func unparked(_ disk: SimulatedDisk) throws -> [Unparked] {
+    try Fixture.records(disk).flatMap { $0.unparked ?? [] }
+  }
+
+  @Test func `a parked correction that was refused before a crash is listed once`() throws {
+    let disk = SimulatedDisk()
+    var intake = try Fixture.intake(disk)
+    let parked = [correction("first", of: "e"), correction("second", of: "e")]
+    let waiting = try intake.report(parked)
+    #expect(waiting == [.parked(position: 1), .parked(position: 2)])
+    // Both are refused, the quarantine is committed, and the journal is not.
+    try intake.tick(clock: Fixture.now.advanced(by: .seconds(8 * 86_400)))
+    disk.fail([.write], after: 1, errno: EIO, isLasting: true)
+    #expect(throws: DiskError.self) { try intake.commit() }
+    var random = SeededRandom(seed: 1)
+    disk.crash(keepingUnsynced: .dropped, &random)
+    // By the journal they still wait, so their target may come.
+    intake = try Fixture.intake(disk)
+    let (left, listed) = (intake.corrections.count, try Fixture.quarantine(disk))
+    #expect(left == 2)
+    #expect(listed.map(\.event) == parked)
+    #expect(listed.allSatisfy { $0.refusal.reason == .unknownTarget })
+    let target = try intake.report([Fixture.event("e")])
+    #expect(target[0].isAccepted)
+    #expect(try unparked(disk) == [Unparked(position: 2, reason: .unknownTarget)])
+    #expect(try Fixture.quarantine(disk) == listed)
+    let open = intake.quarantine.openCount
+    #expect(open == 2)
+  }
+
+  @Test func `a correction that was refused behind the index's files waits no more`() throws {
+    let disk = SimulatedDisk()
+    var configuration = Fixture.configuration(latenessLimit: .seconds(86_400))
+    configuration.dedupRecentCountMax = 4
+    var intake = try Fixture.intake(disk, configuration)
+    _ = try intake.report((0..<4).map { Fixture.event("\($0)") } + [correction("c", of: "e")])
+    let next = intake.nextDedupJob()
+    let job = try #require(next)
+    intake.finish(try job.run())
+    // It is refused after a day, and then there are segments that the index has no need of.
+    var clock = Fixture.now
+    for number in 0..<100 {
+      clock = clock.advanced(by: .seconds(3600))
+      let start = clock.hour.start.advanced(by: .seconds(-3600))
+      _ = try intake.report([Fixture.event("\(number)", start: start)], at: clock)
+    }
+    try #require(try unparked(disk) == [Unparked(position: 5, reason: .unknownTarget)])
+    intake = try Fixture.intake(disk, configuration)
+    let waiting = intake.corrections.count
+    #expect(waiting == 0)
+    #expect(try Fixture.quarantine(disk).count == 1)
   }
 }

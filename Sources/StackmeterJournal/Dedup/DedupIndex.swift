@@ -88,7 +88,10 @@ package struct DedupIndex: ~Copyable {
 
   /// Every event that the journal has below this position is known, or past the lateness limit.
   package var nextPosition: UInt64 { durablePosition }
-  /// What the owner gave when the events below `nextPosition` were written to files; empty where none were.
+  /// Every event below this position is in files, or past the lateness limit. What follows is in none, also where
+  /// nothing of it is needed and `nextPosition` lies behind it.
+  package var filesEnd: UInt64 { filedPosition }
+  /// What the owner gave when the events below `filesEnd` were written to files; empty where none were.
   package var context: [UInt8] { files.context }
   /// All known events, on the disk too.
   package var count: Int { buckets.reduce(0) { $0 + ($1?.count ?? 0) } }

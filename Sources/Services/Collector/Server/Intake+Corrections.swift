@@ -13,11 +13,10 @@ extension Intake {
         try append(time: time) { Record(applied, position: $0, time: $1) }
       case .park(let event):
         try append(time: time) { Record(parked: event, position: $0, time: $1) }
-      case .refuse(let event, let position, let refusal, let isQuarantined):
-        unparked.append(Unparked(position: position, reason: refusal.reason))
-        guard !isQuarantined else { continue }
-        // Nobody waits for this answer; where the quarantine is full, it counts what it drops.
-        quarantine.keepParked(refusal, EventBatch(event), time: max(time, history.nextTime))
+      case .refuse(let event, let position, let refusal):
+        let reason = quarantine.keepParked(
+          refusal, EventBatch(event), time: max(time, history.nextTime))
+        unparked.append(Unparked(position: position, reason: reason))
       }
     }
     guard !unparked.isEmpty else { return }

@@ -95,12 +95,24 @@ struct Quarantine: ~Copyable {
     return result
   }
 
-  /// Keeps a parked correction that is refused in the end, also while an entry is tried again.
-  mutating func keepParked(_ refusal: Refusal, _ event: EventBatch, time: Instant) {
+  /// Keeps a parked correction that is refused in the end, also while an entry is tried again, and gives the reason
+  /// that it is listed with. Nobody waits for an answer; where there is no room, it counts as dropped.
+  ///
+  /// An open entry that refuses the same for the like is there since before a crash between this log's commit and the
+  /// journal's, after which things may have gone another way. It stays the one entry.
+  mutating func keepParked(
+    _ refusal: Refusal, _ event: EventBatch, time: Instant
+  ) -> Refusal.Reason {
+    let kept = event.quarantined(0)
+    for reason in Refusal.Reason.ofParked
+    where numbers[RefusalDigest(reason, kept, key: key)] != nil {
+      return reason
+    }
     let wasRedriving = isRedriving
     isRedriving = false
     _ = keep(.quarantined(refusal), event, 0, time: time)
     isRedriving = wasRedriving
+    return refusal.reason
   }
 
   /// How an entry is, with what this commit is about to do.
@@ -211,4 +223,9 @@ extension EventResult {
     default: .invalid(told)
     }
   }
+}
+
+extension Refusal.Reason {
+  /// Why a correction that was parked may be refused in the end.
+  static let ofParked: [Refusal.Reason] = [.alreadyCorrected, .voidOfVoid, .unknownTarget]
 }
