@@ -15,8 +15,6 @@ package actor Aggregator {
   /// How long one stream is used before it is opened anew from where it is.
   private static let streamTimeout: Duration = .seconds(600)
   private static let retryPause: Duration = .milliseconds(200)
-  /// How often the collector is told at most what is applied.
-  private static let confirmInterval: Duration = .seconds(5)
   /// Aggregates that one transaction touches, so that no report makes it grow without bound.
   private static let deltasMax = 200_000
   /// Numbers of series that are remembered between commits.
@@ -26,15 +24,20 @@ package actor Aggregator {
   private let logger: Logger
   private var position: PipelinePosition
   private var knownSeries: [Series: Int64] = [:]
-  private var confirmedAt: ContinuousClock.Instant?
+  /// How often the collector is told at most what is applied.
+  private let confirmInterval: Duration
   private nonisolated let currentStatus: Mutex<AggregatorStatus>
 
   /// Takes over the usage database, and puts the catalog into it.
-  package init(database: UsageDatabase, catalog: MeterCatalog, logger: Logger) throws(StoreError) {
+  package init(
+    database: UsageDatabase, catalog: MeterCatalog, logger: Logger,
+    confirmInterval: Duration = .seconds(5)
+  ) throws(StoreError) {
     try database.replaceCatalog(catalog)
     position = try database.position()
     self.database = database
     self.logger = logger
+    self.confirmInterval = confirmInterval
     var status = AggregatorStatus()
     status.nextPosition = position.nextPosition
     status.appliedReportedTime = position.reportedTime
@@ -81,7 +84,8 @@ package actor Aggregator {
 
   private func follow(_ collector: CollectorClient) async throws {
     let start = position
-    try await withThrowingTaskGroup(of: Void.self) { group in
+    // Each task says whether the stream is over once it has ended.
+    try await withThrowingTaskGroup(of: Bool.self) { group in
       let buffer = ChunkBuffer()
       group.addTask {
         defer { buffer.finish() }
@@ -96,40 +100,55 @@ package actor Aggregator {
         } catch let error as RPCError where error.code == .deadlineExceeded {
           // The planned end of a stream.
         }
+        return false
       }
-      group.addTask { try await self.commitLoop(buffer, collector) }
+      group.addTask {
+        try await self.commitLoop(buffer)
+        return true
+      }
+      group.addTask {
+        await self.confirmLoop(collector)
+        return false
+      }
       defer {
         group.cancelAll()
         buffer.finish()
       }
       // The first that fails ends the other.
-      while try await group.next() != nil {}
+      while let isOver = try await group.next() {
+        if isOver { group.cancelAll() }
+      }
     }
   }
 
-  private func commitLoop(_ buffer: ChunkBuffer, _ collector: CollectorClient) async throws {
+  private func commitLoop(_ buffer: ChunkBuffer) async throws {
     let clock = ContinuousClock()
     while true {
       let chunks = await buffer.take()
       guard !chunks.isEmpty else { return }
       let started = clock.now
       try apply(chunks)
-      await confirm(collector)
       try await Task.sleep(until: started + Aggregator.commitInterval, clock: clock)
     }
   }
 
-  /// Tells the collector now and then what is applied, so that it may remove old segments. Where that fails, the
-  /// next commit does it.
-  private func confirm(_ collector: CollectorClient) async {
-    let now = ContinuousClock.now
-    guard confirmedAt.map({ now - $0 >= Aggregator.confirmInterval }) ?? true else { return }
-    let applied = position
-    do throws(RPCError) {
-      try await collector.confirmApplied(position: applied.nextPosition, of: applied.journalID)
-      confirmedAt = now
-    } catch {
-      logger.debug("the collector was not told what is applied", metadata: ["error": "\(error)"])
+  /// Tells the collector now and then what is applied, so that it may remove old segments, until cancelled: at once
+  /// where it may have been started anew, and in the end the last position too.
+  private func confirmLoop(_ collector: CollectorClient) async {
+    var confirmed: UInt64 = 0
+    while !Task.isCancelled {
+      let applied = position
+      if applied.journalID != 0, applied.nextPosition != confirmed {
+        do throws(RPCError) {
+          try await collector.confirmApplied(
+            position: applied.nextPosition, of: applied.journalID)
+          confirmed = applied.nextPosition
+        } catch {
+          logger.debug(
+            "the collector was not told what is applied", metadata: ["error": "\(error)"])
+        }
+      }
+      try? await Task.sleep(for: confirmInterval)
     }
   }
 

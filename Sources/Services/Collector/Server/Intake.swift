@@ -11,6 +11,8 @@ struct Intake: ~Copyable {
   var verdicts = SeriesVerdicts()
   let rules: EventRules
   private let retention: Duration?
+  /// What was taken out of the journal and may still be on the disk: a job that failed is given again.
+  var removal: SegmentRemoval?
   /// The index was rid of what is older than this hour allows.
   private var forgottenAt: Hour
   /// A larger batch becomes several records, each of which fits a message of `ReadJournal` many times.
@@ -107,9 +109,12 @@ struct Intake: ~Copyable {
     let series = batch.series.map { $0.journalBytes }
     let events = batch.ids.count + batch.count * EventBatch.journalColumnBytes
     let all = series.reduce(0, +)
-    if all + events < recordBytesMax { return head + all + events }
-    // Each record has the series of its own events, so that at worst each event brings its series again.
-    return batch.seriesIndex.reduce(events) { $0 + head + series[Int($1)] }
+    // Each event brings its series again at worst.
+    let most = batch.seriesIndex.reduce(events) { $0 + head + series[Int($1)] }
+    guard all < recordBytesMax else { return most }
+    // A record is full with fewer events the more of it are series, of which it has each once at most.
+    let records = 1 + events / (recordBytesMax - all)
+    return min(most, events + records * (head + all))
   }
 
   /// A clock outside the years that usage may lie in is held at their edge, so that no sum overflows.
