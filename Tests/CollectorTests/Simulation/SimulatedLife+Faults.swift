@@ -79,7 +79,8 @@ extension SimulatedLife {
     let before = try SimulatedLife.files(copy)
     do {
       let records = try recordsOfCopy(copy)
-      let known = oracle.records.drop { record in
+      let first = try SimulatedLife.firstPosition(copy)
+      let known = oracle.records.drop { $0.nextPosition <= first }.drop { record in
         records.first.map { !record.isSame($0) } ?? false
       }
       // The last commit is as torn as one that never ended, as long as nothing is behind it.
@@ -117,8 +118,10 @@ extension SimulatedLife {
     return files
   }
 
+  /// Like the oracle without what takes no position at the start.
   private func recordsOfCopy(_ copy: SimulatedDisk) throws -> [Record] {
     let intake = try openIntake(copy)
-    return try SimulatedLife.read(copy, intake.tail).records
+    let first = try SimulatedLife.firstPosition(copy)
+    return try SimulatedLife.read(copy, intake.tail).records.filter { $0.nextPosition > first }
   }
 }
