@@ -119,4 +119,26 @@ import Testing
     #expect(waiting == 0)
     #expect(try Fixture.quarantine(disk).count == 1)
   }
+
+  @Test func `what was counted is known again where the lateness limit is raised`() throws {
+    let disk = SimulatedDisk()
+    var configuration = Fixture.configuration(latenessLimit: .seconds(86_400))
+    configuration.dedupRecentCountMax = 4
+    var intake = try Fixture.intake(disk, configuration)
+    let old = (0..<4).map { Fixture.event("old \($0)") }
+    _ = try intake.report(old)
+    var clock = Fixture.now
+    for number in 0..<30 {
+      while let job = intake.nextDedupJob() { intake.finish(try job.run()) }
+      clock = clock.advanced(by: .seconds(3600))
+      let start = clock.hour.start.advanced(by: .seconds(-3600))
+      _ = try intake.report([Fixture.event("\(number)", start: start)], at: clock)
+    }
+    let late = try intake.report(old, at: clock)
+    #expect(late.allSatisfy { $0.refusal?.reason == .tooOld })
+    configuration.latenessLimit = .seconds(7 * 86_400)
+    intake = try Fixture.intake(disk, configuration)
+    let again = try intake.report(old, at: clock)
+    #expect(again == [1, 2, 3, 4].map { .duplicate(position: $0) })
+  }
 }
