@@ -208,9 +208,9 @@ let package = Package(
     tests(
       "AggregatorTests",
       [
-        "AggregatorServer", "AggregatorClient", "CollectorClient", "StackmeterCore",
-        "StackmeterJournal", "StackmeterRPC", "StackmeterStore", "StackmeterTesting",
-        "StackmeterWire", grpc, logging,
+        "AggregatorServer", "AggregatorClient", "CollectorClient", "CollectorServer",
+        "StackmeterCore", "StackmeterJournal", "StackmeterRPC", "StackmeterStore",
+        "StackmeterTesting", "StackmeterWire", grpc, logging,
       ]),
     tests(
       "QueryTests",

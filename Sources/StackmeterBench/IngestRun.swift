@@ -10,6 +10,7 @@ struct IngestRun: Sendable {
   }
 
   func report() async throws -> BenchReport {
+    if options.postgres { try PostgreSQLServer.check(below: options.directory) }
     let directory = try BenchDirectory(below: options.directory)
     let collector = CollectorProcess(directory: directory, catalog: options.catalog)
     try await collector.start()

@@ -42,6 +42,7 @@ package struct LogReader: Sendable {
 
   /// The next records before `tail`; nil where there are none yet. Marks that stand alone are passed over.
   package mutating func next(upTo tail: LogTail) throws(RecordLogError) -> Chunk? {
+    guard tail != .empty else { return nil }
     var place: Place
     if let known = self.place {
       place = known

@@ -14,7 +14,9 @@ package struct RecordLog: ~Copyable {
   let directory: String
   private let segmentBytesMax: Int
   package let id: LogID
-  private var file: SegmentFile.Opened
+  /// What is left to do before the log may be written; nil once `begin` has done it.
+  private var opening: Opening?
+  private var opened: SegmentFile.Opened?
   var pending: [UInt8] = []
   var pendingIndex = SparseIndex()
   private var pendingPosition: UInt64
@@ -36,12 +38,28 @@ package struct RecordLog: ~Copyable {
   /// Commits that were made durable since the log was opened, by a sync each.
   package private(set) var syncs: UInt64 = 0
 
-  /// What was cut off the end when the log was opened, because a crash had left it incomplete.
-  package let tornBytes: Int
+  /// What `begin` has cut off the end, because a crash had left it incomplete.
+  package private(set) var tornBytes = 0
+
+  /// A log that was examined and is not changed yet.
+  private struct Opening {
+    let recovery: Recovery
+    let found: Recovery.Checked?
+  }
+
+  private var file: SegmentFile.Opened {
+    get {
+      guard let opened else { preconditionFailure("a log is written once it was begun") }
+      return opened
+    }
+    set { opened = newValue }
+  }
 
   /// The position that the next record will have.
   package var nextPosition: UInt64 { pendingPosition }
   package var hasPending: Bool { !pending.isEmpty }
+  /// Where each segment begins, ascending.
+  package var segmentPositions: [UInt64] { segments.map(\.firstPosition) + [tail.segment] }
   /// The first position that is still kept.
   package var firstPosition: UInt64 { segments.first?.firstPosition ?? tail.segment }
   /// The bytes of all segments, without what the last one has allocated for later.
@@ -54,31 +72,49 @@ package struct RecordLog: ~Copyable {
   /// The bytes of all segments once everything gathered is committed.
   package var byteCountWithPending: UInt64 { byteCount + UInt64(pending.count) }
 
-  /// Opens the log in `directory`, making it with the id `newID` where there is none.
+  /// Opens the log in `directory`, making it with the id `newID` where there is none. With `begins: false` it is only
+  /// examined: it can be read up to `tail`, nothing is changed, and nothing may be written until `begin`.
   ///
   /// Nothing but the last segment is read whole. Who needs the records reads them with a `LogReader` up to `tail`,
-  /// which checks each. An incomplete end of the last segment, which a crash leaves, is kept beside it as `….torn`
-  /// and cut off. Any other damage is an error that changes nothing.
+  /// which checks each: before `begin`, so that damage is found before anything is changed. An incomplete end of the
+  /// last segment, which a crash leaves, lies behind `tail`. Any other damage is an error that changes nothing.
   package init(
     disk: any Disk, directory: String, newID: LogID,
-    segmentBytesMax: Int = RecordLog.segmentBytesMax
+    segmentBytesMax: Int = RecordLog.segmentBytesMax, begins: Bool = true
   ) throws(RecordLogError) {
+    let segmentBytesMax = max(segmentBytesMax, SegmentHeader.byteCount)
     try system { () throws(DiskError) in try disk.makeDirectory(directory) }
-    let opened = try Recovery(disk: disk, directory: directory).open(
-      newID: newID, segmentBytesMax: max(segmentBytesMax, SegmentHeader.byteCount))
-    id = opened.id
-    file = opened.file
-    tail = opened.tail
-    lastTime = opened.lastTime
-    durableTime = opened.lastTime
-    segments = opened.segments
-    needsMark = opened.needsMark
-    tornBytes = opened.tornBytes
-    lookup.setIndex(opened.index, of: opened.tail.segment)
+    let recovery = try Recovery(disk: disk, directory: directory)
+    let found = try recovery.check()
+    let begun =
+      begins
+      ? try recovery.begin(found, newID: newID, segmentBytesMax: segmentBytesMax) : nil
+    let tail = found?.tail ?? .empty
+    opening = begins ? nil : Opening(recovery: recovery, found: found)
+    opened = begun?.file
+    tornBytes = begun?.tornBytes ?? 0
+    id = found?.header.id ?? newID
+    self.tail = tail
+    lastTime = found?.lastTime ?? Instant(nanoseconds: 0)
+    durableTime = found?.lastTime ?? Instant(nanoseconds: 0)
+    segments = found?.segments ?? []
+    needsMark = found?.needsMark ?? false
+    lookup.setIndex(found?.index ?? SparseIndex(), of: tail.segment)
     self.disk = disk
     self.directory = directory
-    self.segmentBytesMax = max(segmentBytesMax, SegmentHeader.byteCount)
+    self.segmentBytesMax = segmentBytesMax
     pendingPosition = tail.nextPosition
+  }
+
+  /// Makes the log ready for writing: keeps an incomplete end beside it as `….torn` and cuts it off, and rewrites the
+  /// last segment. Without effect on a log that is ready.
+  package mutating func begin() throws(RecordLogError) {
+    guard let opening else { return }
+    let begun = try opening.recovery.begin(
+      opening.found, newID: id, segmentBytesMax: segmentBytesMax)
+    self.opening = nil
+    opened = begun.file
+    tornBytes = begun.tornBytes
   }
 
   /// Where the log in `directory` ends, without opening it: for who only reads. Nil where there is no log.
@@ -169,12 +205,17 @@ package struct RecordLog: ~Copyable {
   }
 
   private mutating func grow(to capacity: Int) throws(ReserveError) {
+    let isAllocated: Bool
     do throws(DiskError) {
-      if try file.file.allocate(capacity) { try file.file.sync() }
+      isAllocated = try file.file.allocate(capacity)
     } catch {
       guard error.isNoSpace else { throw .disk(error) }
       do throws(DiskError) { try file.file.truncate(file.capacity) } catch { throw .disk(error) }
       throw .noSpace(error)
+    }
+    // A sync that fails is final, also where it fails for lack of space.
+    if isAllocated {
+      do throws(DiskError) { try file.file.sync() } catch { throw .disk(error) }
     }
     file.capacity = capacity
   }

@@ -1,7 +1,8 @@
 internal import StackmeterCore
 
-/// What a log does when it is opened: checks where each segment begins and ends, and makes the tail trustworthy
-/// again. What is inside of the segments in front of the last is checked by whoever reads them.
+/// What a log does when it is opened, in two steps: `check` finds out where each segment begins and ends and changes
+/// nothing, `begin` makes the tail trustworthy again. What is inside of the segments in front of the last is checked
+/// by whoever reads them, which is best done between the two.
 struct Recovery {
   private let disk: any Disk
   private let directory: String
@@ -34,6 +35,22 @@ struct Recovery {
         nextPosition: parsed.sequence.nextPosition, segment: header.firstPosition,
         segmentBytes: parsed.validBytes)
     }
+
+    var lastTime: Instant { parsed.sequence.lastTime }
+
+    /// Where the records of the last segment stand.
+    var index: SparseIndex {
+      var index = SparseIndex()
+      var offset = SegmentHeader.byteCount
+      for record in parsed.records {
+        index.add(position: record.firstPosition, offset: offset)
+        offset += record.byteCount
+      }
+      return index
+    }
+
+    /// There is a record in the last segment, and none behind it says that it was durable.
+    var needsMark: Bool { parsed.records.last.map { $0.kind != .mark } ?? false }
   }
 
   /// Checks all that opening checks, and changes nothing. Nil where there is no log yet.
@@ -66,51 +83,38 @@ struct Recovery {
     return Checked(header: header, segments: segments, bytes: bytes, parsed: parsed)
   }
 
-  /// A log that is open for writing, and what its fields start from.
-  struct Opened {
-    let id: LogID
+  /// The last segment of a log that is open for writing.
+  struct Begun {
     let file: SegmentFile.Opened
-    let tail: LogTail
-    var segments: [LogSegment] = []
-    var lastTime = Instant(nanoseconds: 0)
-    var index = SparseIndex()
-    var needsMark = false
     /// What a crash had left incomplete at the end, and was cut off.
     var tornBytes = 0
   }
 
-  func open(newID: LogID, segmentBytesMax: Int) throws(RecordLogError) -> Opened {
-    guard let checked = try check() else {
+  /// Makes the log that `check` has found ready for writing, or a new one where it has found none: only now is
+  /// anything changed.
+  func begin(
+    _ found: Checked?, newID: LogID, segmentBytesMax: Int
+  ) throws(RecordLogError) -> Begun {
+    guard let found else {
       let header = SegmentHeader(
         id: newID, firstPosition: 1, previousTime: Instant(nanoseconds: 0), previousBytes: 0,
         allocatedBytes: 0)
       // The directory itself may be new.
       try system { () throws(DiskError) in try disk.syncDirectory(parent(of: directory)) }
-      return Opened(
-        id: newID, file: try create(header, [], capacities: [segmentBytesMax]),
-        tail: LogTail(nextPosition: 1, segment: 1, segmentBytes: SegmentHeader.byteCount))
+      return Begun(file: try create(header, [], capacities: [segmentBytesMax]))
     }
     try removeLeftovers()
-    let parsed = checked.parsed
-    let torn = checked.bytes[parsed.validBytes..<parsed.endOffset]
+    let parsed = found.parsed
+    let torn = found.bytes[parsed.validBytes..<parsed.endOffset]
     if !torn.isEmpty {
-      try keepTorn("\(path(checked.tail.segment, .raw)).\(parsed.validBytes)", Array(torn))
+      try keepTorn("\(path(found.tail.segment, .raw)).\(parsed.validBytes)", Array(torn))
     }
     // The rewrite is what makes acknowledged records trustworthy after a failed sync: until then the page cache
     // may hold what the disk does not. Without space for a whole segment the records alone will do.
     let file = try create(
-      checked.header, checked.bytes[SegmentHeader.byteCount..<parsed.validBytes],
+      found.header, found.bytes[SegmentHeader.byteCount..<parsed.validBytes],
       capacities: [max(segmentBytesMax, parsed.validBytes), parsed.validBytes])
-    var index = SparseIndex()
-    var offset = SegmentHeader.byteCount
-    for record in parsed.records {
-      index.add(position: record.firstPosition, offset: offset)
-      offset += record.byteCount
-    }
-    return Opened(
-      id: checked.header.id, file: file, tail: checked.tail, segments: checked.segments,
-      lastTime: parsed.sequence.lastTime, index: index,
-      needsMark: parsed.records.last.map { $0.kind != .mark } ?? false, tornBytes: torn.count)
+    return Begun(file: file, tornBytes: torn.count)
   }
 
   /// The segments in front of the last: each must end where the next one says.

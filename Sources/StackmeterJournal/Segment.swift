@@ -148,6 +148,10 @@ package struct LogTail: Hashable, Sendable {
   package var segment: UInt64
   package var segmentBytes: Int
 
+  /// Of a log that has no records, and may have no file.
+  package static let empty = LogTail(
+    nextPosition: 1, segment: 1, segmentBytes: SegmentHeader.byteCount)
+
   package init(nextPosition: UInt64, segment: UInt64, segmentBytes: Int) {
     self.nextPosition = nextPosition
     self.segment = segment

@@ -21,7 +21,8 @@ package final class Cluster: Sendable {
     environment["STACKMETER_RUN_DIRECTORY"] = "\(directory)/run"
     environment["STACKMETER_STATE_DIRECTORY"] = "\(directory)/state"
     environment["STACKMETER_METER_CATALOG"] = "\(Cluster.root)/deploy/config/meters.json"
-    environment["STACKMETER_GATEWAY_PORT"] = "\(try Cluster.freePort())"
+    guard let port = FreePort.find() else { throw ClusterError("no free port: \(errno)") }
+    environment["STACKMETER_GATEWAY_PORT"] = "\(port)"
     environment["STACKMETER_GATEWAY_API_KEYS"] = "\(directory)/keys.json"
     environment["STACKMETER_AGENT_MAPPING"] = "\(directory)/agent.json"
     environment.merge(overrides) { $1 }
@@ -120,23 +121,6 @@ package final class Cluster: Sendable {
   }
 
   private func logPath(_ service: String) -> String { "\(directory)/\(service).log" }
-
-  /// A port of this host's that nobody listens on now.
-  package static func freePort() throws -> UInt16 {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let result = withUnsafeMutablePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(descriptor, $0, length) == 0 ? getsockname(descriptor, $0, &length) : -1
-      }
-    }
-    guard result == 0 else { throw ClusterError("no free port: \(errno)") }
-    return UInt16(bigEndian: address.sin_port)
-  }
 }
 
 /// What a fixture could not do.

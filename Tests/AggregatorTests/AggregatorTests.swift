@@ -1,5 +1,6 @@
 import AggregatorClient
 import CollectorClient
+import CollectorServer
 import GRPCCore
 import Logging
 import StackmeterCore
@@ -160,6 +161,47 @@ import Testing
       }
       #expect(try quantities(path) == ["a 6"])
       #expect(collector.streams > 3)
+    }
+  }
+
+  @Test func `a collector is told what is applied, up to the last of it, and removes old segments`()
+    async throws
+  {
+    try await withTemporaryDirectory { directory in
+      let (disk, clock) = (SimulatedDisk(), SimulatedClock())
+      let collector = try Collector(
+        configuration: CollectorConfiguration(
+          journalDirectory: "/journal", quarantineDirectory: "/quarantine",
+          dedupDirectory: "/dedup", diskReserveBytes: 0, journalRetention: .seconds(3600)),
+        catalog: Self.catalog, disk: disk, clock: clock, logger: Logger(label: "test"),
+        segmentBytesMax: 4096, idleMax: .milliseconds(2), random: SeededRandom(seed: 1))
+      let aggregator = try Aggregator(
+        store: SQLiteUsageStore(path: "\(directory)/usage.sqlite"), catalog: Self.catalog,
+        logger: Logger(label: "test"), confirmInterval: .milliseconds(20))
+      try await withInProcessChannel(endpoints: [CollectorEndpoint(collector)]) { channel in
+        let kept = Task { try await collector.run() }
+        let run = Task { try? await aggregator.run(collector: CollectorClient(channel)) }
+        for round: UInt64 in 1...2 {
+          for hour in 0..<20 {
+            let start = clock.now().hour.start.advanced(by: .seconds(-3600))
+            let events = (0..<30).map { Sample.event("\(round)-\(hour)-\($0)", from: start) }
+            _ = try await collector.report(EventBatchBuilder(events).batches.map(\.batch))
+            clock.advance(by: .seconds(3600))
+          }
+          // Nothing is reported any more, and what was applied last is confirmed all the same.
+          _ = try await eventually { () -> Bool? in
+            let oldest = try disk.list("/journal").compactMap {
+              UInt64($0.dropFirst("segment-".count).prefix(20))
+            }.min()
+            return oldest.flatMap { $0 > 600 * (round - 1) + 100 ? true : nil }
+          }
+        }
+        run.cancel()
+        await run.value
+        collector.stop()
+        try await kept.value
+      }
+      #expect(aggregator.status().nextPosition == 1201)
     }
   }
 

@@ -53,6 +53,26 @@ import Testing
     #expect(times.count == 3 && zip(times, times.dropFirst()).allSatisfy { $0 < $1 })
   }
 
+  @Test func `room is made for what a large batch needs, and for little more`() throws {
+    let disk = SimulatedDisk()
+    var intake = try Fixture.intake(disk, recordBytesMax: 20_000)
+    let batch = Fixture.batch(
+      (0..<1000).map {
+        var event = Fixture.event("\($0)")
+        event.series.resource.additionalInfo = String(repeating: "x", count: 5000)
+        return event
+      })
+    try intake.reserve(for: [batch])
+    let allocations = disk.count(.allocate)
+    let room = try disk.size("/journal/segment-00000000000000000001.log")
+    _ = try intake.take(batch, clock: Fixture.now)
+    try intake.commit()
+    let used = intake.tail.segmentBytes
+    #expect(disk.count(.allocate) == allocations)
+    // Three records have the series once each.
+    #expect(used > 55_000 && room < used + 10_000, "\(used) of \(room) bytes")
+  }
+
   @Test func `an event counts once within a batch, across batches and across restarts`() throws {
     let disk = SimulatedDisk()
     var intake = try Fixture.intake(disk)

@@ -94,6 +94,90 @@ import Testing
     #expect(left == 1)
   }
 
+  private func replacement(_ id: String, of target: String) -> UsageEvent {
+    var event = Fixture.event(id, quantity: 3)
+    event.correction = Correction(.replaces, target)
+    return event
+  }
+
+  /// Counts of the journal: what is counted in the end, whatever the order.
+  private func sum(_ disk: SimulatedDisk) throws -> Quantity {
+    try Fixture.records(disk).compactMap(\.countedEvents).reduce(Quantity.zero) { sum, batch in
+      (0..<batch.count).reduce(sum) { $0.adding(batch.event($1).quantity)! }
+    }
+  }
+
+  /// A correction that has waited in vain for an event that came too late.
+  private func refusedInTheEnd() throws -> SimulatedDisk {
+    let disk = SimulatedDisk()
+    var intake = try Fixture.intake(disk)
+    let parked = try intake.report([replacement("r", of: "e"), replacement("q", of: "r")])
+    try #require(parked == [.parked(position: 1), .parked(position: 2)])
+    let late = try intake.report([Fixture.event("e")], at: Self.late)
+    try #require(late[0].refusal?.reason == .tooOld)
+    try #require(
+      try refused(intake, disk).map(\.refusal.reason) == [.unknownTarget, .unknownTarget, .tooOld])
+    return disk
+  }
+
+  private static let late = Fixture.now.advanced(by: .seconds(8 * 86_400))
+  private static let raised = Fixture.configuration(latenessLimit: .seconds(30 * 86_400))
+
+  @Test func `a correction that waited in vain is counted once its target is, and once only`()
+    throws
+  {
+    let disk = try refusedInTheEnd()
+    var intake = try Fixture.intake(disk, Self.raised)
+    let (r, q, e) = try {
+      let entries = try refused(intake, disk)
+      return (entries[0], entries[1], entries[2])
+    }()
+    // Before its target it is told to come back, and stays open.
+    let early = try intake.redrive([r, q], clock: Self.late)
+    #expect(early.entries.map(\.state) == [.open, .open])
+    #expect(early.events.map { $0.refusal?.reason } == [.unknownTarget, .unknownTarget])
+    #expect(early.events[0].refusal?.message.contains("redrive it once that is") == true)
+    // The journal is committed, and then the entries are not closed.
+    let inOrder = try intake.redrive([e, r, q], clock: Self.late)
+    #expect(
+      inOrder.entries.map(\.state) == [
+        .resolved(.redriven(position: 3)), .resolved(.redriven(position: 4)),
+        .resolved(.redriven(position: 5)),
+      ])
+    disk.fail([.write], after: 1, errno: EIO, isLasting: true)
+    #expect(throws: DiskError.self) { try intake.commit() }
+    var random = SeededRandom(seed: 1)
+    disk.crash(keepingUnsynced: .dropped, &random)
+    intake = try Fixture.intake(disk, Self.raised)
+    #expect(try sum(disk) == Quantity(3))
+    let again = try intake.redrive(try refused(intake, disk), clock: Self.late)
+    try intake.commit()
+    #expect(again.events == [1, 2, 3].map { .duplicate(position: $0) })
+    let left = intake.quarantine.openCount
+    #expect(left == 0)
+    let reported = try intake.report([replacement("r", of: "e")], at: Self.late)
+    #expect(reported == [.duplicate(position: 1)])
+    #expect(try sum(disk) == Quantity(3))
+  }
+
+  @Test func `a correction that another one has forestalled stays refused when it is redriven`()
+    throws
+  {
+    let disk = SimulatedDisk()
+    var intake = try Fixture.intake(disk)
+    _ = try intake.report([replacement("r", of: "e"), replacement("q", of: "e")])
+    _ = try intake.report([Fixture.event("e")])
+    let entries = try refused(intake, disk)
+    #expect(entries.map { $0.event.event(0).id } == ["q"])
+    let redriven = try intake.redrive(entries, clock: Fixture.now)
+    try intake.commit()
+    #expect(redriven.entries.map(\.state) == [.open])
+    #expect(redriven.entries[0].refusal?.reason == .alreadyCorrected)
+    #expect(try sum(disk) == Quantity(3))
+    let left = intake.quarantine.openCount
+    #expect(left == 1)
+  }
+
   @Test func `what is refused again for another reason stays the one entry`() throws {
     let disk = SimulatedDisk()
     var intake = try Fixture.intake(disk)

@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 
 @testable import StackmeterBench
@@ -37,5 +38,28 @@ import Testing
     #expect(FileTree.allocatedBytes(path) == 0)
     FileTree.remove(path)
     #expect(throws: BenchFailure.self) { try FileTree.make("\(path)/again") }
+  }
+
+  @Test func `a folder that another user cannot enter is named`() throws {
+    let path = try FileTree.makeTemporary(below: "/tmp", prefix: "sm-bench-test-")
+    defer { FileTree.remove(path) }
+    try FileTree.make("\(path)/below")
+    func check(_ mode: mode_t, by uid: uid_t, _ gid: gid_t) throws {
+      try #require(chmod(path, mode) == 0)
+      try FileTree.check(canBeReached: "\(path)/below", by: uid, gid, "it")
+    }
+    // The folder below belongs to this user, so that another needs both.
+    try #require(chmod("\(path)/below", 0o711) == 0)
+    let (uid, gid) = (getuid(), getgid())
+    try check(0o700, by: uid, gid)
+    try check(0o701, by: uid + 1, gid + 1)
+    try #require(chmod("\(path)/below", 0o710) == 0)
+    try check(0o710, by: uid + 1, gid)
+    let failure = #expect(throws: BenchFailure.self) { try check(0o706, by: uid + 1, gid + 1) }
+    #expect(
+      failure?.description
+        == "the user it cannot enter \(path), so PostgreSQL cannot run below \(path)/below; "
+        + "choose another --directory, or chmod o+x \(path)")
+    #expect(throws: BenchFailure.self) { try check(0o677, by: uid, gid) }
   }
 }

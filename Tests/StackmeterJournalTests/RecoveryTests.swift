@@ -84,6 +84,30 @@ import Testing
         == ["\(path).\(end).2.torn", "\(path).\(end).torn"])
   }
 
+  @Test func `a log can be read before it is begun, and is not changed by that`() throws {
+    let (disk, script, segments) = try logOfThreeSegments()
+    let path = TestLog.path(try #require(segments.last))
+    let end = try TestLog.open(disk).tail.segmentBytes
+    try append([1, 2, 3], to: path, at: end, disk)
+    // But for making a directory that is there.
+    let changes = Set<SimulatedDisk.Operation>.changes.subtracting([.makeDirectory])
+    let before = changes.reduce(0) { $0 + disk.count($1) }
+    var log = try RecordLog(
+      disk: disk, directory: TestLog.directory, newID: TestLog.id, segmentBytesMax: 300,
+      begins: false)
+    let (count, tail) = (log.nextPosition - 1, log.tail)
+    #expect(tail.segmentBytes == end && log.segmentPositions == segments)
+    for position in 1...count {
+      let found = try log.record(at: position)
+      #expect(found != nil)
+    }
+    #expect(changes.reduce(0) { $0 + disk.count($1) } == before)
+    try log.begin()
+    #expect(log.tornBytes == 3)
+    try log.begin()
+    #expect(try TestLog.entries(disk) == script.appended)
+  }
+
   @Test func `a commit that was torn in its middle is no damage`() throws {
     let disk = SimulatedDisk()
     var script = RecordScript()

@@ -65,6 +65,18 @@ import Testing
     #expect(try TestLog.names(disk).count == 1)
   }
 
+  @Test func `a sync that fails while the segment grows is final, for lack of space too`() throws {
+    let disk = SimulatedDisk()
+    var log = try TestLog.open(disk)
+    disk.fail([.sync], after: 0, errno: ENOSPC)
+    let error = #expect(throws: ReserveError.self) { try log.reserve(1000) }
+    guard case .disk? = error else {
+      Issue.record("\(String(describing: error))")
+      return
+    }
+    #expect(throws: try #require(error)) { try log.reserve(1) }
+  }
+
   @Test func `where nothing can be allocated it goes on without`() throws {
     let disk = SimulatedDisk()
     disk.setCanAllocate(false)

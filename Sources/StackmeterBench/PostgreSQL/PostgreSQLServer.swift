@@ -19,13 +19,24 @@ final class PostgreSQLServer: Sendable {
     self.server = server
   }
 
-  /// Makes a database below `parent` and starts the server. As root it runs as the user `postgres`, because it
-  /// refuses to run as root.
-  static func start(below parent: String) async throws -> PostgreSQLServer {
+  /// Finds out whether `start` can do its work below `parent`, before anything is started.
+  static func check(below parent: String) throws(BenchFailure) {
     guard access("\(programs)/postgres", X_OK) == 0 else {
       throw BenchFailure("\(programs)/postgres is missing; apt-get install postgresql-15")
     }
-    let user = geteuid() == 0 ? "postgres" : nil
+    guard let user else { return }
+    guard let entry = getpwnam(user) else {
+      throw BenchFailure("there is no user \(user); apt-get install postgresql-15")
+    }
+    try FileTree.check(canBeReached: parent, by: entry.pointee.pw_uid, entry.pointee.pw_gid, user)
+  }
+
+  /// As root it runs as this user, because it refuses to run as root.
+  private static var user: String? { geteuid() == 0 ? "postgres" : nil }
+
+  /// Makes a database below `parent` and starts the server.
+  static func start(below parent: String) async throws -> PostgreSQLServer {
+    try check(below: parent)
     let path = try directory(below: parent, of: user)
     do {
       let made = try start(
@@ -48,9 +59,6 @@ final class PostgreSQLServer: Sendable {
     below parent: String, of user: String?
   ) throws(BenchFailure) -> String {
     let entry = user.flatMap { getpwnam($0) }
-    guard user == nil || entry != nil else {
-      throw BenchFailure("there is no user postgres; apt-get install postgresql-15")
-    }
     let path = try FileTree.makeTemporary(below: parent, prefix: "stackmeter-bench-postgresql-")
     if let entry { try FileTree.giveTo(entry.pointee.pw_uid, entry.pointee.pw_gid, path) }
     return path

@@ -15,7 +15,9 @@ final class GatewayProcess: Sendable {
 
   /// Starts one, and waits until it answers.
   static func start(directory: BenchDirectory, catalog: String) async throws -> GatewayProcess {
-    let port = try HTTPConnection.freePort()
+    guard let port = FreePort.find().map({ Int($0) }) else {
+      throw BenchFailure("find", "a free port", errno: errno)
+    }
     var environment = CollectorProcess.environment(directory: directory, catalog: catalog)
     environment["STACKMETER_GATEWAY_PORT"] = "\(port)"
     environment["STACKMETER_GATEWAY_API_KEYS"] = "\(directory.path)/keys.json"

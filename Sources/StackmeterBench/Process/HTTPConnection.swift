@@ -78,21 +78,4 @@ struct HTTPConnection: ~Copyable {
     let body = bytes[headBytes...]
     return body.count < length ?? 0 ? nil : (status, Array(body))
   }
-
-  /// A port of this host's that nobody listens on now.
-  static func freePort() throws(BenchFailure) -> Int {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    defer { close(descriptor) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let result = withUnsafeMutablePointer(to: &address) {
-      $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        bind(descriptor, $0, length) == 0 ? getsockname(descriptor, $0, &length) : -1
-      }
-    }
-    guard result == 0 else { throw BenchFailure("find", "a free port", errno: errno) }
-    return Int(UInt16(bigEndian: address.sin_port))
-  }
 }

@@ -15,8 +15,6 @@ final class DedupFiles: Sendable {
     /// From `manifest.entriesFrom` on, without a gap.
     var entries: [DedupEntriesFile] = []
     var runs: [Hour: [DedupRun]] = [:]
-    /// Hours before this are past the lateness limit.
-    var firstHour = Hour(index: .min)
   }
 
   private let disk: any Disk
@@ -35,7 +33,8 @@ final class DedupFiles: Sendable {
     if let found = try DedupFiles.load(disk, directory, id) {
       state = Mutex(found)
     } else {
-      let empty = State(manifest: DedupManifest(key: newKey, entriesFrom: 0))
+      let empty = State(
+        manifest: DedupManifest(key: newKey, entriesFrom: 0, firstHour: Hour(index: .min)))
       try empty.manifest.write(disk, directory, id)
       state = Mutex(empty)
     }
@@ -44,12 +43,15 @@ final class DedupFiles: Sendable {
 
   var key: (UInt64, UInt64) { state.withLock { $0.manifest.key } }
   var runs: [Hour: [DedupRun]] { state.withLock { $0.runs } }
+  /// Of hours before this some events may be missing.
+  var firstHour: Hour { state.withLock { $0.manifest.firstHour } }
   var entries: [DedupEntriesFile] { state.withLock { $0.entries } }
 
-  /// Begins anew: nothing before `position` is needed, and nothing is known after it.
-  func clear(from position: UInt64) throws(DiskError) {
+  /// Begins anew: nothing before `position` or of hours before `firstHour` is needed, and nothing is known after it.
+  func clear(from position: UInt64, firstHour: Hour) throws(DiskError) {
     let manifest = state.withLock { state in
-      let manifest = DedupManifest(key: state.manifest.key, entriesFrom: position)
+      let manifest = DedupManifest(
+        key: state.manifest.key, entriesFrom: position, firstHour: firstHour)
       state = State(manifest: manifest)
       return manifest
     }
@@ -194,7 +196,7 @@ final class DedupFiles: Sendable {
   /// Removes the hours before `hour`, which nobody asks for any more.
   func forget(before hour: Hour) throws(DiskError) {
     let manifest = state.withLock { state in
-      state.firstHour = max(state.firstHour, hour)
+      state.manifest.firstHour = max(state.manifest.firstHour, hour)
       state.manifest.runs.removeAll { $0.hour < hour }
       state.runs = state.runs.filter { $0.key >= hour }
       state.dropCoveredEntries()
@@ -261,7 +263,7 @@ extension DedupFiles.State {
   fileprivate mutating func dropCoveredEntries() {
     while entries.count > 1, let file = entries.first,
       file.sections.allSatisfy({ section in
-        section.hour < firstHour
+        section.hour < manifest.firstHour
           || (manifest.runs.last { $0.hour == section.hour }?.coveredPosition ?? 0)
             >= file.positions.upperBound
       })

@@ -37,7 +37,8 @@ package struct DedupIndex: ~Copyable {
   private var turn: UInt64 = 1
   /// Given out and not finished.
   private var job: DedupJob?
-  private var hasForgotten = false
+  /// The files do not say yet that hours before `firstHour` are incomplete.
+  private var hasForgotten: Bool
 
   /// Opens the index of the log `id` in `directory`, and loads what its files know of the hours from `firstHour`
   /// on. `isKnown` says whether the log has an event in front of a position that was reported at a time.
@@ -51,19 +52,25 @@ package struct DedupIndex: ~Copyable {
     let files = try system { () throws(DiskError) in
       try DedupFiles(disk: disk, directory: directory, id: id, newKey: newKey)
     }
-    var isFitting = files.nextPosition > 0 && files.highestPosition <= logEnd
+    // Hours that were past the limit are needed again where it was raised.
+    var isFitting =
+      files.nextPosition > 0 && files.highestPosition <= logEnd && files.firstHour <= firstHour
     if isFitting, let last = files.entries.last {
       isFitting = try isKnown(last.positions.upperBound - 1, last.lastTime)
     }
     if !isFitting {
-      try system { () throws(DiskError) in try files.clear(from: max(1, firstNeeded)) }
+      try system { () throws(DiskError) in
+        try files.clear(from: max(1, firstNeeded), firstHour: firstHour)
+      }
     }
     var loaded: [DedupBucket] = []
     do throws(DedupError) {
       loaded = try DedupIndex.load(files, from: firstHour)
     } catch {
       // What cannot be read is made anew.
-      try system { () throws(DiskError) in try files.clear(from: max(1, firstNeeded)) }
+      try system { () throws(DiskError) in
+        try files.clear(from: max(1, firstNeeded), firstHour: firstHour)
+      }
     }
     self.init(files, limits, firstHour: firstHour, firstNeeded: firstNeeded, loaded)
   }
@@ -75,6 +82,7 @@ package struct DedupIndex: ~Copyable {
     self.files = files
     self.limits = limits
     self.firstHour = firstHour
+    hasForgotten = files.firstHour < firstHour
     hasher = EventHasher(key: files.key)
     filedPosition = files.nextPosition
     // What lies between the files and that is past the lateness limit.
@@ -88,7 +96,10 @@ package struct DedupIndex: ~Copyable {
 
   /// Every event that the journal has below this position is known, or past the lateness limit.
   package var nextPosition: UInt64 { durablePosition }
-  /// What the owner gave when the events below `nextPosition` were written to files; empty where none were.
+  /// Every event below this position is in files, or past the lateness limit. What follows is in none, also where
+  /// nothing of it is needed and `nextPosition` lies behind it.
+  package var filesEnd: UInt64 { filedPosition }
+  /// What the owner gave when the events below `filesEnd` were written to files; empty where none were.
   package var context: [UInt8] { files.context }
   /// All known events, on the disk too.
   package var count: Int { buckets.reduce(0) { $0 + ($1?.count ?? 0) } }
@@ -275,15 +286,16 @@ package struct DedupIndex: ~Copyable {
   package mutating func nextJob(context: () -> [UInt8] = { [] }) -> DedupJob? {
     if let job { return job }
     let work: DedupJob.Work
-    if recentCount >= limits.recentCountMax {
+    if hasForgotten {
+      // Before any file lacks these hours.
+      hasForgotten = false
+      work = .forget(before: firstHour)
+    } else if recentCount >= limits.recentCountMax {
       work = entriesWork(context())
     } else if residentCount > limits.residentCountMax, let bucket = coldest() {
       bucket.frozen = bucket.table
       bucket.table = DedupTable()
       work = .run(bucket.frozen!, bucket.hour, coveredPosition: durablePosition)
-    } else if hasForgotten {
-      hasForgotten = false
-      work = .forget(before: firstHour)
     } else {
       return nil
     }

@@ -20,13 +20,16 @@ struct DedupManifest: Sendable {
   var key: (UInt64, UInt64)
   /// Every event at a position below this is in a run, or past the lateness limit.
   var entriesFrom: UInt64
+  /// Of hours before this some events may be missing.
+  var firstHour: Hour
   /// Each hour's in the order in which they were written.
   var runs: [Run] = []
   var nextRunNumber: UInt64 = 1
 
-  init(key: (UInt64, UInt64), entriesFrom: UInt64) {
+  init(key: (UInt64, UInt64), entriesFrom: UInt64, firstHour: Hour) {
     self.key = key
     self.entriesFrom = entriesFrom
+    self.firstHour = firstHour
   }
 
   /// Puts itself in the place of the one before, durably.
@@ -37,6 +40,7 @@ struct DedupManifest: Sendable {
     writer.number(key.0)
     writer.number(key.1)
     writer.number(entriesFrom)
+    writer.number(firstHour.index)
     writer.number(nextRunNumber)
     writer.number(UInt32(runs.count))
     for run in runs {
@@ -61,12 +65,13 @@ struct DedupManifest: Sendable {
       reader.number(UInt32.self) == DedupManifest.version,
       reader.number(UInt64.self) == id.rawValue,
       let key0 = reader.number(UInt64.self), let key1 = reader.number(UInt64.self),
-      let entriesFrom = reader.number(UInt64.self),
+      let entriesFrom = reader.number(UInt64.self), let firstHour = reader.number(Int64.self),
       let nextRunNumber = reader.number(UInt64.self), let count = reader.number(UInt32.self),
       end.number(UInt32.self) == Record.checksum(bytes.dropLast(4), seed: id.seed)
     else { return nil }
     key = (key0, key1)
     self.entriesFrom = entriesFrom
+    self.firstHour = Hour(index: firstHour)
     self.nextRunNumber = nextRunNumber
     for _ in 0..<count {
       guard let hour = reader.number(Int64.self), let number = reader.number(UInt64.self),

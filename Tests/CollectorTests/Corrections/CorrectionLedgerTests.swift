@@ -105,7 +105,7 @@ import Testing
           Refusal(
             .alreadyCorrected, field: "voids",
             "names \"e\", which the correction at position 5 has replaced or voided; that one stands"
-          ), isQuarantined: false),
+          )),
         .apply(AppliedCorrection(q, of: r, at: 2)),
       ])
     #expect(history.corrections == [target.identity: 5, r.identity: 7])
@@ -125,7 +125,7 @@ import Testing
       .unknownTarget, field: "voids",
       "names \"e\", which did not come within the lateness limit")
     let expired = ledger.expire(before: limit.advanced(by: .nanoseconds(1)))
-    #expect(expired == [.refuse(old, position: 1, refused, isQuarantined: false)])
+    #expect(expired == [.refuse(old, position: 1, refused)])
     let again = ledger.expire(before: limit.advanced(by: .nanoseconds(1)))
     #expect(again == [] && ledger.count == 1)
   }
@@ -142,27 +142,6 @@ import Testing
         == Refusal(
           .unknownTarget, field: "voids",
           "names \"r\", which is a correction that was refused itself"))
-  }
-
-  @Test func `what the quarantine had before a crash is not put there again`() throws {
-    let parked = [correction("r", .replaces, "e"), correction("q", .replaces, "e")]
-    var before = RecordedLedger()
-    for event in parked {
-      let outcome = before.report(event)
-      #expect(outcome == .parked)
-    }
-    // The quarantine's commit was the last thing that became durable.
-    let entry = QuarantineEntry(
-      number: 1, refusedTime: Fixture.now,
-      refusal: Refusal(.alreadyCorrected, field: "replaces", "…"), event: parked[1])
-    var after = try RecordedLedger(restartingFrom: before.bytes, quarantine: [entry])
-    let outcome = after.report(Fixture.event("e"))
-    #expect(outcome == .accepted)
-    #expect(after.refused == [parked[1]])
-    #expect(after.quarantined == [])
-    var without = try RecordedLedger(restartingFrom: before.bytes)
-    _ = without.report(Fixture.event("e"))
-    #expect(without.quarantined == [parked[1]])
   }
 
   @Test func `at most 65,536 corrections wait`() throws {

@@ -49,8 +49,6 @@ struct RecordedLedger {
   private(set) var totals = UsageTotals()
   /// The parked corrections that were refused, once for each time.
   private(set) var refused: [UsageEvent] = []
-  /// What steps sent to the quarantine.
-  private(set) var quarantined: [UsageEvent] = []
   private var history = MemoryHistory()
   private var nextPosition: UInt64 = 1
   private var time = Fixture.now
@@ -58,14 +56,13 @@ struct RecordedLedger {
   init() {}
 
   /// Starts again from what is durable.
-  init(restartingFrom durable: some Sequence<UInt8>, quarantine: [QuarantineEntry] = []) throws {
+  init(restartingFrom durable: some Sequence<UInt8>) throws {
     for record in Record.all(in: Array(durable), of: RecordedLedger.id) {
       let isRead = ledger.replay(record)
       try #require(isRead)
       try #require(record.firstPosition == nextPosition)
       note(record)
     }
-    for entry in quarantine { ledger.replay(entry) }
     carryOut(ledger.resume(nextPosition: nextPosition, &history))
   }
 
@@ -104,8 +101,7 @@ struct RecordedLedger {
         write(Record(correction, position: nextPosition, time: nextTime()))
       case .park(let event):
         write(Record(parked: event, position: nextPosition, time: nextTime()))
-      case .refuse(let event, let position, let refusal, let isQuarantined):
-        if !isQuarantined { quarantined.append(event) }
+      case .refuse(_, let position, let refusal):
         unparked.append(Unparked(position: position, reason: refusal.reason))
       }
     }
@@ -193,6 +189,16 @@ struct CorrectionModel {
     }
     taken.append(event)
     return outcome
+  }
+
+  /// What an operator is told who reports it again: one that was parked and refused is refused for what refuses it now.
+  mutating func redrive(_ reported: UsageEvent) -> Outcome {
+    let event = reported.correction?.kind == .voids ? reported.canonicalVoid : reported
+    guard find(event.identity) == event, status(event) == .isRefused,
+      let target = event.targetIdentity.flatMap({ find($0) })
+    else { return report(event) }
+    if target.correction?.kind == .voids { return .refused(.voidOfVoid) }
+    return .refused(status(target) == .isRefused ? .unknownTarget : .alreadyCorrected)
   }
 
   var totals: UsageTotals {

@@ -92,7 +92,7 @@ extension SimulatedLife {
       for (entry, result) in zip(wasOpen, redriven.events) {
         trace.note("redriven at \(time): \(entry.event.event(0).brief) -> \(result.brief)")
         try oracle.note(
-          entry.event.event(0), result, now: time, rules, isKept: false, &commit)
+          entry.event.event(0), result, now: time, rules, isRedriven: true, &commit)
       }
     } else {
       results = intake.discard(entries, clock: now)

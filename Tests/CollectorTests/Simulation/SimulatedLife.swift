@@ -146,7 +146,7 @@ struct SimulatedLife {
   }
 
   /// Where the journal's oldest segment begins, sealed or not.
-  private static func firstPosition(_ disk: SimulatedDisk) throws -> UInt64 {
+  static func firstPosition(_ disk: SimulatedDisk) throws -> UInt64 {
     let names = try disk.list("/journal").filter {
       $0.hasSuffix(".log") || $0.hasSuffix(".sealed")
     }

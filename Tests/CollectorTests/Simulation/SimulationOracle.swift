@@ -142,20 +142,22 @@ struct SimulationOracle {
 
   /// What an answer has to be: the position is that of an event that is known.
   func answer(
-    _ reported: UsageEvent, now: Instant, _ rules: SimulatedRules, _ commit: inout SimulatedCommit
+    _ reported: UsageEvent, now: Instant, _ rules: SimulatedRules, isRedriven: Bool,
+    _ commit: inout SimulatedCommit
   ) -> (outcome: Outcome, known: UInt64?) {
     if let reason = rules.refusal(reported, now: now) { return (.refused(reason), nil) }
     let event = rules.canonical(reported)
-    let outcome = commit.model.report(event)
+    let outcome = isRedriven ? commit.model.redrive(event) : commit.model.report(event)
     return (outcome, commit.positions[event.identity] ?? positions[event.identity])
   }
 
-  /// Compares an answer to what is right, and notes what it promises. `isKept`: the quarantine keeps what is refused.
+  /// Compares an answer to what is right, and notes what it promises. `isRedriven`: the quarantine has it already.
   func note(
     _ reported: UsageEvent, _ result: EventResult, now: Instant, _ rules: SimulatedRules,
-    isKept: Bool = true, _ commit: inout SimulatedCommit
+    isRedriven: Bool = false, _ commit: inout SimulatedCommit
   ) throws {
-    let (outcome, known) = answer(reported, now: now, rules, &commit)
+    let (outcome, known) = answer(
+      reported, now: now, rules, isRedriven: isRedriven, &commit)
     try expect(
       result.outcome == outcome, "\(reported.brief) got \(result), where \(outcome) is right")
     switch result {
@@ -167,7 +169,7 @@ struct SimulationOracle {
       try expect(position == known, "\(reported.brief) got \(result), but is at \(known ?? 0)")
     case .quarantined, .invalid: break
     }
-    guard isKept, let refusal = result.refusal else { return }
+    guard !isRedriven, let refusal = result.refusal else { return }
     if refusal.message.contains("it was not kept") {
       commit.dropped += 1
     } else {
@@ -228,8 +230,11 @@ struct SimulationOracle {
     try expect(missing.count <= droppedMax, "the quarantine has lost \(missing)")
     let waiting = Set(parked.values)
     for extra in all.subtracting(open) where commit?.refused.contains(extra) != true {
-      // The quarantine is written before the journal says that the correction waits no more.
-      let isAhead = commit != nil && waiting.contains(extra.event) && extra.reason.isOfTarget
+      // The quarantine is written before the journal says that the correction waits no more, or that it ever did.
+      let wasParked =
+        waiting.contains(extra.event)
+        || commit?.taken.contains { $0.event == extra.event } ?? false
+      let isAhead = commit != nil && wasParked && extra.reason.isOfTarget
       try expect(isAhead, "the quarantine lists \(extra), which was not refused")
     }
     open = all

@@ -7,7 +7,7 @@ import Testing
 /// Lives of collectors, each made of one seed, against a plain model.
 ///
 /// `STACKMETER_SIMULATIONS` says how many; with `STACKMETER_SEED` it is the one life of that seed.
-@Suite struct SimulationTests {
+@Suite(.serialized) struct SimulationTests {
   private static let livesDefault = 2000
   /// What is told of a life that failed: what it did last.
   private static let linesMax = 60
@@ -18,6 +18,7 @@ import Testing
 
   /// Lives through one seed; a failure is lived through again, to tell of it.
   private static func live(_ seed: UInt64) throws {
+    TrapReport.begin(seed)
     var life = SimulatedLife(seed: seed, trace: SimulationTrace(isOn: false))
     do { try life.run() } catch {
       var again = SimulatedLife(seed: seed, trace: SimulationTrace(isOn: true))
@@ -48,6 +49,7 @@ import Testing
   @Test func `one seed is one life`() throws {
     try withSeededRandom { random in
       let seed = random.next()
+      TrapReport.begin(seed)
       let traces = try (0..<2).map { _ in
         var life = SimulatedLife(seed: seed, trace: SimulationTrace(isOn: true))
         try life.run()
@@ -55,5 +57,15 @@ import Testing
       }
       try #require(traces[0] == traces[1] && !traces[0].isEmpty)
     }
+  }
+
+  @Test func `a trap names the seed of the life that it ends`() async throws {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      TrapReport.begin(1)
+      TrapReport.begin(4711)
+      preconditionFailure("a trap")
+    }
+    let told = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+    #expect(told.contains("trapped with STACKMETER_SEED=4711\n"))
   }
 }

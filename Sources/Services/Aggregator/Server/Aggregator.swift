@@ -15,15 +15,14 @@ package actor Aggregator {
   /// How long one stream is used before it is opened anew from where it is.
   private static let streamTimeout: Duration = .seconds(600)
   private static let retryPause: Duration = .milliseconds(200)
-  /// How often the collector is told at most what is applied.
-  private static let confirmInterval: Duration = .seconds(5)
   private static let maintenanceInterval: Duration = .seconds(60)
   private static let maintenancePause: Duration = .milliseconds(100)
 
   private let counter: JournalCounter
   private let configuration: AggregatorConfiguration
   private let logger: Logger
-  private var confirmedAt: ContinuousClock.Instant?
+  /// How often the collector is told at most what is applied.
+  private let confirmInterval: Duration
   private nonisolated let currentStatus: Mutex<AggregatorStatus>
   /// Sentences about the catalog, which stay as long as the process runs.
   private let conflicts: [String]
@@ -32,12 +31,14 @@ package actor Aggregator {
   /// whatever the catalog says now.
   package init(
     store: sending any UsageStore, catalog: MeterCatalog,
-    configuration: AggregatorConfiguration = AggregatorConfiguration(), logger: Logger
+    configuration: AggregatorConfiguration = AggregatorConfiguration(), logger: Logger,
+    confirmInterval: Duration = .seconds(5)
   ) throws(StoreError) {
     counter = try JournalCounter(
       store: store, catalog: catalog, latenessLimitDays: configuration.latenessLimitDays)
     self.configuration = configuration
     self.logger = logger
+    self.confirmInterval = confirmInterval
     conflicts = counter.conflicts
     var status = AggregatorStatus()
     status.nextPosition = counter.position.nextPosition
@@ -113,7 +114,8 @@ package actor Aggregator {
 
   private func follow(_ collector: CollectorClient) async throws {
     let start = counter.position
-    try await withThrowingTaskGroup(of: Void.self) { group in
+    // Each task says whether the stream is over once it has ended.
+    try await withThrowingTaskGroup(of: Bool.self) { group in
       let buffer = ChunkBuffer()
       group.addTask {
         defer { buffer.finish() }
@@ -128,40 +130,55 @@ package actor Aggregator {
         } catch let error as RPCError where error.code == .deadlineExceeded {
           // The planned end of a stream.
         }
+        return false
       }
-      group.addTask { try await self.commitLoop(buffer, collector) }
+      group.addTask {
+        try await self.commitLoop(buffer)
+        return true
+      }
+      group.addTask {
+        await self.confirmLoop(collector)
+        return false
+      }
       defer {
         group.cancelAll()
         buffer.finish()
       }
       // The first that fails ends the other.
-      while try await group.next() != nil {}
+      while let isOver = try await group.next() {
+        if isOver { group.cancelAll() }
+      }
     }
   }
 
-  private func commitLoop(_ buffer: ChunkBuffer, _ collector: CollectorClient) async throws {
+  private func commitLoop(_ buffer: ChunkBuffer) async throws {
     let clock = ContinuousClock()
     while true {
       let chunks = await buffer.take()
       guard !chunks.isEmpty else { return }
       let started = clock.now
       try apply(chunks)
-      await confirm(collector)
       try await Task.sleep(until: started + Aggregator.commitInterval, clock: clock)
     }
   }
 
-  /// Tells the collector now and then what is applied, so that it may remove old segments. Where that fails, the
-  /// next commit does it.
-  private func confirm(_ collector: CollectorClient) async {
-    let now = ContinuousClock.now
-    guard confirmedAt.map({ now - $0 >= Aggregator.confirmInterval }) ?? true else { return }
-    let applied = counter.position
-    do throws(RPCError) {
-      try await collector.confirmApplied(position: applied.nextPosition, of: applied.journalID)
-      confirmedAt = now
-    } catch {
-      logger.debug("the collector was not told what is applied", metadata: ["error": "\(error)"])
+  /// Tells the collector now and then what is applied, so that it may remove old segments, until cancelled: at once
+  /// where it may have been started anew, and in the end the last position too.
+  private func confirmLoop(_ collector: CollectorClient) async {
+    var confirmed: UInt64 = 0
+    while !Task.isCancelled {
+      let applied = counter.position
+      if applied.journalID != 0, applied.nextPosition != confirmed {
+        do throws(RPCError) {
+          try await collector.confirmApplied(
+            position: applied.nextPosition, of: applied.journalID)
+          confirmed = applied.nextPosition
+        } catch {
+          logger.debug(
+            "the collector was not told what is applied", metadata: ["error": "\(error)"])
+        }
+      }
+      try? await Task.sleep(for: confirmInterval)
     }
   }
 

@@ -143,11 +143,12 @@ extension Intake {
           return { $0.didSealJournal(outcome) }
         })
     }
-    if let applied, let removal = removeOldSegments(applied: applied) {
+    if let applied, removal == nil { removal = removeOldSegments(applied: applied) }
+    if let removal {
       jobs.append(
         Housekeeping.Job(name: "remove old segments") {
           try removal.run()
-          return { _ in }
+          return { $0.removal = nil }
         })
     }
     return jobs

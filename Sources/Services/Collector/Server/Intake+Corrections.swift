@@ -2,13 +2,6 @@ internal import StackmeterCore
 internal import StackmeterJournal
 
 extension Intake {
-  /// Finishes what a crash has left of the corrections. Part of the next commit.
-  mutating func resumeCorrections() throws(CollectorError) {
-    let steps = try corrections.resume(
-      nextPosition: history.journal.nextPosition, &history)
-    try carryOut(steps, time: history.nextTime)
-  }
-
   /// Writes what the ledger has decided, at `time` or as soon after it as can be.
   mutating func carryOut(
     _ steps: [CorrectionLedger.Step], time: Instant
@@ -20,11 +13,10 @@ extension Intake {
         try append(time: time) { Record(applied, position: $0, time: $1) }
       case .park(let event):
         try append(time: time) { Record(parked: event, position: $0, time: $1) }
-      case .refuse(let event, let position, let refusal, let isQuarantined):
-        unparked.append(Unparked(position: position, reason: refusal.reason))
-        guard !isQuarantined else { continue }
-        // Nobody waits for this answer; where the quarantine is full, it counts what it drops.
-        quarantine.keepParked(refusal, EventBatch(event), time: max(time, history.nextTime))
+      case .refuse(let event, let position, let refusal):
+        let reason = quarantine.keepParked(
+          refusal, EventBatch(event), time: max(time, history.nextTime))
+        unparked.append(Unparked(position: position, reason: reason))
       }
     }
     guard !unparked.isEmpty else { return }

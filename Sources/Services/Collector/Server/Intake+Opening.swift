@@ -2,6 +2,7 @@ internal import StackmeterCore
 internal import StackmeterJournal
 
 /// What a collector does before it serves: the index and the ledger of corrections are brought up to the journal's end.
+/// It reads the journal, and changes nothing but the index.
 struct IntakeOpening: ~Copyable {
   private let disk: any Disk
   private let configuration: CollectorConfiguration
@@ -19,8 +20,10 @@ struct IntakeOpening: ~Copyable {
   ) throws(RecordLogError) -> DedupIndex {
     let oldest = rules.oldestStart(now: journal.lastTime)
     // An event may be reported up to `futureMax` before its usage ends. What is accepted from now on is
-    // reported after the last record, so the limit counts from there, not from a clock that may be wrong.
-    let reported = oldest.advanced(by: .zero - EventLimits.futureMax)
+    // reported after the last record, so the limit counts from there, not from a clock that may be wrong. What
+    // waited was refused at the start of that record's hour.
+    let reported = rules.oldestStart(now: journal.lastTime.hour.start)
+      .advanced(by: .zero - EventLimits.futureMax)
     let (disk, directory, tail) = (disk, configuration.journalDirectory, journal.tail)
     return try DedupIndex(
       disk: disk, directory: configuration.dedupDirectory, id: journal.id, newKey: newKey,
@@ -46,12 +49,12 @@ struct IntakeOpening: ~Copyable {
     for record in Record.all(in: index.context, of: journal.id) {
       try require(ledger.replay(record), record)
     }
-    // Where corrections wait by the files, from the record in front of what the files lack: so that what takes no
-    // position between the two is read, that one of them no longer waits.
-    let isAwaiting = !index.context.isEmpty && index.nextPosition > journal.firstPosition
+    // Where corrections wait by the files, from the record in front of what the files lack: so that all is read that
+    // one of them no longer waits, also what takes no position, or is past the lateness limit for the index.
+    let first = index.context.isEmpty ? index.nextPosition : index.filesEnd - 1
     var reader = LogReader(
       disk: disk, directory: configuration.journalDirectory,
-      fromPosition: isAwaiting ? index.nextPosition - 1 : index.nextPosition)
+      fromPosition: min(max(first, journal.firstPosition), index.nextPosition))
     let id = journal.id
     var lastTime = Instant(nanoseconds: 0)
     while let chunk = try reader.next(upTo: journal.tail) {
@@ -61,6 +64,7 @@ struct IntakeOpening: ~Copyable {
         try replay(record, &index)
         try require(ledger.replay(record), record)
       }
+      guard chunk.nextPosition >= index.nextPosition else { continue }
       index.committed(nextPosition: chunk.nextPosition, lastTime: lastTime)
       try Self.derived { () throws(DedupError) in
         while let job = index.nextJob(context: { Self.context(ledger, id) }) {
@@ -100,6 +104,18 @@ struct IntakeOpening: ~Copyable {
         index.replay(correctionOf: target, at: record.firstPosition)
       }
     case .tick, .mark, .unparked, .refusal, .resolution: break
+    }
+  }
+
+  /// What stops a collector that opens, as an error of its journal.
+  func unlessDamaged<Result>(
+    _ body: () throws(CollectorError) -> Result
+  ) throws(RecordLogError) -> Result {
+    do throws(CollectorError) {
+      return try body()
+    } catch {
+      throw .damaged(
+        path: configuration.journalDirectory, offset: 0, problem: error.rpcErrorMessage)
     }
   }
 

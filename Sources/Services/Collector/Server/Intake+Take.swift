@@ -123,14 +123,37 @@ extension Intake {
     write(&taking)
     let (hour, digest) = (taking.hours[event], history.index.hasher.digest(of: declared))
     let matches = try history.asking { (index) throws(DedupError) in try index.find(hour, digest) }
-    if let position = matches.duplicate { return .duplicate(position: position) }
+    if let position = matches.duplicate {
+      return quarantine.isRedriving
+        ? try retake(declared, at: position, &taking) : .duplicate(position: position)
+    }
     if let conflict = try conflict(declared, matches.claims, taking) { return conflict }
     let position = history.journal.nextPosition
-    switch try corrections.take(declared, nextPosition: position, &history) {
+    let decision = try corrections.take(declared, nextPosition: position, &history)
+    if case .take = decision { history.index.insert(hour, digest, position: position) }
+    return try carryOut(decision, &taking)
+  }
+
+  /// Tries a correction again that has its identity already, and was refused when it had waited.
+  private mutating func retake(
+    _ declared: UsageEvent, at position: UInt64, _ taking: inout Taking
+  ) throws(CollectorError) -> EventResult {
+    guard
+      let decision = try corrections.retake(
+        declared, at: position, nextPosition: history.journal.nextPosition, &history)
+    else { return .duplicate(position: position) }
+    return try carryOut(decision, &taking)
+  }
+
+  /// Writes what was decided about a correction, from the next position on.
+  private mutating func carryOut(
+    _ decision: CorrectionLedger.Decision, _ taking: inout Taking
+  ) throws(CollectorError) -> EventResult {
+    switch decision {
     case .refuse(let refusal):
       return .quarantined(refusal)
     case .take(let steps):
-      history.index.insert(hour, digest, position: position)
+      let position = history.journal.nextPosition
       let time = max(taking.time, history.nextTime)
       try carryOut(steps, time: time)
       taking.time = max(taking.time, history.nextTime)

@@ -11,6 +11,8 @@ struct Intake: ~Copyable {
   var verdicts = SeriesVerdicts()
   let rules: EventRules
   private let retention: Duration?
+  /// What was taken out of the journal and may still be on the disk: a job that failed is given again.
+  var removal: SegmentRemoval?
   /// The index was rid of what is older than this hour allows.
   private var forgottenAt: Hour
   /// A larger batch becomes several records, each of which fits a message of `ReadJournal` many times.
@@ -31,6 +33,8 @@ struct Intake: ~Copyable {
   }
 
   /// Opens both logs, and brings the index and the ledger of corrections up to the journal's end.
+  ///
+  /// All that is needed is read first. So where one of the logs is damaged, neither of them is changed.
   static func open(
     disk: any Disk, configuration: CollectorConfiguration, catalog: MeterCatalog,
     secrets: Secrets, segmentBytesMax: Int = RecordLog.segmentBytesMax,
@@ -39,7 +43,7 @@ struct Intake: ~Copyable {
     let rules = EventRules(catalog: catalog, latenessLimit: configuration.latenessLimit)
     let journal = try RecordLog(
       disk: disk, directory: configuration.journalDirectory, newID: secrets.newJournal,
-      segmentBytesMax: segmentBytesMax)
+      segmentBytesMax: segmentBytesMax, begins: false)
     let quarantine = try Quarantine(
       disk: disk, directory: configuration.quarantineDirectory,
       bytesMax: configuration.quarantineBytesMax, key: secrets.dedupKey,
@@ -54,11 +58,15 @@ struct Intake: ~Copyable {
       history: AcceptedHistory(journal: journal, index: index), quarantine: quarantine,
       corrections: corrections, rules: rules, recordBytesMax: recordBytesMax,
       retention: configuration.journalRetention)
-    do throws(CollectorError) {
-      try intake.resumeCorrections()
-    } catch {
-      throw .damaged(
-        path: configuration.journalDirectory, offset: 0, problem: error.rpcErrorMessage)
+    // What a crash has left of the corrections is finished by the next commit.
+    let steps = try opening.unlessDamaged { () throws(CollectorError) in
+      try intake.corrections.resume(
+        nextPosition: intake.history.journal.nextPosition, &intake.history)
+    }
+    try intake.history.journal.begin()
+    try intake.quarantine.begin()
+    try opening.unlessDamaged { () throws(CollectorError) in
+      try intake.carryOut(steps, time: intake.history.nextTime)
     }
     return intake
   }
@@ -101,9 +109,12 @@ struct Intake: ~Copyable {
     let series = batch.series.map { $0.journalByteCount }
     let events = batch.ids.count + batch.count * EventBatch.journalColumnBytes
     let all = series.reduce(0, +)
-    if all + events < recordBytesMax { return head + all + events }
-    // Each record has the series of its own events, so that at worst each event brings its series again.
-    return batch.seriesIndex.reduce(events) { $0 + head + series[Int($1)] }
+    // Each event brings its series again at worst.
+    let most = batch.seriesIndex.reduce(events) { $0 + head + series[Int($1)] }
+    guard all < recordBytesMax else { return most }
+    // A record is full with fewer events the more of it are series, of which it has each once at most.
+    let records = 1 + events / (recordBytesMax - all)
+    return min(most, events + records * (head + all))
   }
 
   /// A clock outside the years that usage may lie in is held at their edge, so that no sum overflows.

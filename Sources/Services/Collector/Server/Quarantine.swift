@@ -37,7 +37,7 @@ struct Quarantine: ~Copyable {
   /// While an entry is tried again, what is refused is in the quarantine already.
   var isRedriving = false
 
-  /// Opens the log and reads all of it.
+  /// Reads all of the log, and changes nothing until `begin`.
   init(
     disk: any Disk, directory: String, bytesMax: UInt64, key: (UInt64, UInt64), newID: LogID,
     segmentBytesMax: Int = Quarantine.segmentBytesMax
@@ -45,19 +45,23 @@ struct Quarantine: ~Copyable {
     // Even the smallest quarantine has segments that can be removed.
     let segmentBytesMax = min(segmentBytesMax, Int(clamping: bytesMax / 8))
     let log = try RecordLog(
-      disk: disk, directory: directory, newID: newID, segmentBytesMax: segmentBytesMax)
-    let content = try QuarantineContent(disk, directory, upTo: log.tail, key: key)
+      disk: disk, directory: directory, newID: newID, segmentBytesMax: segmentBytesMax,
+      begins: false)
+    let content = try QuarantineContent(disk, directory, log, key: key)
     view = QuarantineView(
-      tail: log.tail, firstNumber: content.segments[0], resolutions: content.resolutions)
+      tail: log.tail, firstNumber: log.firstPosition, resolutions: content.resolutions)
+    segments = log.segmentPositions.map { Segment(firstNumber: $0) }
     self.log = log
     self.disk = disk
     self.directory = directory
     self.bytesMax = bytesMax
     self.key = key
-    segments = content.segments.map { Segment(firstNumber: $0) }
     numbers = content.numbers
     for number in content.numbers.values { segments[segmentIndex(of: number)].openCount += 1 }
   }
+
+  /// Makes the log ready for writing.
+  mutating func begin() throws(RecordLogError) { try log.begin() }
 
   var openCount: Int { numbers.count }
   /// The next commit closes entries.
@@ -91,12 +95,24 @@ struct Quarantine: ~Copyable {
     return result
   }
 
-  /// Keeps a parked correction that is refused in the end, also while an entry is tried again.
-  mutating func keepParked(_ refusal: Refusal, _ event: EventBatch, time: Instant) {
+  /// Keeps a parked correction that is refused in the end, also while an entry is tried again, and gives the reason
+  /// that it is listed with. Nobody waits for an answer; where there is no room, it counts as dropped.
+  ///
+  /// An open entry that refuses the same for the like is there since before a crash between this log's commit and the
+  /// journal's, after which things may have gone another way. It stays the one entry.
+  mutating func keepParked(
+    _ refusal: Refusal, _ event: EventBatch, time: Instant
+  ) -> Refusal.Reason {
+    let kept = event.quarantined(0)
+    for reason in Refusal.Reason.ofParked
+    where numbers[RefusalDigest(reason, kept, key: key)] != nil {
+      return reason
+    }
     let wasRedriving = isRedriving
     isRedriving = false
     _ = keep(.quarantined(refusal), event, 0, time: time)
     isRedriving = wasRedriving
+    return refusal.reason
   }
 
   /// How an entry is, with what this commit is about to do.
@@ -207,4 +223,9 @@ extension EventResult {
     default: .invalid(told)
     }
   }
+}
+
+extension Refusal.Reason {
+  /// Why a correction that was parked may be refused in the end.
+  static let ofParked: [Refusal.Reason] = [.alreadyCorrected, .voidOfVoid, .unknownTarget]
 }

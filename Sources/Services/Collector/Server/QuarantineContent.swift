@@ -3,29 +3,23 @@ internal import StackmeterJournal
 
 /// What a quarantine holds when it is opened: all of its log is read once.
 struct QuarantineContent {
-  /// The number at which each segment begins, ascending.
-  let segments: [UInt64]
   /// The number of every open entry.
   private(set) var numbers: [RefusalDigest: UInt64] = [:]
   /// Of every entry that is closed and still there.
   private(set) var resolutions: [UInt64: QuarantineResolution] = [:]
 
   init(
-    _ disk: any Disk, _ directory: String, upTo tail: LogTail, key: (UInt64, UInt64)
+    _ disk: any Disk, _ directory: String, _ log: borrowing RecordLog, key: (UInt64, UInt64)
   ) throws(RecordLogError) {
-    do throws(DiskError) {
-      segments = try SegmentFiles.firstPositions(disk, directory)
-    } catch {
-      throw .disk(error)
-    }
+    let (tail, firstNumber) = (log.tail, log.firstPosition)
     var entries: [(number: UInt64, digest: RefusalDigest)] = []
-    var reader = LogReader(disk: disk, directory: directory, fromPosition: segments[0])
+    var reader = LogReader(disk: disk, directory: directory, fromPosition: firstNumber)
     while let chunk = try reader.next(upTo: tail) {
       for record in Record.all(in: chunk.bytes, of: chunk.id) {
         if let digest = RefusalDigest(record, key: key) {
           entries.append((record.firstPosition, digest))
         } else if let resolved = record.resolvedEntries {
-          for (number, outcome) in resolved where number >= segments[0] {
+          for (number, outcome) in resolved where number >= firstNumber {
             resolutions[number] = QuarantineResolution(outcome, time: record.firstTime)
           }
         } else if record.kind != .mark {

@@ -16,9 +16,9 @@ struct CorrectionLedger {
     case apply(AppliedCorrection)
     /// A record that parks a correction at the next position.
     case park(UsageEvent)
-    /// The correction that was parked at `position` is refused: it goes to the quarantine, unless it is there since
-    /// before a crash, and a record says that it no longer waits.
-    case refuse(UsageEvent, position: UInt64, Refusal, isQuarantined: Bool)
+    /// The correction that was parked at `position` is refused: it goes to the quarantine, and a record says that it
+    /// no longer waits.
+    case refuse(UsageEvent, position: UInt64, Refusal)
   }
 
   enum Decision: Hashable, Sendable {
@@ -75,12 +75,52 @@ struct CorrectionLedger {
     case .corrected(let position): return .refuse(correction.correctedTarget(by: position))
     case .counts(let position, let content):
       let applied = AppliedCorrection(event, of: content, at: position)
-      history.setCorrection(of: target, at: nextPosition)
-      let settled = settle(
-        event, at: nextPosition, nextPosition: nextPosition + UInt64(applied.deltas.count),
-        &history)
-      return .take([.apply(applied)] + settled)
+      return .take(apply(applied, standingAt: nextPosition, nextPosition: nextPosition, &history))
     }
+  }
+
+  /// Decides anew about a correction that has its identity at `position` already: one that was parked there and
+  /// refused in the end takes effect where its target counts by now. Nil where it waits or is in effect.
+  mutating func retake<History: CorrectionHistory & ~Copyable>(
+    _ event: UsageEvent, at position: UInt64, nextPosition: UInt64, _ history: inout History
+  ) throws(History.Failure) -> Decision? {
+    guard let correction = event.correction, let target = event.targetIdentity else {
+      preconditionFailure("only a correction is decided here")
+    }
+    guard parked.event(at: position) == nil else { return nil }
+    switch try standing(of: target, &history) {
+    case .unknown:
+      return .refuse(
+        correction.refusal(
+          .unknownTarget, "which is not known; it does not wait again, so redrive it once that is"))
+    case .waiting:
+      return .refuse(
+        correction.refusal(
+          .unknownTarget, "which waits for its own target; redrive it once that has come"))
+    case .refused: return .refuse(correction.refusedTarget)
+    case .void: return .refuse(correction.voidTarget)
+    case .corrected(let effect):
+      guard try history.event(at: effect).identity != event.identity else { return nil }
+      return .refuse(correction.correctedTarget(by: effect))
+    case .counts(let targetPosition, let content):
+      let applied = AppliedCorrection(event, of: content, at: targetPosition)
+      return .take(apply(applied, standingAt: position, nextPosition: nextPosition, &history))
+    }
+  }
+
+  /// Takes a correction into effect at the next position, and settles what waited for it; it stands at `position`.
+  private mutating func apply<History: CorrectionHistory & ~Copyable>(
+    _ applied: AppliedCorrection, standingAt position: UInt64, nextPosition: UInt64,
+    _ history: inout History
+  ) -> [Step] {
+    guard let target = applied.event.targetIdentity else {
+      preconditionFailure("only a correction takes effect")
+    }
+    history.setCorrection(of: target, at: nextPosition)
+    let settled = settle(
+      applied.event, at: position,
+      nextPosition: nextPosition + UInt64(applied.deltas.count), &history)
+    return [.apply(applied)] + settled
   }
 
   /// Settles what waited for an event that was accepted at `position`.
@@ -102,9 +142,7 @@ struct CorrectionLedger {
   private func step(
     refusing entry: ParkedCorrections.Entry, _ refusal: (Correction) -> Refusal
   ) -> Step {
-    .refuse(
-      entry.event, position: entry.position, refusal(entry.event.correction!),
-      isQuarantined: entry.isQuarantined)
+    .refuse(entry.event, position: entry.position, refusal(entry.event.correction!))
   }
 }
 
@@ -192,17 +230,6 @@ extension CorrectionLedger {
   var parkedRecords: [Record] {
     parked.entries.map {
       Record(parked: $0.event, position: $0.position, time: Instant(nanoseconds: 0))
-    }
-  }
-
-  /// Says, after the replay, that the quarantine has an entry for a correction that the journal still has as parked:
-  /// one that was refused later than the journal's last record.
-  mutating func replay(_ entry: QuarantineEntry) {
-    guard let target = entry.event.targetIdentity else { return }
-    switch entry.refusal.reason {
-    case .alreadyCorrected, .voidOfVoid, .unknownTarget:
-      parked.markQuarantined(entry.event.identity, waitingFor: target)
-    case .conflict, .unknownMeter, .tooOld, .inFuture, .malformed: break
     }
   }
 

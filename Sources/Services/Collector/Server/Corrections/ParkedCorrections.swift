@@ -5,8 +5,6 @@ struct ParkedCorrections {
   struct Entry {
     let position: UInt64
     let event: UsageEvent
-    /// The quarantine has it already: a crash came between the quarantine's commit and the journal's.
-    var isQuarantined = false
   }
 
   /// By target, and by position.
@@ -83,12 +81,5 @@ struct ParkedCorrections {
     return waiting.keys.filter { $0.hour.start < limit }
       .flatMap { remove(waitingFor: $0) }
       .sorted { $0.position < $1.position }
-  }
-
-  /// Notes that the quarantine has the correction of this identity that waits for `target`, if one does.
-  mutating func markQuarantined(_ identity: EventIdentity, waitingFor target: EventIdentity) {
-    guard let entry = waiting[target]?.values.first(where: { $0.event.identity == identity })
-    else { return }
-    waiting[target]?[entry.position]?.isQuarantined = true
   }
 }
