@@ -12,7 +12,7 @@ package struct RootCommand: AsyncParsableCommand {
       """,
     subcommands: [
       UpCommand.self, UsageCommand.self, ReportCommand.self, MetersCommand.self,
-      QuarantineCommand.self,
+      QuarantineCommand.self, HeartbeatCommand.self, SourcesCommand.self, WindowsCommand.self,
       TokenCommand.self, StatusCommand.self, DoctorCommand.self,
     ])
 

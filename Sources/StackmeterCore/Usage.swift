@@ -8,10 +8,12 @@ package struct UsageAggregate: Hashable, Sendable {
   package let window: Hour
   /// The window is open, so the figure may still grow.
   package let isProvisional: Bool
+  /// Nothing more is expected of this usage period, see `Completeness`. Stores leave it to query.
+  package var isFinal: Bool
 
   package init(
     series: Series, usageStart: Instant, usageEnd: Instant, quantity: Quantity, window: Hour,
-    isProvisional: Bool
+    isProvisional: Bool, isFinal: Bool = false
   ) {
     self.series = series
     self.usageStart = usageStart
@@ -19,6 +21,7 @@ package struct UsageAggregate: Hashable, Sendable {
     self.quantity = quantity
     self.window = window
     self.isProvisional = isProvisional
+    self.isFinal = isFinal
   }
 }
 
@@ -32,15 +35,19 @@ package struct UsageTotal: Hashable, Sendable {
   package let quantity: Quantity
   /// Part of it was reported in the open window.
   package let isProvisional: Bool
+  /// Nothing more is expected of the period, see `Completeness`. Stores leave it to query.
+  package var isFinal: Bool
 
   package init(
-    day: Day?, subscription: String?, meter: String, quantity: Quantity, isProvisional: Bool
+    day: Day?, subscription: String?, meter: String, quantity: Quantity, isProvisional: Bool,
+    isFinal: Bool = false
   ) {
     self.day = day
     self.subscription = subscription
     self.meter = meter
     self.quantity = quantity
     self.isProvisional = isProvisional
+    self.isFinal = isFinal
   }
 }
 
@@ -49,11 +56,20 @@ package struct ReportingWindow: Hashable, Sendable {
   package let hour: Hour
   package let isClosed: Bool
   package let aggregates: UInt64
+  /// Nothing more is expected of the usage of this hour, see `Completeness`. Stores leave it to query.
+  package var isFinal: Bool
+  /// The sources that were behind when it was closed; that never changes.
+  package var missingAtClose: MissingSources
 
-  package init(hour: Hour, isClosed: Bool, aggregates: UInt64) {
+  package init(
+    hour: Hour, isClosed: Bool, aggregates: UInt64, isFinal: Bool = false,
+    missingAtClose: MissingSources = .none
+  ) {
     self.hour = hour
     self.isClosed = isClosed
     self.aggregates = aggregates
+    self.isFinal = isFinal
+    self.missingAtClose = missingAtClose
   }
 }
 

@@ -119,7 +119,7 @@ extension Record {
       }
       return batch
     case .correction: return appliedCorrection?.deltas
-    case .tick, .refusal, .mark, .parked, .unparked, .resolution: return nil
+    case .tick, .refusal, .mark, .parked, .unparked, .heartbeat, .resolution: return nil
     }
   }
 
@@ -131,7 +131,7 @@ extension Record {
     case .batch: countedEvents?.event(Int(position - firstPosition))
     case .correction: appliedCorrection?.event
     case .parked: parkedCorrection
-    case .tick, .refusal, .mark, .unparked, .resolution: nil
+    case .tick, .refusal, .mark, .unparked, .heartbeat, .resolution: nil
     }
   }
 }

@@ -203,10 +203,12 @@ package struct LogReader: Sendable {
       id: place.header.id, nextPosition: place.sequence.nextPosition)
   }
 
-  /// The segment that holds the wanted position.
+  /// The segment that holds the wanted position, or the one in front of it: records without events may stand at its
+  /// end.
   private func firstSegment(tail: LogTail) throws(RecordLogError) -> UInt64 {
     let known = try segments()
     let wanted = max(fromPosition, 1)
+    if let before = known.last(where: { $0 < wanted && $0 <= tail.segment }) { return before }
     if let holder = known.last(where: { $0 <= wanted && $0 <= tail.segment }) { return holder }
     throw .removed(position: wanted, first: known.first ?? tail.segment)
   }

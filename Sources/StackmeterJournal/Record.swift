@@ -19,6 +19,8 @@ package struct Record: Sendable {
     case parked = 6
     /// Parked corrections that were refused in the end. Takes no position.
     case unparked = 7
+    /// A source has said how far its usage is reported. Takes no position.
+    case heartbeat = 8
     /// Entries of the quarantine were redriven or discarded; the payload says which and how. Takes no position.
     case resolution = 16
   }

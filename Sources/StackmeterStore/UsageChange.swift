@@ -9,14 +9,18 @@ package struct WindowChange: Sendable {
   package var samples: [SampleChange]
   /// Where the window ended; nil while it is open.
   package var endPosition: UInt64?
+  /// The sources that were behind when it ended.
+  package var missing: MissingSources
 
   package init(
-    window: Hour, sums: [SumDelta] = [], samples: [SampleChange] = [], endPosition: UInt64? = nil
+    window: Hour, sums: [SumDelta] = [], samples: [SampleChange] = [], endPosition: UInt64? = nil,
+    missing: MissingSources = .none
   ) {
     self.window = window
     self.sums = sums
     self.samples = samples
     self.endPosition = endPosition
+    self.missing = missing
   }
 
   package var isEmpty: Bool { sums.isEmpty && samples.isEmpty }

@@ -55,7 +55,8 @@ package protocol UsageReader: AnyObject {
   /// Every rule, by meter and position: the last one of a meter is in force.
   func rules() throws(StoreError) -> [MeterRule]
 
-  /// The reporting windows before `before` that hold usage, and the open one; newest first.
+  /// The reporting windows before `before` that hold usage, and the open one; newest first. With the sources that
+  /// were behind when they were closed.
   func windows(before: Hour?, limit: Int) throws(StoreError) -> [ReportingWindow]
 
   /// The windows before `before` that were closed, newest first, those that the retention has removed among them.
@@ -65,6 +66,9 @@ package protocol UsageReader: AnyObject {
   func rows(
     of window: Hour, after key: SeriesHour?, limit: Int
   ) throws(StoreError) -> [WindowRow]
+
+  /// The declared sources, by name.
+  func sources() throws(StoreError) -> [ReportingSource]
 
   func unappliedCount() throws(StoreError) -> UInt64
 

@@ -65,6 +65,15 @@ package protocol UsageStore: AnyObject {
 
   func put(window: ClosedWindow) throws(StoreError)
 
+  /// The declared sources, by name.
+  func sources() throws(StoreError) -> [ReportingSource]
+
+  /// Writes declared sources, whether they are there or not, and removes others by name.
+  func put(sources: [ReportingSource], removing: [String]) throws(StoreError)
+
+  /// Notes the sources that were behind when a window with rows was closed. In the transaction that ends it.
+  func put(missing: MissingSources, of window: Hour) throws(StoreError)
+
   /// Says that windows before `window` need not be kept any longer. Never goes back. In a transaction of its own.
   func retain(from window: Hour) throws(StoreError)
 
@@ -81,10 +90,14 @@ extension UsageStore {
   /// Rows that are hashed at a time when a window closes.
   private var rowsPerRead: Int { 10_000 }
 
-  /// Hashes a window and writes that down, if it has rows. In the transaction that ends the window.
-  package func close(_ window: Hour, endPosition: UInt64, journalID: UInt64) throws(StoreError) {
+  /// Hashes a window and writes that down, together with the sources that were behind, if it has rows. In the
+  /// transaction that ends the window.
+  package func close(
+    _ window: Hour, endPosition: UInt64, journalID: UInt64, missing: MissingSources = .none
+  ) throws(StoreError) {
     var page = try rows(of: window, after: nil, limit: rowsPerRead)
     guard !page.isEmpty else { return }
+    if !missing.isEmpty { try put(missing: missing, of: window) }
     var hasher = WindowHasher(
       previous: try lastWindowHash(), journalID: journalID, cell: cell, window: window,
       endPosition: endPosition)

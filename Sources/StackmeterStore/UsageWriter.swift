@@ -65,6 +65,12 @@ package final class UsageWriter {
     return try store.intern(series)
   }
 
+  /// Writes what has become of declared sources.
+  package func put(sources: [ReportingSource], removing names: [String]) throws(StoreError) {
+    guard !sources.isEmpty || !names.isEmpty else { return }
+    try store.put(sources: sources, removing: names)
+  }
+
   /// The first usage hour whose samples are complete for the events of a window.
   private func samplesFrom(in window: Hour, _ position: PipelinePosition) -> Hour {
     max(position.samplesFrom, Hour(index: window.index - sampleHours))
@@ -84,7 +90,8 @@ package final class UsageWriter {
       try count(change, completeFrom: complete, mode, &rows, &aside)
       try write(rows, change.window, mode, &aside)
       if let end = change.endPosition {
-        try store.close(change.window, endPosition: end, journalID: journalID)
+        try store.close(
+          change.window, endPosition: end, journalID: journalID, missing: change.missing)
       }
     }
     try store.keepAside(aside)

@@ -311,3 +311,39 @@ extension Stackmeter__V1__ConfirmAppliedResponse: CMessage {
     stackmeter__v1__confirm_applied_response__init(message)
   }
 }
+
+extension Stackmeter__V1__HeartbeatRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__heartbeat_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__HeartbeatResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__heartbeat_response__init(message)
+  }
+}
+
+extension Stackmeter__V1__MissingSources: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__missing_sources__init(message)
+  }
+}
+
+extension Stackmeter__V1__ListSourcesRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_sources_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__Source: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__source__init(message)
+  }
+}
+
+extension Stackmeter__V1__ListSourcesResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_sources_response__init(message)
+  }
+}

@@ -249,4 +249,33 @@ internal import Testing
       #expect(state.processes.entries.keys.contains(10))
     }
   }
+
+  @Test func `after each round it says how far it is, and not before all is answered`()
+    async throws
+  {
+    try await TestHost.with { host in
+      let agent = try host.agent()
+      await agent.sample()
+      await agent.deliver()
+      await host.pass(60, agent)
+      let told = host.collector.heartbeats
+      #expect(told.last?.completeUntil == Instant(parsing: "2026-11-23T15:01:00Z"))
+      #expect(
+        told.allSatisfy { $0.cadenceSeconds == 60 && $0.source.hasPrefix("stackmeter-agent/") })
+      let latest = told.last?.completeUntil
+      #expect(
+        host.collector.events.allSatisfy { event in latest.map { event.usageEnd <= $0 } ?? false })
+      // An event that waits keeps it from being complete.
+      host.collector.behave(.unreachable)
+      await host.pass(120, agent)
+      #expect(host.collector.heartbeats == told)
+      host.collector.behave(.accept)
+      await host.pass(5, agent)
+      #expect(
+        host.collector.heartbeats.last?.completeUntil == Instant(parsing: "2026-11-23T15:03:00Z"))
+      let count = host.collector.heartbeats.count
+      await host.pass(20, agent)
+      #expect(host.collector.heartbeats.count == count)
+    }
+  }
 }

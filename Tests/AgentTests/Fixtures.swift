@@ -34,6 +34,7 @@ final class TestCollector: EventReporter {
     var order: [UsageEvent] = []
     var conflicts = 0
     var calls = 0
+    var heartbeats: [Heartbeat] = []
   }
 
   struct Unreachable: Error {}
@@ -45,6 +46,15 @@ final class TestCollector: EventReporter {
   var events: [UsageEvent] { ledger.withLock { $0.order } }
   var calls: Int { ledger.withLock { $0.calls } }
   var conflicts: Int { ledger.withLock { $0.conflicts } }
+  var heartbeats: [Heartbeat] { ledger.withLock { $0.heartbeats } }
+
+  func heartbeat(_ heartbeat: Heartbeat) async throws {
+    try ledger.withLock { ledger throws(Unreachable) in
+      guard ledger.behaviour != .unreachable else { throw Unreachable() }
+      ledger.heartbeats.append(heartbeat)
+      guard ledger.behaviour != .silent else { throw Unreachable() }
+    }
+  }
 
   func report(_ events: [UsageEvent]) async throws -> [EventResult] {
     try ledger.withLock { ledger throws(Unreachable) in

@@ -34,6 +34,7 @@ struct JournalScript {
       time = time.advanced(by: .nanoseconds(Int64.random(in: 1...Int64(step), using: &random)))
       switch Int.random(in: 0..<10, using: &random) {
       case 0: append(Sample.tick(at: position, time: time))
+      case 5: hear(&random)
       case 1...4: if !correct(&random) { report(&random) }
       default: report(&random)
       }
@@ -85,6 +86,29 @@ struct JournalScript {
           position: Int(position) + index))
     }
     append(record)
+  }
+
+  /// One of a few sources says something, which may be old, or that it ends.
+  private mutating func hear(_ random: inout SeededRandom) {
+    let source = ["a", "b", "c"].randomElement(using: &random)!
+    let lag = Int64.random(in: -1...9000, using: &random)
+    let heartbeat =
+      Int.random(in: 0...4, using: &random) == 0
+      ? Heartbeat.end(of: source)
+      : Heartbeat(
+        source: source, cadenceSeconds: [1, 3600].randomElement(using: &random)!,
+        completeUntil: time.advanced(by: .seconds(-lag)))
+    append(Record(heartbeat, position: position, time: time))
+  }
+
+  /// The declared sources, as a plain walk through the journal finds them.
+  var sources: SourceTable {
+    var table = SourceTable()
+    for record in records {
+      guard let heartbeat = record.heartbeat else { continue }
+      table.take(heartbeat, time: record.firstTime, position: record.firstPosition)
+    }
+    return table
   }
 
   /// False where there is nothing left to correct.
@@ -177,6 +201,8 @@ struct JournalScript {
       try #require(counted.updateValue(row.quantity, forKey: key) == nil)
     }
     try #require(counted == expected)
+    try #require(try store.sources() == script.sources.all)
+    try #require(counter.sources == script.sources)
     if seed % 4 == 0 { try countAtOnce(script, reader) }
     var scrub = UsageScrub(reader)
     while true {
@@ -197,6 +223,9 @@ struct JournalScript {
     try #require(
       try other.closedWindows(before: nil, limit: 1000)
         == reader.closedWindows(before: nil, limit: 1000))
+    try #require(try other.sources() == reader.sources())
+    try #require(
+      try other.windows(before: nil, limit: 1000) == reader.windows(before: nil, limit: 1000))
   }
 
   private func everything(_ reader: SQLiteUsageReader) throws -> [UsageAggregate] {

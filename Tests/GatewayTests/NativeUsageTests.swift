@@ -35,7 +35,7 @@ private let meter = Meter(
           "location":"l","tags":{"a":"b"},"additionalInfo":"{}",\#
           "usageStart":"2026-11-23T14:00:00Z","usageEnd":"2026-11-23T15:00:00Z",\#
           "quantity":"-1.000000000000000001","window":"2026-11-23T15:00:00Z",\#
-          "provisional":true}],"nextPageToken":"next"}
+          "provisional":true,"final":false}],"nextPageToken":"next"}
           """#
       )
     }
@@ -78,8 +78,8 @@ private let meter = Meter(
           {"from":"2026-11-22T00:00:00Z","to":"2026-11-23T00:00:00Z",\#
           "value":[{"day":"2026-11-22","subscriptionId":"s","meterId":"cpu",\#
           "meterName":"CPU time","unit":"Core-Seconds","quantity":"3",\#
-          "provisional":false},{"meterId":"gone","meterName":"","unit":"","quantity":"0",\#
-          "provisional":true}]}
+          "provisional":false,"final":false},{"meterId":"gone","meterName":"","unit":"","quantity":"0",\#
+          "provisional":true,"final":false}]}
           """#
       )
       let request = gateway.query.with { $0.summaryRequests }.first
@@ -180,11 +180,12 @@ private let meter = Meter(
       let all = try await gateway.get("/v1/windows?before=2026-11-23T15:00:00Z&pageSize=3")
       #expect(
         all.text
-          == #"{"value":[{"window":"2026-11-23T14:00:00Z","closed":true,"aggregates":5}]}"#)
+          == #"{"value":[{"window":"2026-11-23T14:00:00Z","closed":true,"final":false,"aggregates":5}]}"#
+      )
       let plain = try await gateway.getAsTenant("/v1/windows")
       #expect(
         plain.text
-          == #"{"value":[{"window":"2026-11-23T14:00:00Z","closed":true}]}"#)
+          == #"{"value":[{"window":"2026-11-23T14:00:00Z","closed":true,"final":false}]}"#)
       #expect(
         gateway.query.with { $0.windowRequests }
           == [ListWindowsRequest(before: hour.next, pageSize: 3), ListWindowsRequest()])

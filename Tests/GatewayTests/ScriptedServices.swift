@@ -15,6 +15,9 @@ final class ScriptedQuery: RPCEndpoint {
     var totals: [UsageTotal] = []
     var meters: [Meter] = []
     var windows: [ReportingWindow] = []
+    var sources: [SourceProgress] = []
+    /// Of every answer about usage.
+    var missing = MissingSources.none
     var status = PipelineStatus()
     /// Thrown by every method where there is one.
     var failure: RPCError?
@@ -50,7 +53,7 @@ final class ScriptedQuery: RPCEndpoint {
     routes.unary(QueryMethods.summarize) { [self] request in
       try answer { script in
         script.summaryRequests.append(request)
-        return SummarizeResponse(totals: script.totals)
+        return SummarizeResponse(totals: script.totals, missing: script.missing)
       }
     }
     routes.unary(QueryMethods.listMeters) { [self] _ in
@@ -59,8 +62,11 @@ final class ScriptedQuery: RPCEndpoint {
     routes.unary(QueryMethods.listWindows) { [self] request in
       try answer { script in
         script.windowRequests.append(request)
-        return ListWindowsResponse(windows: script.windows)
+        return ListWindowsResponse(windows: script.windows, missing: script.missing)
       }
+    }
+    routes.unary(QueryMethods.listSources) { [self] _ in
+      try answer { ListSourcesResponse(sources: $0.sources) }
     }
     routes.unary(QueryMethods.getStatus) { [self] _ in try answer { $0.status } }
   }
@@ -83,6 +89,7 @@ final class ScriptedCollector: RPCEndpoint {
     var redriven: [QuarantineChoice] = []
     var discarded: [QuarantineChoice] = []
     var resolved: [QuarantineResult] = []
+    var heartbeats: [Heartbeat] = []
   }
 
   private let script = Mutex(Script())
@@ -139,6 +146,14 @@ final class ScriptedCollector: RPCEndpoint {
         script.discarded.append(request.choice)
         return ResolveQuarantineResponse(
           results: script.resolved, more: script.hasMoreEntries, lastNumber: 77)
+      }
+    }
+    routes.unary(CollectorMethods.heartbeat) { [self] request in
+      try answer { script in
+        script.heartbeats.append(request.heartbeat)
+        var table = SourceTable()
+        table.take(request.heartbeat, time: request.heartbeat.completeUntil, position: 1)
+        return HeartbeatResponse(source: table[request.heartbeat.source])
       }
     }
     routes.unary(CollectorMethods.getStatus) { [self] _ in

@@ -17,7 +17,7 @@ import Testing
 
   /// A database with one hour of usage of the subscriptions a (2), b (3) and c (5) in window 100; 101 is open.
   private func withQuery(
-    hasDatabase: Bool = true, neighbours: [any RPCEndpoint] = [],
+    hasDatabase: Bool = true, sources: [ReportingSource] = [], neighbours: [any RPCEndpoint] = [],
     _ body: (QueryClient) async throws -> Void
   ) async throws {
     try await withTemporaryDirectory { directory in
@@ -45,6 +45,8 @@ import Testing
               key: SeriesHour(series: try #require(number), usageHour: window.window), sum: attos,
               least: 0, greatest: attos, position: 1))
         }
+        try writer.put(sources: sources, removing: [])
+        window.missing = MissingSources(sources.map(\.name))
         _ = try writer.count([window], from: database.position(), in: 9, .bulk)
         try writer.commit(
           PipelinePosition(
@@ -54,7 +56,8 @@ import Testing
       try await withInProcessChannel(endpoints: neighbours) { neighbour in
         let query = Query(
           databasePath: path, tokenKey: Array(repeating: 1, count: 32),
-          collector: CollectorClient(neighbour), aggregator: AggregatorClient(neighbour))
+          collector: CollectorClient(neighbour), aggregator: AggregatorClient(neighbour),
+          clock: SimulatedClock(Hour(index: 101).start))
         try await withInProcessChannel(endpoints: [QueryEndpoint(query)]) { channel in
           try await body(QueryClient(channel))
         }
@@ -140,9 +143,84 @@ import Testing
       let meters = try await query.listMeters()
       #expect(meters.map(\.id) == ["CPU"])
       let windows = try await query.listWindows(ListWindowsRequest())
-      #expect(windows.map(\.hour.index) == [101, 100])
-      #expect(windows.map(\.isClosed) == [false, true])
-      #expect(windows.map(\.aggregates) == [0, 3])
+      #expect(windows.windows.map(\.hour.index) == [101, 100])
+      #expect(windows.windows.map(\.isClosed) == [false, true])
+      #expect(windows.windows.map(\.aggregates) == [0, 3])
+    }
+  }
+
+  /// A source that is complete up to so many seconds after the end of window 100, and was heard then.
+  private static func source(_ name: String, _ seconds: Int64) -> ReportingSource {
+    let time = Hour(index: 101).start.advanced(by: .seconds(seconds))
+    return ReportingSource(
+      name: name, cadenceSeconds: 60, completeUntil: time, heardTime: time, position: 3)
+  }
+
+  private func answers(
+    _ query: QueryClient, _ caller: Caller
+  ) async throws -> (areFinal: [Bool], missing: [MissingSources]) {
+    let page = try await query.listUsage(
+      ListUsageRequest(caller: caller, windows: Self.windows, granularity: .hourly))
+    let hour = Hour(index: 100)
+    let summary = try await query.summary(
+      SummarizeRequest(caller: caller, hours: hour..<hour.next))
+    return (
+      page.aggregates.map(\.isFinal) + summary.totals.map(\.isFinal),
+      [page.missing, summary.missing]
+    )
+  }
+
+  @Test func `usage is final where all sources are past it, else they are named to operators`()
+    async throws
+  {
+    let (early, late) = (Self.source("early", 60), Self.source("late", -60))
+    try await withQuery(sources: [early, late]) { query in
+      let seen = try await answers(query, .operator)
+      #expect(seen.areFinal == [false, false, false, false])
+      #expect(seen.missing == [MissingSources(["late"]), MissingSources(["late"])])
+      // A tenant learns that something is missing, not who reports.
+      let own = try await answers(query, .tenant(subscriptions: ["a"]))
+      #expect(own.areFinal == [false, false])
+      #expect(own.missing.allSatisfy { $0 == MissingSources(names: [], others: 1) })
+      let windows = try await query.listWindows(ListWindowsRequest())
+      #expect(windows.windows.map(\.isFinal) == [false, false])
+      #expect(windows.windows.map(\.missingAtClose.names) == [[], ["early", "late"]])
+      #expect(windows.missing.names == ["late"])
+      let sources = try await query.listSources()
+      #expect(sources.map(\.name) == ["early", "late"])
+      #expect(sources.map(\.overdueSeconds) == [0, 0])
+    }
+    for sources in [[], [early, Self.source("b", 0)]] {
+      try await withQuery(sources: sources) { query in
+        let seen = try await answers(query, .operator)
+        #expect(seen.areFinal == [true, true, true, true])
+        #expect(seen.missing == [.none, .none])
+        let windows = try await query.listWindows(ListWindowsRequest())
+        // The open window is never final.
+        #expect(windows.windows.map(\.isFinal) == [false, true])
+      }
+    }
+  }
+
+  @Test func `a total of hours that are not over is estimated, whoever is complete`() async throws {
+    try await withQuery { query in
+      let day = try await query.summary(
+        SummarizeRequest(caller: .operator, hours: Self.windows, byDay: true))
+      #expect(day.totals.map(\.isFinal) == [false] && day.missing.isEmpty)
+    }
+  }
+
+  @Test func `a source that is silent for more than two cadences is a problem with its name`()
+    async throws
+  {
+    try await withQuery(
+      sources: [Self.source("kept", -180), Self.source("silent", -181)],
+      neighbours: [ScriptedNeighbours()]
+    ) { query in
+      let problems = try await query.status().problems.filter { $0.hasPrefix("sources: ") }
+      #expect(problems.count == 1 && problems[0].contains("silent is overdue"))
+      #expect(!problems[0].contains("kept"))
+      #expect(try await query.listSources().map(\.overdueSeconds) == [120, 121])
     }
   }
 

@@ -65,9 +65,9 @@ struct RenderingTests {
     #expect(
       String(decoding: try summary(totals()).csv(), as: UTF8.self)
         == [
-          "subscription,meter,meterName,quantity,unit,provisional",
-          "alice,cpu,Core time,1234.5,Core-Seconds,false",
-          "'=bob,gone,gone,0.000186920166015625,,true", "",
+          "subscription,meter,meterName,quantity,unit,provisional,final",
+          "alice,cpu,Core time,1234.5,Core-Seconds,false,false",
+          "'=bob,gone,gone,0.000186920166015625,,true,false", "",
         ].joined(separator: "\r\n"))
   }
 
@@ -77,8 +77,8 @@ struct RenderingTests {
       String(decoding: try summary(totals()).json(), as: UTF8.self)
         == #"{"from":"2026-11-23T00:00:00Z","to":"2026-11-24T00:00:00Z","totals":["#
         + #"{"subscription":"alice","meter":"cpu","meterName":"Core time","quantity":"1234.5","#
-        + #""unit":"Core-Seconds","provisional":false},{"subscription":"=bob","meter":"gone","#
-        + #""meterName":"gone","quantity":"0.000186920166015625","unit":"","provisional":true}]}"#
+        + #""unit":"Core-Seconds","provisional":false,"final":false},{"subscription":"=bob","meter":"gone","#
+        + #""meterName":"gone","quantity":"0.000186920166015625","unit":"","provisional":true,"final":false}]}"#
         + "\n")
   }
 
@@ -147,7 +147,7 @@ struct RenderingTests {
     #expect(
       String(decoding: csv.page([aggregate]), as: UTF8.self)
         == "2026-11-23T12:00:00Z,2026-11-23T13:00:00Z,alice,cpu,cpu,-2.5,,/subscriptions/alice/vm1,,"
-        + "\"{\"\"env\"\":\"\"prod\"\"}\",,2026-11-23T12:00:00Z,false\r\n")
+        + "\"{\"\"env\"\":\"\"prod\"\"}\",,2026-11-23T12:00:00Z,false,false\r\n")
     var json = UsageListing(format: .json, digits: nil, meters: names)
     let line = try JSONValue(parsing: json.page([aggregate]), limits: .event)
     #expect(JSONObject(line, path: "")?["quantity"] == .string("-2.5"))

@@ -64,6 +64,11 @@ import Testing
       Record(
         unparked: [Unparked(position: 6, reason: .unknownTarget)], position: 7,
         time: Instant(nanoseconds: 7000)))
+    log.append(
+      Record(
+        Heartbeat(
+          source: "compute", cadenceSeconds: 3600, completeUntil: Instant(nanoseconds: 6500)),
+        position: 7, time: Instant(nanoseconds: 8000)))
     try log.commit()
     let tail = log.tail
     let entries = try TestLog.entries(disk, upTo: tail)
@@ -100,6 +105,7 @@ import Testing
     #expect(
       entries.map(\.kind) == [
         .batch, .tick, .refusal, .resolution, .correction, .parked, .unparked,
+        .heartbeat,
       ])
   }
 }

@@ -83,6 +83,18 @@ extension WireFixture {
               refusal: Refusal(.unknownMeter, field: "series.meter", "is Ünknown")),
           ], more: true, lastNumber: .max),
       ]),
+    WireFixture(
+      "stackmeter.v1.HeartbeatRequest",
+      [
+        HeartbeatRequest(.end(of: "")),
+        HeartbeatRequest(
+          Heartbeat(
+            source: "Microsoft.Storage", cadenceSeconds: .max,
+            completeUntil: Instant(nanoseconds: .max))),
+      ]),
+    WireFixture(
+      "stackmeter.v1.HeartbeatResponse",
+      [HeartbeatResponse(source: nil), HeartbeatResponse(source: .full)]),
     WireFixture("stackmeter.v1.GetStatusRequest", [GetStatusRequest()]),
     WireFixture("stackmeter.v1.CollectorStatus", [CollectorStatus(), .full]),
   ]
@@ -106,8 +118,9 @@ extension WireFixture {
           aggregates: UsageEvent.several.map { event in
             UsageAggregate(
               series: event.series, usageStart: event.usageStart, usageEnd: event.usageEnd,
-              quantity: event.quantity, window: Hour(index: 498_000), isProvisional: true)
-          }, nextPageToken: "token"),
+              quantity: event.quantity, window: Hour(index: 498_000), isProvisional: true,
+              isFinal: true)
+          }, nextPageToken: "token", missing: .some),
       ]),
     WireFixture(
       "stackmeter.v1.SummarizeRequest",
@@ -121,13 +134,15 @@ extension WireFixture {
       "stackmeter.v1.SummarizeResponse",
       [
         SummarizeResponse(totals: []),
-        SummarizeResponse(totals: [
-          UsageTotal(
-            day: Day(index: 20_000), subscription: "s", meter: "m", quantity: .max,
-            isProvisional: true),
-          UsageTotal(
-            day: nil, subscription: nil, meter: "m", quantity: .zero, isProvisional: false),
-        ]),
+        SummarizeResponse(
+          totals: [
+            UsageTotal(
+              day: Day(index: 20_000), subscription: "s", meter: "m", quantity: .max,
+              isProvisional: true),
+            UsageTotal(
+              day: nil, subscription: nil, meter: "m", quantity: .zero, isProvisional: false,
+              isFinal: true),
+          ], missing: .some),
       ]),
     WireFixture("stackmeter.v1.ListMetersRequest", [ListMetersRequest()]),
     WireFixture(
@@ -147,9 +162,24 @@ extension WireFixture {
       "stackmeter.v1.ListWindowsResponse",
       [
         ListWindowsResponse(windows: []),
-        ListWindowsResponse(windows: [
-          ReportingWindow(hour: Hour(index: 2), isClosed: true, aggregates: .max),
-          ReportingWindow(hour: Hour(index: 0), isClosed: false, aggregates: 0),
+        ListWindowsResponse(
+          windows: [
+            ReportingWindow(
+              hour: Hour(index: 2), isClosed: true, aggregates: .max, isFinal: true,
+              missingAtClose: .some),
+            ReportingWindow(hour: Hour(index: 0), isClosed: false, aggregates: 0),
+          ], missing: MissingSources(names: [], others: .max)),
+      ]),
+    WireFixture("stackmeter.v1.ListSourcesRequest", [ListSourcesRequest()]),
+    WireFixture(
+      "stackmeter.v1.ListSourcesResponse",
+      [
+        ListSourcesResponse(sources: []),
+        ListSourcesResponse(sources: [
+          SourceProgress(.full, now: Instant(nanoseconds: 0)),
+          SourceProgress(
+            name: "", cadenceSeconds: 0, completeUntil: Instant(nanoseconds: .min),
+            heardTime: Instant(nanoseconds: .max), overdueSeconds: .max),
         ]),
       ]),
   ]
@@ -177,6 +207,17 @@ extension WireFixture {
         ].map { ServerReflectionResponse(to: request, $0) }
       }),
   ]
+}
+
+extension ReportingSource {
+  static let full = ReportingSource(
+    name: "Microsoft.Storage", cadenceSeconds: 3600,
+    completeUntil: Instant(nanoseconds: 1_800_000_000_000_000_000),
+    heardTime: Instant(nanoseconds: -1), position: .max)
+}
+
+extension MissingSources {
+  static let some = MissingSources(names: ["a", "Ünits"], others: .max)
 }
 
 extension Range<Hour> {

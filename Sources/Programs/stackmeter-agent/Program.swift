@@ -38,4 +38,8 @@ private struct CollectorReporter: EventReporter {
   func report(_ events: [UsageEvent]) async throws -> [EventResult] {
     try await client.report(events)
   }
+
+  func heartbeat(_ heartbeat: Heartbeat) async throws {
+    _ = try await client.heartbeat(heartbeat)
+  }
 }

@@ -16,7 +16,7 @@ struct Program {
       let query = Query(
         databasePath: settings.usageDatabase, tokenKey: tokenKey,
         collector: CollectorClient(collector.channel),
-        aggregator: AggregatorClient(aggregator.channel))
+        aggregator: AggregatorClient(aggregator.channel), clock: SystemClock())
       let server = try RPCServer(
         socketPath: settings.socketPath("query"), endpoints: [QueryEndpoint(query)],
         logger: logger)

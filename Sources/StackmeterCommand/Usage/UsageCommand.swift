@@ -99,9 +99,11 @@ struct UsageCommand: AsyncParsableCommand {
       caller: .operator, hours: period.hours, byDay: groupings.contains(.day),
       bySubscription: groupings.contains(.subscription), subscriptions: subscriptions,
       meters: meters)
+    let answer = try await query.summary(request)
     let summary = UsageSummary(
       period: period, byDay: request.byDay, bySubscription: request.bySubscription,
-      totals: try await query.summarize(request), meters: MeterNames(try await query.listMeters()))
+      totals: answer.totals, meters: MeterNames(try await query.listMeters()),
+      missing: answer.missing)
     return switch format {
     case .table: Array(summary.table(digits: digits).utf8)
     case .json: summary.json()
@@ -141,11 +143,13 @@ struct UsageCommand: AsyncParsableCommand {
     var request = ListUsageRequest(
       caller: .operator, windows: period.hours, granularity: daily ? .daily : .hourly,
       subscriptions: subscriptions, meters: meters)
+    var missing = MissingSources.none
     repeat {
       let response = try await query.listUsage(request)
       StandardStream.output.write(bytes: listing.page(response.aggregates))
       request.pageToken = response.nextPageToken
+      missing = response.missing
     } while !request.pageToken.isEmpty && !listing.isFull
-    StandardStream.output.write(bytes: listing.tail(period))
+    StandardStream.output.write(bytes: listing.tail(period, missing: missing))
   }
 }

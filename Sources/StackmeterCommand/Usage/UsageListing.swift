@@ -31,7 +31,7 @@ struct UsageListing {
     var writer = CSVWriter()
     let names = [
       "usageStart", "usageEnd", "subscription", "meter", "meterName", "quantity", "unit",
-      "resourceUri", "location", "tags", "additionalInfo", "window", "provisional",
+      "resourceUri", "location", "tags", "additionalInfo", "window", "provisional", "final",
     ]
     writer.row(names.map { .literal($0) })
     return writer.bytes
@@ -58,13 +58,14 @@ struct UsageListing {
   }
 
   /// What goes after the last page.
-  func tail(_ period: UsagePeriod) -> [UInt8] {
+  func tail(_ period: UsagePeriod, missing: MissingSources = .none) -> [UInt8] {
     guard format == .table else { return [] }
     guard !table.rows.isEmpty else {
       return Array("no usage was reported in \(period.title) (UTC)\n".utf8)
     }
     var lines = ["usage reported in \(period.title) (UTC)"] + table.lines()
     if hasProvisional { lines.append(UsageSummary.provisionalNote) }
+    if let note = estimatedNote(missing) { lines.append(note) }
     if isTruncated {
       lines.append(
         "… the first \(UsageListing.tableRowsMax) rows; --csv and --json have them all")
@@ -101,6 +102,7 @@ struct UsageListing {
       writer.member("additionalInfo", string: resource.additionalInfo)
       writer.member("window", string: aggregate.window.description)
       writer.member("provisional", aggregate.isProvisional)
+      writer.member("final", aggregate.isFinal)
     }
     return writer.bytes + [UInt8(ascii: "\n")]
   }
@@ -114,6 +116,7 @@ struct UsageListing {
       .text(series.resource.uri), .text(series.resource.location), .text(series.resource.tags),
       .text(series.resource.additionalInfo), .literal(aggregate.window.description),
       .literal(aggregate.isProvisional ? "true" : "false"),
+      .literal(aggregate.isFinal ? "true" : "false"),
     ]
   }
 }

@@ -7,6 +7,8 @@ struct UsageSummary {
   let bySubscription: Bool
   let totals: [UsageTotal]
   let meters: MeterNames
+  /// The sources that the totals still wait for.
+  var missing = MissingSources.none
 
   /// What the marks on quantities mean, below every table that has one.
   static let provisionalNote = "* provisional: part of it was reported in the open window"
@@ -32,6 +34,7 @@ struct UsageSummary {
     }
     var lines = ["usage of \(period.title) (UTC)"] + table.lines()
     if totals.contains(where: \.isProvisional) { lines.append(UsageSummary.provisionalNote) }
+    if let note = estimatedNote(missing) { lines.append(note) }
     return lines.joined(separator: "\n") + "\n"
   }
 
@@ -56,9 +59,11 @@ struct UsageSummary {
               writer.member("quantity", string: total.quantity.description)
               writer.member("unit", string: meters.unit(total.meter))
               writer.member("provisional", total.isProvisional)
+              writer.member("final", total.isFinal)
             }
           }
         })
+      writer.member(missing: missing)
     }
     return writer.bytes + [UInt8(ascii: "\n")]
   }
@@ -66,7 +71,7 @@ struct UsageSummary {
   /// A title row, then one row for each total; quantities are exact.
   func csv() -> [UInt8] {
     var writer = CSVWriter()
-    let names = ["meter", "meterName", "quantity", "unit", "provisional"]
+    let names = ["meter", "meterName", "quantity", "unit", "provisional", "final"]
     writer.row(
       ((byDay ? ["day"] : []) + (bySubscription ? ["subscription"] : []) + names)
         .map { .literal($0) })
@@ -78,6 +83,7 @@ struct UsageSummary {
         .text(total.meter), .text(meters.name(total.meter)),
         .literal(total.quantity.description), .text(meters.unit(total.meter)),
         .literal(total.isProvisional ? "true" : "false"),
+        .literal(total.isFinal ? "true" : "false"),
       ]
       writer.row(cells)
     }
@@ -94,4 +100,18 @@ func quantityColumn(digits: Int?) -> Table.Column {
 func quantityCell(_ quantity: Quantity, isProvisional: Bool, digits: Int?) -> String {
   let figure = digits.map { quantity.rounded(digits: $0) } ?? quantity.description
   return isProvisional ? figure + "*" : figure
+}
+
+extension JSONWriter {
+  /// The sources that an answer still waits for, where there are any.
+  mutating func member(missing: MissingSources) {
+    guard !missing.isEmpty else { return }
+    member(
+      "missingSources",
+      object: { writer in
+        writer.member("count", missing.count)
+        writer.member(
+          "names", array: { writer in for name in missing.names { writer.string(name) } })
+      })
+  }
 }

@@ -64,6 +64,20 @@ enum SQLiteSchema {
       hash BLOB NOT NULL
     ) STRICT;
 
+    CREATE TABLE source (
+      name TEXT NOT NULL PRIMARY KEY,
+      cadence_seconds INTEGER NOT NULL,
+      complete_until INTEGER NOT NULL,
+      heard_time INTEGER NOT NULL,
+      position INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE window_missing (
+      window INTEGER PRIMARY KEY,
+      names TEXT NOT NULL,
+      others INTEGER NOT NULL
+    ) STRICT;
+
     CREATE TABLE value_sample (
       usage_hour INTEGER NOT NULL,
       series INTEGER NOT NULL,
@@ -149,6 +163,18 @@ enum SQLiteSchema {
     CREATE TRIGGER hash_delete BEFORE DELETE ON closed_window
     BEGIN SELECT raise(ABORT, 'the hash of a closed reporting window never changes'); END;
 
+    CREATE TRIGGER missing_insert BEFORE INSERT ON window_missing
+    WHEN new.window < (SELECT open_window FROM pipeline)
+      OR EXISTS (SELECT 1 FROM window_missing WHERE window = new.window)
+    BEGIN SELECT raise(ABORT, 'what a closed reporting window missed never changes'); END;
+
+    CREATE TRIGGER missing_update BEFORE UPDATE ON window_missing
+    BEGIN SELECT raise(ABORT, 'what a closed reporting window missed never changes'); END;
+
+    CREATE TRIGGER missing_delete BEFORE DELETE ON window_missing
+    WHEN old.window >= (SELECT retained_from FROM pipeline)
+    BEGIN SELECT raise(ABORT, 'what a closed reporting window missed never changes'); END;
+
     CREATE TRIGGER series_insert BEFORE INSERT ON series
     WHEN EXISTS (SELECT 1 FROM series WHERE id = new.id)
       OR new.first_window < (SELECT open_window FROM pipeline)
@@ -230,8 +256,17 @@ enum SQLiteSchema {
     CREATE VIEW windows AS
     SELECT strftime('%Y-%m-%dT%H:00:00Z', w.window * 3600, 'unixepoch') AS window,
       w.row_count AS aggregates, w.end_position, lower(hex(w.hash)) AS hash,
-      CASE WHEN w.window < p.retained_from THEN 'removed' ELSE 'kept' END AS state
-    FROM closed_window w JOIN pipeline p;
+      CASE WHEN w.window < p.retained_from THEN 'removed' ELSE 'kept' END AS state,
+      CASE WHEN coalesce((SELECT min(complete_until) FROM source), 9223372036854775807)
+        >= (w.window + 1) * 3600000000000 THEN 'final' ELSE 'estimated' END AS completeness,
+      coalesce(m.names, '[]') AS missing_at_close, coalesce(m.others, 0) AS others_at_close
+    FROM closed_window w JOIN pipeline p LEFT JOIN window_missing m ON m.window = w.window;
+
+    CREATE VIEW sources AS
+    SELECT name, cadence_seconds,
+      strftime('%Y-%m-%dT%H:%M:%SZ', complete_until / 1000000000, 'unixepoch') AS complete_until,
+      strftime('%Y-%m-%dT%H:%M:%SZ', heard_time / 1000000000, 'unixepoch') AS heard, position
+    FROM source;
     """
 }
 
@@ -301,6 +336,23 @@ extension SQLite {
           aggregation: aggregation))
     }
     return rules
+  }
+
+  func declaredSources() throws(StoreError) -> [ReportingSource] {
+    let statement = try prepare(
+      """
+      SELECT name, cadence_seconds, complete_until, heard_time, position FROM source ORDER BY name
+      """)
+    var sources: [ReportingSource] = []
+    while try statement.step() {
+      sources.append(
+        ReportingSource(
+          name: statement.text(0), cadenceSeconds: UInt32(clamping: statement.integer(1)),
+          completeUntil: Instant(nanoseconds: statement.integer(2)),
+          heardTime: Instant(nanoseconds: statement.integer(3)),
+          position: UInt64(bitPattern: statement.integer(4))))
+    }
+    return sources
   }
 
   /// The quantity in two columns; throws where they are none.

@@ -146,6 +146,13 @@ package final class SQLiteUsageReader: UsageReader {
     return String(decoding: writer.bytes, as: UTF8.self)
   }
 
+  /// The texts of a JSON array.
+  private func names(_ json: String) -> [String] {
+    guard case .array(let elements)? = try? JSONValue(parsing: Array(json.utf8), limits: .batch)
+    else { return [] }
+    return elements.compactMap { if case .string(let name) = $0 { name } else { nil } }
+  }
+
   package func meters() throws(StoreError) -> [Meter] {
     let statement = try connection.prepare(
       """
@@ -167,12 +174,13 @@ package final class SQLiteUsageReader: UsageReader {
   package func windows(before: Hour?, limit: Int) throws(StoreError) -> [ReportingWindow] {
     let statement = try connection.prepare(
       """
-      SELECT w.window, w.is_closed, w.row_count FROM (
+      SELECT w.window, w.is_closed, w.row_count, m.names, m.others FROM (
         SELECT c.window, 1 AS is_closed, c.row_count FROM closed_window c JOIN pipeline p
         WHERE c.window >= p.retained_from AND c.window < p.open_window
         UNION ALL
         SELECT open_window, 0, (SELECT count(*) FROM aggregate WHERE window = open_window)
         FROM pipeline) w
+      LEFT JOIN window_missing m ON m.window = w.window
       WHERE w.window < ?1 AND w.window > 0 ORDER BY w.window DESC LIMIT ?2
       """)
     statement.bind(1, before?.index ?? .max)
@@ -182,7 +190,11 @@ package final class SQLiteUsageReader: UsageReader {
       windows.append(
         ReportingWindow(
           hour: Hour(index: statement.integer(0)), isClosed: statement.integer(1) != 0,
-          aggregates: UInt64(bitPattern: statement.integer(2))))
+          aggregates: UInt64(bitPattern: statement.integer(2)),
+          missingAtClose: statement.isNull(3)
+            ? .none
+            : MissingSources(
+              names: names(statement.text(3)), others: UInt64(bitPattern: statement.integer(4)))))
     }
     return windows
   }
@@ -211,6 +223,10 @@ package final class SQLiteUsageReader: UsageReader {
   ) throws(StoreError) -> [WindowRow] {
     try connection.windowRows(
       try connection.prepareWindowRows(), of: window, after: key, limit: limit)
+  }
+
+  package func sources() throws(StoreError) -> [ReportingSource] {
+    try connection.declaredSources()
   }
 
   package func unappliedCount() throws(StoreError) -> UInt64 {

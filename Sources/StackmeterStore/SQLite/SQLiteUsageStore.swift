@@ -302,6 +302,37 @@ extension SQLiteUsageStore {
     try insert.run()
   }
 
+  package func sources() throws(StoreError) -> [ReportingSource] {
+    try connection.declaredSources()
+  }
+
+  package func put(sources: [ReportingSource], removing names: [String]) throws(StoreError) {
+    let put = try connection.prepare("INSERT OR REPLACE INTO source VALUES (?, ?, ?, ?, ?)")
+    for source in sources {
+      put.bind(1, source.name)
+      put.bind(2, Int64(source.cadenceSeconds))
+      put.bind(3, source.completeUntil.nanoseconds)
+      put.bind(4, source.heardTime.nanoseconds)
+      put.bind(5, Int64(bitPattern: source.position))
+      try put.run()
+    }
+    let delete = try connection.prepare("DELETE FROM source WHERE name = ?")
+    for name in names {
+      delete.bind(1, name)
+      try delete.run()
+    }
+  }
+
+  package func put(missing: MissingSources, of window: Hour) throws(StoreError) {
+    let insert = try connection.prepare("INSERT INTO window_missing VALUES (?, ?, ?)")
+    var names = JSONWriter()
+    names.array { writer in for name in missing.names { writer.string(name) } }
+    insert.bind(1, window.index)
+    insert.bind(2, String(decoding: names.bytes, as: UTF8.self))
+    insert.bind(3, Int64(bitPattern: missing.others))
+    try insert.run()
+  }
+
   package func retain(from window: Hour) throws(StoreError) {
     let update = try connection.prepare("UPDATE pipeline SET retained_from = max(retained_from, ?)")
     update.bind(1, window.index)
@@ -320,7 +351,10 @@ extension SQLiteUsageStore {
         """)
       delete.bind(1, Int64(limit))
       try delete.run()
-      return connection.changes
+      let removed = connection.changes
+      try connection.execute(
+        "DELETE FROM window_missing WHERE window < (SELECT retained_from FROM pipeline)")
+      return removed
     }
   }
 

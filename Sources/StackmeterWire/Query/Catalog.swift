@@ -71,25 +71,33 @@ package struct ListWindowsRequest: WireMessage, Hashable {
 /// A page of reporting windows.
 package struct ListWindowsResponse: WireMessage, Hashable {
   package var windows: [ReportingWindow]
+  /// The sources that are not complete up to the end of the newest closed window of these.
+  package var missing: MissingSources
 
-  package init(windows: [ReportingWindow]) {
+  package init(windows: [ReportingWindow], missing: MissingSources = .none) {
     self.windows = windows
+    self.missing = missing
   }
 
   package init(wire raw: borrowing Stackmeter__V1__ListWindowsResponse) throws(WireError) {
+    missing = MissingSources(wire: raw.missing)
     windows = try elements(raw.windows, raw.n_windows) { (raw) throws(WireError) in
       ReportingWindow(
-        hour: Hour(index: raw.window), isClosed: raw.closed != 0, aggregates: raw.aggregates)
+        hour: Hour(index: raw.window), isClosed: raw.closed != 0, aggregates: raw.aggregates,
+        isFinal: raw.final != 0, missingAtClose: MissingSources(wire: raw.missing_at_close))
     }
   }
 
   package func fill(_ raw: inout Stackmeter__V1__ListWindowsResponse, _ packer: borrowing Packer) {
+    raw.missing = missing.wire(packer.arena)
     raw.n_windows = windows.count
     raw.windows = packer.arena.messages(windows) {
       (window, raw: inout Stackmeter__V1__ReportingWindow) in
       raw.window = window.hour.index
       raw.closed = window.isClosed ? 1 : 0
       raw.aggregates = window.aggregates
+      raw.final = window.isFinal ? 1 : 0
+      raw.missing_at_close = window.missingAtClose.wire(packer.arena)
     }
   }
 }

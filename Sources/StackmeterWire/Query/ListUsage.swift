@@ -101,14 +101,20 @@ package struct ListUsageResponse: WireMessage, Hashable {
   package var aggregates: [UsageAggregate]
   /// Empty on the last page.
   package var nextPageToken: String
+  /// The sources that usage of the question still waits for.
+  package var missing: MissingSources
 
-  package init(aggregates: [UsageAggregate], nextPageToken: String) {
+  package init(
+    aggregates: [UsageAggregate], nextPageToken: String, missing: MissingSources = .none
+  ) {
     self.aggregates = aggregates
     self.nextPageToken = nextPageToken
+    self.missing = missing
   }
 
   package init(wire raw: borrowing Stackmeter__V1__ListUsageResponse) throws(WireError) {
     nextPageToken = text(raw.next_page_token)
+    missing = MissingSources(wire: raw.missing)
     aggregates = try elements(raw.aggregates, raw.n_aggregates) { (raw) throws(WireError) in
       guard let series = raw.series else {
         throw .invalidField(field: "aggregates.series", problem: "is missing")
@@ -117,12 +123,14 @@ package struct ListUsageResponse: WireMessage, Hashable {
         series: try Series(wire: series.pointee),
         usageStart: Instant(nanoseconds: raw.usage_start),
         usageEnd: Instant(nanoseconds: raw.usage_end), quantity: try Quantity(wire: raw.quantity),
-        window: Hour(index: raw.window), isProvisional: raw.provisional != 0)
+        window: Hour(index: raw.window), isProvisional: raw.provisional != 0,
+        isFinal: raw.final != 0)
     }
   }
 
   package func fill(_ raw: inout Stackmeter__V1__ListUsageResponse, _ packer: borrowing Packer) {
     raw.next_page_token = packer.arena.text(nextPageToken)
+    raw.missing = missing.wire(packer.arena)
     raw.n_aggregates = aggregates.count
     raw.aggregates = packer.arena.messages(aggregates) {
       (aggregate, raw: inout Stackmeter__V1__UsageAggregate) in
@@ -132,6 +140,7 @@ package struct ListUsageResponse: WireMessage, Hashable {
       raw.quantity = aggregate.quantity.wire(packer.arena)
       raw.window = aggregate.window.index
       raw.provisional = aggregate.isProvisional ? 1 : 0
+      raw.final = aggregate.isFinal ? 1 : 0
     }
   }
 }

@@ -52,22 +52,28 @@ package struct SummarizeResponse: WireMessage, Hashable {
   package static let totalsMax = 10_000
 
   package var totals: [UsageTotal]
+  /// The sources that usage of the question still waits for.
+  package var missing: MissingSources
 
-  package init(totals: [UsageTotal]) {
+  package init(totals: [UsageTotal], missing: MissingSources = .none) {
     self.totals = totals
+    self.missing = missing
   }
 
   package init(wire raw: borrowing Stackmeter__V1__SummarizeResponse) throws(WireError) {
+    missing = MissingSources(wire: raw.missing)
     totals = try elements(raw.totals, raw.n_totals) { (raw) throws(WireError) in
       let subscription = text(raw.subscription)
       return UsageTotal(
         day: raw.day == 0 ? nil : Day(index: raw.day),
         subscription: subscription.isEmpty ? nil : subscription, meter: text(raw.meter),
-        quantity: try Quantity(wire: raw.quantity), isProvisional: raw.provisional != 0)
+        quantity: try Quantity(wire: raw.quantity), isProvisional: raw.provisional != 0,
+        isFinal: raw.final != 0)
     }
   }
 
   package func fill(_ raw: inout Stackmeter__V1__SummarizeResponse, _ packer: borrowing Packer) {
+    raw.missing = missing.wire(packer.arena)
     raw.n_totals = totals.count
     raw.totals = packer.arena.messages(totals) {
       (total, raw: inout Stackmeter__V1__UsageTotal) in
@@ -76,6 +82,7 @@ package struct SummarizeResponse: WireMessage, Hashable {
       raw.meter = packer.arena.text(total.meter)
       raw.quantity = total.quantity.wire(packer.arena)
       raw.provisional = total.isProvisional ? 1 : 0
+      raw.final = total.isFinal ? 1 : 0
     }
   }
 }

@@ -116,7 +116,8 @@ struct SimulationOracle {
         open.insert(OpenRefusal(reason: entry.reason, event: event))
       }
     case .tick: break
-    case .mark, .refusal, .resolution: throw SimulationProblem("a \(record.kind) in the journal")
+    case .mark, .refusal, .heartbeat, .resolution:
+      throw SimulationProblem("a \(record.kind) in the journal")
     }
     if let counted = record.countedEvents {
       for index in 0..<counted.count { totals.add(counted.event(index)) }

@@ -7,6 +7,96 @@
 #endif
 
 #include "stackmeter/v1/collector.pb-c.h"
+void   stackmeter__v1__heartbeat_request__init
+                     (Stackmeter__V1__HeartbeatRequest         *message)
+{
+  static const Stackmeter__V1__HeartbeatRequest init_value = STACKMETER__V1__HEARTBEAT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__heartbeat_request__get_packed_size
+                     (const Stackmeter__V1__HeartbeatRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__heartbeat_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__heartbeat_request__pack
+                     (const Stackmeter__V1__HeartbeatRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__heartbeat_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__heartbeat_request__pack_to_buffer
+                     (const Stackmeter__V1__HeartbeatRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__heartbeat_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__HeartbeatRequest *
+       stackmeter__v1__heartbeat_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__HeartbeatRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__heartbeat_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__heartbeat_request__free_unpacked
+                     (Stackmeter__V1__HeartbeatRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__heartbeat_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__heartbeat_response__init
+                     (Stackmeter__V1__HeartbeatResponse         *message)
+{
+  static const Stackmeter__V1__HeartbeatResponse init_value = STACKMETER__V1__HEARTBEAT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__heartbeat_response__get_packed_size
+                     (const Stackmeter__V1__HeartbeatResponse *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__heartbeat_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__heartbeat_response__pack
+                     (const Stackmeter__V1__HeartbeatResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__heartbeat_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__heartbeat_response__pack_to_buffer
+                     (const Stackmeter__V1__HeartbeatResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__heartbeat_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__HeartbeatResponse *
+       stackmeter__v1__heartbeat_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__HeartbeatResponse *)
+     protobuf_c_message_unpack (&stackmeter__v1__heartbeat_response__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__heartbeat_response__free_unpacked
+                     (Stackmeter__V1__HeartbeatResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__heartbeat_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stackmeter__v1__confirm_applied_request__init
                      (Stackmeter__V1__ConfirmAppliedRequest         *message)
 {
@@ -952,6 +1042,121 @@ void   stackmeter__v1__collector_status__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__collector_status__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+static const ProtobufCFieldDescriptor stackmeter__v1__heartbeat_request__field_descriptors[3] =
+{
+  {
+    "source",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__HeartbeatRequest, source),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cadence_seconds",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__HeartbeatRequest, cadence_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "complete_until",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__HeartbeatRequest, complete_until),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__heartbeat_request__field_indices_by_name[] = {
+  1,   /* field[1] = cadence_seconds */
+  2,   /* field[2] = complete_until */
+  0,   /* field[0] = source */
+};
+static const ProtobufCIntRange stackmeter__v1__heartbeat_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__heartbeat_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.HeartbeatRequest",
+  "HeartbeatRequest",
+  "Stackmeter__V1__HeartbeatRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__HeartbeatRequest),
+  3,
+  stackmeter__v1__heartbeat_request__field_descriptors,
+  stackmeter__v1__heartbeat_request__field_indices_by_name,
+  1,  stackmeter__v1__heartbeat_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__heartbeat_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__heartbeat_response__field_descriptors[2] =
+{
+  {
+    "cadence_seconds",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__HeartbeatResponse, cadence_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "complete_until",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__HeartbeatResponse, complete_until),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__heartbeat_response__field_indices_by_name[] = {
+  0,   /* field[0] = cadence_seconds */
+  1,   /* field[1] = complete_until */
+};
+static const ProtobufCIntRange stackmeter__v1__heartbeat_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__heartbeat_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.HeartbeatResponse",
+  "HeartbeatResponse",
+  "Stackmeter__V1__HeartbeatResponse",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__HeartbeatResponse),
+  2,
+  stackmeter__v1__heartbeat_response__field_descriptors,
+  stackmeter__v1__heartbeat_response__field_indices_by_name,
+  1,  stackmeter__v1__heartbeat_response__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__heartbeat_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor stackmeter__v1__confirm_applied_request__field_descriptors[2] =
 {
   {
@@ -2829,7 +3034,7 @@ const ProtobufCEnumDescriptor stackmeter__v1__quarantine_state__descriptor =
   stackmeter__v1__quarantine_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor stackmeter__v1__collector__method_descriptors[9] =
+static const ProtobufCMethodDescriptor stackmeter__v1__collector__method_descriptors[10] =
 {
   { "Report", &stackmeter__v1__report_request__descriptor, &stackmeter__v1__report_response__descriptor },
   { "ReportStream", &stackmeter__v1__event_batch__descriptor, &stackmeter__v1__batch_result__descriptor },
@@ -2839,13 +3044,15 @@ static const ProtobufCMethodDescriptor stackmeter__v1__collector__method_descrip
   { "GetQuarantineEntry", &stackmeter__v1__get_quarantine_entry_request__descriptor, &stackmeter__v1__quarantine_entry__descriptor },
   { "RedriveQuarantine", &stackmeter__v1__resolve_quarantine_request__descriptor, &stackmeter__v1__resolve_quarantine_response__descriptor },
   { "DiscardQuarantine", &stackmeter__v1__resolve_quarantine_request__descriptor, &stackmeter__v1__resolve_quarantine_response__descriptor },
+  { "Heartbeat", &stackmeter__v1__heartbeat_request__descriptor, &stackmeter__v1__heartbeat_response__descriptor },
   { "GetStatus", &stackmeter__v1__get_status_request__descriptor, &stackmeter__v1__collector_status__descriptor },
 };
 const unsigned stackmeter__v1__collector__method_indices_by_name[] = {
   4,        /* ConfirmApplied */
   7,        /* DiscardQuarantine */
   5,        /* GetQuarantineEntry */
-  8,        /* GetStatus */
+  9,        /* GetStatus */
+  8,        /* Heartbeat */
   3,        /* ListQuarantine */
   2,        /* ReadJournal */
   6,        /* RedriveQuarantine */
@@ -2859,7 +3066,7 @@ const ProtobufCServiceDescriptor stackmeter__v1__collector__descriptor =
   "Collector",
   "Stackmeter__V1__Collector",
   "stackmeter.v1",
-  9,
+  10,
   stackmeter__v1__collector__method_descriptors,
   stackmeter__v1__collector__method_indices_by_name
 };
@@ -2927,13 +3134,21 @@ void stackmeter__v1__collector__discard_quarantine(ProtobufCService *service,
   assert(service->descriptor == &stackmeter__v1__collector__descriptor);
   service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void stackmeter__v1__collector__heartbeat(ProtobufCService *service,
+                                          const Stackmeter__V1__HeartbeatRequest *input,
+                                          Stackmeter__V1__HeartbeatResponse_Closure closure,
+                                          void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__collector__descriptor);
+  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void stackmeter__v1__collector__get_status(ProtobufCService *service,
                                            const Stackmeter__V1__GetStatusRequest *input,
                                            Stackmeter__V1__CollectorStatus_Closure closure,
                                            void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__collector__descriptor);
-  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__collector__init (Stackmeter__V1__Collector_Service *service,
                                       Stackmeter__V1__Collector_ServiceDestroy destroy)

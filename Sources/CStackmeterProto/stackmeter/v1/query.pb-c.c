@@ -97,6 +97,51 @@ void   stackmeter__v1__usage_aggregate__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__usage_aggregate__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stackmeter__v1__missing_sources__init
+                     (Stackmeter__V1__MissingSources         *message)
+{
+  static const Stackmeter__V1__MissingSources init_value = STACKMETER__V1__MISSING_SOURCES__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__missing_sources__get_packed_size
+                     (const Stackmeter__V1__MissingSources *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__missing_sources__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__missing_sources__pack
+                     (const Stackmeter__V1__MissingSources *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__missing_sources__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__missing_sources__pack_to_buffer
+                     (const Stackmeter__V1__MissingSources *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__missing_sources__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__MissingSources *
+       stackmeter__v1__missing_sources__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__MissingSources *)
+     protobuf_c_message_unpack (&stackmeter__v1__missing_sources__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__missing_sources__free_unpacked
+                     (Stackmeter__V1__MissingSources *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__missing_sources__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stackmeter__v1__list_usage_response__init
                      (Stackmeter__V1__ListUsageResponse         *message)
 {
@@ -547,6 +592,141 @@ void   stackmeter__v1__list_windows_response__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__list_windows_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stackmeter__v1__list_sources_request__init
+                     (Stackmeter__V1__ListSourcesRequest         *message)
+{
+  static const Stackmeter__V1__ListSourcesRequest init_value = STACKMETER__V1__LIST_SOURCES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__list_sources_request__get_packed_size
+                     (const Stackmeter__V1__ListSourcesRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_sources_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__list_sources_request__pack
+                     (const Stackmeter__V1__ListSourcesRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_sources_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__list_sources_request__pack_to_buffer
+                     (const Stackmeter__V1__ListSourcesRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_sources_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ListSourcesRequest *
+       stackmeter__v1__list_sources_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ListSourcesRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__list_sources_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__list_sources_request__free_unpacked
+                     (Stackmeter__V1__ListSourcesRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__list_sources_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__source__init
+                     (Stackmeter__V1__Source         *message)
+{
+  static const Stackmeter__V1__Source init_value = STACKMETER__V1__SOURCE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__source__get_packed_size
+                     (const Stackmeter__V1__Source *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__source__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__source__pack
+                     (const Stackmeter__V1__Source *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__source__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__source__pack_to_buffer
+                     (const Stackmeter__V1__Source *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__source__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__Source *
+       stackmeter__v1__source__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__Source *)
+     protobuf_c_message_unpack (&stackmeter__v1__source__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__source__free_unpacked
+                     (Stackmeter__V1__Source *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__source__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__list_sources_response__init
+                     (Stackmeter__V1__ListSourcesResponse         *message)
+{
+  static const Stackmeter__V1__ListSourcesResponse init_value = STACKMETER__V1__LIST_SOURCES_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__list_sources_response__get_packed_size
+                     (const Stackmeter__V1__ListSourcesResponse *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_sources_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__list_sources_response__pack
+                     (const Stackmeter__V1__ListSourcesResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_sources_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__list_sources_response__pack_to_buffer
+                     (const Stackmeter__V1__ListSourcesResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_sources_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ListSourcesResponse *
+       stackmeter__v1__list_sources_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ListSourcesResponse *)
+     protobuf_c_message_unpack (&stackmeter__v1__list_sources_response__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__list_sources_response__free_unpacked
+                     (Stackmeter__V1__ListSourcesResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__list_sources_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stackmeter__v1__pipeline_status__init
                      (Stackmeter__V1__PipelineStatus         *message)
 {
@@ -721,7 +901,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_usage_request__descriptor 
   (ProtobufCMessageInit) stackmeter__v1__list_usage_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__usage_aggregate__field_descriptors[6] =
+static const ProtobufCFieldDescriptor stackmeter__v1__usage_aggregate__field_descriptors[7] =
 {
   {
     "series",
@@ -795,8 +975,21 @@ static const ProtobufCFieldDescriptor stackmeter__v1__usage_aggregate__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "final",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__UsageAggregate, final),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__usage_aggregate__field_indices_by_name[] = {
+  6,   /* field[6] = final */
   5,   /* field[5] = provisional */
   3,   /* field[3] = quantity */
   0,   /* field[0] = series */
@@ -807,7 +1000,7 @@ static const unsigned stackmeter__v1__usage_aggregate__field_indices_by_name[] =
 static const ProtobufCIntRange stackmeter__v1__usage_aggregate__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__usage_aggregate__descriptor =
 {
@@ -817,14 +1010,65 @@ const ProtobufCMessageDescriptor stackmeter__v1__usage_aggregate__descriptor =
   "Stackmeter__V1__UsageAggregate",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__UsageAggregate),
-  6,
+  7,
   stackmeter__v1__usage_aggregate__field_descriptors,
   stackmeter__v1__usage_aggregate__field_indices_by_name,
   1,  stackmeter__v1__usage_aggregate__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__usage_aggregate__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__list_usage_response__field_descriptors[2] =
+static const ProtobufCFieldDescriptor stackmeter__v1__missing_sources__field_descriptors[2] =
+{
+  {
+    "names",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Stackmeter__V1__MissingSources, n_names),
+    offsetof(Stackmeter__V1__MissingSources, names),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "others",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__MissingSources, others),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__missing_sources__field_indices_by_name[] = {
+  0,   /* field[0] = names */
+  1,   /* field[1] = others */
+};
+static const ProtobufCIntRange stackmeter__v1__missing_sources__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__missing_sources__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.MissingSources",
+  "MissingSources",
+  "Stackmeter__V1__MissingSources",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__MissingSources),
+  2,
+  stackmeter__v1__missing_sources__field_descriptors,
+  stackmeter__v1__missing_sources__field_indices_by_name,
+  1,  stackmeter__v1__missing_sources__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__missing_sources__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__list_usage_response__field_descriptors[3] =
 {
   {
     "aggregates",
@@ -850,15 +1094,28 @@ static const ProtobufCFieldDescriptor stackmeter__v1__list_usage_response__field
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "missing",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListUsageResponse, missing),
+    &stackmeter__v1__missing_sources__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__list_usage_response__field_indices_by_name[] = {
   0,   /* field[0] = aggregates */
+  2,   /* field[2] = missing */
   1,   /* field[1] = next_page_token */
 };
 static const ProtobufCIntRange stackmeter__v1__list_usage_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__list_usage_response__descriptor =
 {
@@ -868,7 +1125,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_usage_response__descriptor
   "Stackmeter__V1__ListUsageResponse",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__ListUsageResponse),
-  2,
+  3,
   stackmeter__v1__list_usage_response__field_descriptors,
   stackmeter__v1__list_usage_response__field_indices_by_name,
   1,  stackmeter__v1__list_usage_response__number_ranges,
@@ -991,7 +1248,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__summarize_request__descriptor =
   (ProtobufCMessageInit) stackmeter__v1__summarize_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__usage_total__field_descriptors[5] =
+static const ProtobufCFieldDescriptor stackmeter__v1__usage_total__field_descriptors[6] =
 {
   {
     "day",
@@ -1053,9 +1310,22 @@ static const ProtobufCFieldDescriptor stackmeter__v1__usage_total__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "final",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__UsageTotal, final),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__usage_total__field_indices_by_name[] = {
   0,   /* field[0] = day */
+  5,   /* field[5] = final */
   2,   /* field[2] = meter */
   4,   /* field[4] = provisional */
   3,   /* field[3] = quantity */
@@ -1064,7 +1334,7 @@ static const unsigned stackmeter__v1__usage_total__field_indices_by_name[] = {
 static const ProtobufCIntRange stackmeter__v1__usage_total__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__usage_total__descriptor =
 {
@@ -1074,14 +1344,14 @@ const ProtobufCMessageDescriptor stackmeter__v1__usage_total__descriptor =
   "Stackmeter__V1__UsageTotal",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__UsageTotal),
-  5,
+  6,
   stackmeter__v1__usage_total__field_descriptors,
   stackmeter__v1__usage_total__field_indices_by_name,
   1,  stackmeter__v1__usage_total__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__usage_total__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__summarize_response__field_descriptors[1] =
+static const ProtobufCFieldDescriptor stackmeter__v1__summarize_response__field_descriptors[2] =
 {
   {
     "totals",
@@ -1095,14 +1365,27 @@ static const ProtobufCFieldDescriptor stackmeter__v1__summarize_response__field_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "missing",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__SummarizeResponse, missing),
+    &stackmeter__v1__missing_sources__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__summarize_response__field_indices_by_name[] = {
+  1,   /* field[1] = missing */
   0,   /* field[0] = totals */
 };
 static const ProtobufCIntRange stackmeter__v1__summarize_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__summarize_response__descriptor =
 {
@@ -1112,7 +1395,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__summarize_response__descriptor 
   "Stackmeter__V1__SummarizeResponse",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__SummarizeResponse),
-  1,
+  2,
   stackmeter__v1__summarize_response__field_descriptors,
   stackmeter__v1__summarize_response__field_indices_by_name,
   1,  stackmeter__v1__summarize_response__number_ranges,
@@ -1342,7 +1625,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_windows_request__descripto
   (ProtobufCMessageInit) stackmeter__v1__list_windows_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__reporting_window__field_descriptors[3] =
+static const ProtobufCFieldDescriptor stackmeter__v1__reporting_window__field_descriptors[5] =
 {
   {
     "window",
@@ -1380,16 +1663,42 @@ static const ProtobufCFieldDescriptor stackmeter__v1__reporting_window__field_de
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "final",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ReportingWindow, final),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "missing_at_close",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ReportingWindow, missing_at_close),
+    &stackmeter__v1__missing_sources__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__reporting_window__field_indices_by_name[] = {
   2,   /* field[2] = aggregates */
   1,   /* field[1] = closed */
+  3,   /* field[3] = final */
+  4,   /* field[4] = missing_at_close */
   0,   /* field[0] = window */
 };
 static const ProtobufCIntRange stackmeter__v1__reporting_window__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__reporting_window__descriptor =
 {
@@ -1399,14 +1708,14 @@ const ProtobufCMessageDescriptor stackmeter__v1__reporting_window__descriptor =
   "Stackmeter__V1__ReportingWindow",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__ReportingWindow),
-  3,
+  5,
   stackmeter__v1__reporting_window__field_descriptors,
   stackmeter__v1__reporting_window__field_indices_by_name,
   1,  stackmeter__v1__reporting_window__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__reporting_window__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__list_windows_response__field_descriptors[1] =
+static const ProtobufCFieldDescriptor stackmeter__v1__list_windows_response__field_descriptors[2] =
 {
   {
     "windows",
@@ -1420,14 +1729,27 @@ static const ProtobufCFieldDescriptor stackmeter__v1__list_windows_response__fie
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "missing",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListWindowsResponse, missing),
+    &stackmeter__v1__missing_sources__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__list_windows_response__field_indices_by_name[] = {
+  1,   /* field[1] = missing */
   0,   /* field[0] = windows */
 };
 static const ProtobufCIntRange stackmeter__v1__list_windows_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 1 }
+  { 0, 2 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__list_windows_response__descriptor =
 {
@@ -1437,11 +1759,157 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_windows_response__descript
   "Stackmeter__V1__ListWindowsResponse",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__ListWindowsResponse),
-  1,
+  2,
   stackmeter__v1__list_windows_response__field_descriptors,
   stackmeter__v1__list_windows_response__field_indices_by_name,
   1,  stackmeter__v1__list_windows_response__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__list_windows_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define stackmeter__v1__list_sources_request__field_descriptors NULL
+#define stackmeter__v1__list_sources_request__field_indices_by_name NULL
+#define stackmeter__v1__list_sources_request__number_ranges NULL
+const ProtobufCMessageDescriptor stackmeter__v1__list_sources_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ListSourcesRequest",
+  "ListSourcesRequest",
+  "Stackmeter__V1__ListSourcesRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ListSourcesRequest),
+  0,
+  stackmeter__v1__list_sources_request__field_descriptors,
+  stackmeter__v1__list_sources_request__field_indices_by_name,
+  0,  stackmeter__v1__list_sources_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__list_sources_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__source__field_descriptors[5] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Source, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cadence_seconds",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Source, cadence_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "complete_until",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Source, complete_until),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "heard_time",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Source, heard_time),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "overdue_seconds",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Source, overdue_seconds),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__source__field_indices_by_name[] = {
+  1,   /* field[1] = cadence_seconds */
+  2,   /* field[2] = complete_until */
+  3,   /* field[3] = heard_time */
+  0,   /* field[0] = name */
+  4,   /* field[4] = overdue_seconds */
+};
+static const ProtobufCIntRange stackmeter__v1__source__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__source__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.Source",
+  "Source",
+  "Stackmeter__V1__Source",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__Source),
+  5,
+  stackmeter__v1__source__field_descriptors,
+  stackmeter__v1__source__field_indices_by_name,
+  1,  stackmeter__v1__source__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__source__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__list_sources_response__field_descriptors[1] =
+{
+  {
+    "sources",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__ListSourcesResponse, n_sources),
+    offsetof(Stackmeter__V1__ListSourcesResponse, sources),
+    &stackmeter__v1__source__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__list_sources_response__field_indices_by_name[] = {
+  0,   /* field[0] = sources */
+};
+static const ProtobufCIntRange stackmeter__v1__list_sources_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__list_sources_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ListSourcesResponse",
+  "ListSourcesResponse",
+  "Stackmeter__V1__ListSourcesResponse",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ListSourcesResponse),
+  1,
+  stackmeter__v1__list_sources_response__field_descriptors,
+  stackmeter__v1__list_sources_response__field_indices_by_name,
+  1,  stackmeter__v1__list_sources_response__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__list_sources_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor stackmeter__v1__pipeline_status__field_descriptors[6] =
@@ -1577,17 +2045,19 @@ const ProtobufCEnumDescriptor stackmeter__v1__granularity__descriptor =
   stackmeter__v1__granularity__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor stackmeter__v1__query__method_descriptors[5] =
+static const ProtobufCMethodDescriptor stackmeter__v1__query__method_descriptors[6] =
 {
   { "ListUsage", &stackmeter__v1__list_usage_request__descriptor, &stackmeter__v1__list_usage_response__descriptor },
   { "Summarize", &stackmeter__v1__summarize_request__descriptor, &stackmeter__v1__summarize_response__descriptor },
   { "ListMeters", &stackmeter__v1__list_meters_request__descriptor, &stackmeter__v1__list_meters_response__descriptor },
   { "ListWindows", &stackmeter__v1__list_windows_request__descriptor, &stackmeter__v1__list_windows_response__descriptor },
+  { "ListSources", &stackmeter__v1__list_sources_request__descriptor, &stackmeter__v1__list_sources_response__descriptor },
   { "GetStatus", &stackmeter__v1__get_status_request__descriptor, &stackmeter__v1__pipeline_status__descriptor },
 };
 const unsigned stackmeter__v1__query__method_indices_by_name[] = {
-  4,        /* GetStatus */
+  5,        /* GetStatus */
   2,        /* ListMeters */
+  4,        /* ListSources */
   0,        /* ListUsage */
   3,        /* ListWindows */
   1         /* Summarize */
@@ -1599,7 +2069,7 @@ const ProtobufCServiceDescriptor stackmeter__v1__query__descriptor =
   "Query",
   "Stackmeter__V1__Query",
   "stackmeter.v1",
-  5,
+  6,
   stackmeter__v1__query__method_descriptors,
   stackmeter__v1__query__method_indices_by_name
 };
@@ -1635,13 +2105,21 @@ void stackmeter__v1__query__list_windows(ProtobufCService *service,
   assert(service->descriptor == &stackmeter__v1__query__descriptor);
   service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void stackmeter__v1__query__list_sources(ProtobufCService *service,
+                                         const Stackmeter__V1__ListSourcesRequest *input,
+                                         Stackmeter__V1__ListSourcesResponse_Closure closure,
+                                         void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__query__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void stackmeter__v1__query__get_status(ProtobufCService *service,
                                        const Stackmeter__V1__GetStatusRequest *input,
                                        Stackmeter__V1__PipelineStatus_Closure closure,
                                        void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__query__descriptor);
-  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__query__init (Stackmeter__V1__Query_Service *service,
                                   Stackmeter__V1__Query_ServiceDestroy destroy)

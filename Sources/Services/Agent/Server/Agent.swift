@@ -29,6 +29,8 @@ package actor Agent {
   private var walkedAt: Instant?
   private var usersReadAt: Instant?
   private var isDelivering = false
+  /// What the collector was told last of how far this agent is; nil before the first time.
+  private var toldUntil: Instant?
   /// Tells the delivery that events wait. At most one call is kept.
   private let wakeups: AsyncStream<Void>
   private let wake: AsyncStream<Void>.Continuation
@@ -155,7 +157,7 @@ package actor Agent {
     } else if !isSaved {
       saveOrLog(state)
     }
-    if !state.pending.isEmpty { wake.yield() }
+    if !state.pending.isEmpty || isHeartbeatDue { wake.yield() }
   }
 
   /// The present, or the boundary that just passed where the sample is only a little late for it, so that
@@ -250,8 +252,28 @@ package actor Agent {
       usageStart: interval.lowerBound, usageEnd: interval.upperBound, quantity: quantity)
   }
 
-  /// Sends what waits, oldest first, until nothing does or the collector cannot be reached. An event that the
-  /// collector refuses is in its quarantine; here it is logged and dropped.
+  /// Whether the collector has not heard of the last interval's end.
+  private var isHeartbeatDue: Bool { toldUntil.map { $0 < state.intervalStart } ?? true }
+
+  /// Says how far this agent is, once all that was cut is answered: what is metered later is usage of later.
+  private func tellProgress() async {
+    let until = state.intervalStart
+    guard isHeartbeatDue else { return }
+    do {
+      try await reporter.heartbeat(
+        Heartbeat(
+          source: source,
+          cadenceSeconds: UInt32(clamping: configuration.reportInterval.components.seconds),
+          completeUntil: until))
+      toldUntil = until
+      note(nil, of: "heartbeat")
+    } catch {
+      note("\(error)", of: "heartbeat")
+    }
+  }
+
+  /// Sends what waits, oldest first, until nothing does or the collector cannot be reached, and then how far it is.
+  /// An event that the collector refuses is in its quarantine; here it is logged and dropped.
   package func deliver() async {
     guard !isDelivering else { return }
     isDelivering = true
@@ -283,6 +305,7 @@ package actor Agent {
       state.pending.removeFirst(events.count)
       saveOrLog(state)
     }
+    await tellProgress()
   }
 
   /// Whether the state is durable now.

@@ -29,6 +29,8 @@ final class JournalCounter {
   /// How each meter is counted, by its id.
   private let aggregations: [ExactText: Aggregation]
   private(set) var position: PipelinePosition
+  /// As of the position.
+  private(set) var sources: SourceTable
   private var series = SeriesIndex(seed: .random(in: .min ... .max))
   /// A sentence for each meter that the catalog would have counted in another way.
   let conflicts: [String]
@@ -45,6 +47,7 @@ final class JournalCounter {
     for rule in rules { aggregations[ExactText(rule.meter)] = rule.aggregation }
     self.aggregations = aggregations
     position = try store.position()
+    sources = SourceTable(try store.sources())
     writer = try UsageWriter(store: store, latenessLimitDays: latenessLimitDays)
     self.store = store
     conflicts = JournalCounter.conflicts(catalog, rules)
@@ -92,7 +95,7 @@ final class JournalCounter {
     _ chunks: [JournalChunk], _ mode: UsageWriter.Mode, _ committed: (Commit) -> Void
   ) throws {
     if series.count >= JournalCounter.knownSeriesMax { forgetSeries() }
-    var change = PendingChange(rollup: newRollup(from: position))
+    var change = PendingChange(rollup: newRollup(from: position, sources))
     try writer.begin()
     do {
       for chunk in chunks {
@@ -130,9 +133,9 @@ final class JournalCounter {
     var aside = 0
   }
 
-  private func newRollup(from position: PipelinePosition) -> Rollup {
+  private func newRollup(from position: PipelinePosition, _ sources: SourceTable) -> Rollup {
     let aggregations = aggregations
-    return Rollup(from: position) { aggregations[ExactText($0.meter)] ?? .sum }
+    return Rollup(from: position, sources: sources) { aggregations[ExactText($0.meter)] ?? .sum }
   }
 
   private func forgetSeries() {
@@ -161,10 +164,17 @@ final class JournalCounter {
     if changes.last?.endPosition == nil, changes.last?.isEmpty == true { changes.removeLast() }
     let aside = try writer.count(
       changes, unnumbered: unnumbered, from: position, in: rollup.position.journalID, mode)
+    try put(rollup.changedSources, of: rollup.sources)
     change.size += rollup.size
     change.events += rollup.events
     change.aside += aside
-    change.rollup = newRollup(from: rollup.position)
+    change.rollup = newRollup(from: rollup.position, rollup.sources)
+  }
+
+  private func put(_ changed: Set<String>, of sources: SourceTable) throws(StoreError) {
+    let names = changed.sorted()
+    try writer.put(
+      sources: names.compactMap { sources[$0] }, removing: names.filter { sources[$0] == nil })
   }
 
   private func commit(
@@ -172,10 +182,11 @@ final class JournalCounter {
   ) throws(StoreError) -> Commit {
     try writer.commit(change.rollup.position)
     position = try store.position()
+    sources = change.rollup.sources
     let commit = Commit(
       position: position, durablePosition: durablePosition, events: change.events,
       aside: change.aside)
-    change = PendingChange(rollup: newRollup(from: position))
+    change = PendingChange(rollup: newRollup(from: position, sources))
     return commit
   }
 }

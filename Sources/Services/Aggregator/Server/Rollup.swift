@@ -44,6 +44,8 @@ struct Rollup {
     /// What comes and goes of meters that are no sum. A key has the slot in place of the series' number.
     var samples: [SampleChange] = []
     var endPosition: UInt64?
+    /// The sources that were behind when it ended.
+    var missing = MissingSources.none
 
     var isEmpty: Bool { sums.entries.isEmpty && samples.isEmpty }
   }
@@ -53,12 +55,19 @@ struct Rollup {
   private(set) var windows: [Window]
   private(set) var wanted: [Wanted] = []
   private(set) var events: UInt64 = 0
+  /// The declared sources, and the names of those that heartbeats have changed or ended.
+  private(set) var sources: SourceTable
+  private(set) var changedSources: Set<String> = []
   private let aggregation: (Series) -> Aggregation
   private var closedCount = 0
 
   /// `aggregation` says how a series is counted.
-  init(from position: PipelinePosition, aggregation: @escaping (Series) -> Aggregation) {
+  init(
+    from position: PipelinePosition, sources: SourceTable = SourceTable(),
+    aggregation: @escaping (Series) -> Aggregation
+  ) {
     self.position = position
+    self.sources = sources
     self.aggregation = aggregation
     windows = [Window(window: position.openWindow)]
   }
@@ -98,6 +107,7 @@ struct Rollup {
     case .correction:
       guard size < sizeMax, events < eventsMax else { return false }
       try apply(correction: record, &index)
+    case .heartbeat: try apply(heartbeat: record)
     case .tick, .refusal, .mark, .parked, .unparked, .resolution: break
     }
     advance(to: record.nextPosition, record.lastTime)
@@ -197,6 +207,18 @@ struct Rollup {
     events += UInt64(deltas.count)
   }
 
+  /// A heartbeat takes no position, so its time says whether it was applied before.
+  private mutating func apply(heartbeat record: Record) throws(RollupError) {
+    guard let heartbeat = record.heartbeat else {
+      throw .undecodable(position: record.firstPosition)
+    }
+    guard record.firstTime > position.reportedTime else { return }
+    switch sources.take(heartbeat, time: record.firstTime, position: record.firstPosition) {
+    case .changed, .ended: changedSources.insert(heartbeat.source)
+    case .unchanged, .full: break
+    }
+  }
+
   /// Notes that a series needs a number where it has none.
   private mutating func want(
     _ slot: Int?, _ index: inout SeriesIndex, _ position: UInt64
@@ -225,6 +247,7 @@ struct Rollup {
   private mutating func close(upTo hour: Hour, at position: UInt64) {
     closedCount = size
     windows[windows.count - 1].endPosition = position
+    windows[windows.count - 1].missing = sources.behind(windows[windows.count - 1].window)
     // Nothing is known of an idle hour; of the first window there may be something in the database.
     if windows.count > 1 && windows[windows.count - 1].isEmpty { windows.removeLast() }
     windows.append(Window(window: hour))
@@ -294,7 +317,8 @@ extension Rollup {
   func changes(_ index: SeriesIndex) -> (changes: [WindowChange], unnumbered: [UnappliedQuantity]) {
     var unnumbered: [UnappliedQuantity] = []
     let changes = windows.map { window in
-      var change = WindowChange(window: window.window, endPosition: window.endPosition)
+      var change = WindowChange(
+        window: window.window, endPosition: window.endPosition, missing: window.missing)
       func setAside(_ hour: Hour, _ attos: Int128, _ position: UInt64) {
         guard let quantity = Quantity(attos: attos) else { return }
         unnumbered.append(

@@ -91,6 +91,13 @@ package struct CollectorClient: Sendable {
       timeout: CollectorClient.statusTimeout)
   }
 
+  /// Says how far a source's usage is reported. May be repeated blindly.
+  package func heartbeat(_ heartbeat: Heartbeat) async throws(RPCError) -> HeartbeatResponse {
+    try await channel.call(
+      CollectorMethods.heartbeat, HeartbeatRequest(heartbeat),
+      timeout: CollectorClient.reportTimeout)
+  }
+
   package func status() async throws(RPCError) -> CollectorStatus {
     try await channel.call(
       CollectorMethods.getStatus, GetStatusRequest(), timeout: CollectorClient.statusTimeout)

@@ -21,5 +21,7 @@ package enum CollectorMethods {
   package static let discardQuarantine = RPCMethod<
     ResolveQuarantineRequest, ResolveQuarantineResponse
   >(service, "DiscardQuarantine")
+  package static let heartbeat = RPCMethod<HeartbeatRequest, HeartbeatResponse>(
+    service, "Heartbeat")
   package static let getStatus = RPCMethod<GetStatusRequest, CollectorStatus>(service, "GetStatus")
 }

@@ -19,6 +19,7 @@ package final class Collector: Sendable {
   private static let dropWarningMin: Duration = .seconds(60)
 
   private let configuration: CollectorConfiguration
+  private let rules: EventRules
   let disk: any Disk
   private let clock: any HostClock
   private let logger: Logger
@@ -61,6 +62,7 @@ package final class Collector: Sendable {
     journalID = intake.journalID
     quarantineReader = QuarantineReader(
       disk: disk, directory: configuration.quarantineDirectory, view: intake.quarantine.view)
+    rules = intake.rules
     var status = CollectorStatus()
     status.diskReserveBytes = configuration.diskReserveBytes
     status.describe(intake)
@@ -105,6 +107,20 @@ package final class Collector: Sendable {
     submit(.report(batches, answer), weight: batches.reduce(0) { $0 + $1.byteCount })
   }
 
+  /// Keeps what a source says about how far it is, durably; what stands of the source then, nil where no more is
+  /// expected of it. May be repeated blindly.
+  package func heartbeat(
+    _ heartbeat: Heartbeat
+  ) async throws(CollectorError) -> ReportingSource? {
+    if let problem = rules.problem(source: heartbeat.source) {
+      throw .invalidHeartbeat(field: problem.field, problem: problem.message)
+    }
+    if let (field, problem) = heartbeat.problem {
+      throw .invalidHeartbeat(field: field, problem: problem)
+    }
+    return try await submit(weight: Record.heartbeatBytesMax) { .heartbeat(heartbeat, $0) }
+  }
+
   /// Hands work of about `weight` bytes to the commit thread, and waits for what became of it.
   func submit<Value: Sendable>(
     weight: Int, _ make: @escaping @Sendable (@escaping Submission.Answer<Value>) -> Submission
@@ -137,7 +153,8 @@ package final class Collector: Sendable {
       }
       let possible = room == nil ? submissions : submissions.filter { !$0.needsRoom }
       do throws(ReserveError) {
-        try intake.reserve(for: possible.lazy.flatMap(\.batches))
+        try intake.reserve(
+          for: possible.lazy.flatMap(\.batches), heartbeats: possible.count(where: \.isHeartbeat))
       } catch .noSpace(let error) {
         let refused = CollectorError.noSpace(error.description)
         note(refusing: refused, metadata: ["error": "\(error)"])

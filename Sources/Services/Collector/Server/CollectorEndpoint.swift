@@ -46,6 +46,9 @@ package struct CollectorEndpoint: RPCEndpoint {
       try collector.confirmApplied(request.position, of: request.journalID)
       return ConfirmAppliedResponse()
     }
+    routes.unary(CollectorMethods.heartbeat) { request in
+      HeartbeatResponse(source: try await collector.heartbeat(request.heartbeat))
+    }
     routes.unary(CollectorMethods.getStatus) { _ in collector.status() }
   }
 }

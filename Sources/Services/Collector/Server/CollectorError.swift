@@ -1,4 +1,5 @@
 package import GRPCCore
+internal import StackmeterCore
 package import StackmeterJournal
 
 /// Why a whole call was refused; nothing of it was kept, unless said otherwise.
@@ -25,6 +26,9 @@ package enum CollectorError: Error, Equatable {
   case journalDamaged(String)
   /// There is no such entry in the quarantine, or none any more.
   case noQuarantineEntry(UInt64)
+  case invalidHeartbeat(field: String, problem: String)
+  /// As many sources are declared as may be.
+  case tooManySources
 
   static func logDamaged(_ error: RecordLogError) -> CollectorError {
     .journalDamaged(error.description)
@@ -38,8 +42,8 @@ extension CollectorError: RPCErrorConvertible {
     case .queueFull, .dedupBehind, .diskFull, .noSpace: .resourceExhausted
     case .journalFailed, .stopping: .unavailable
     case .beyondJournal, .removedFromJournal: .outOfRange
-    case .otherJournal: .failedPrecondition
-    case .unnamedJournal: .invalidArgument
+    case .otherJournal, .tooManySources: .failedPrecondition
+    case .unnamedJournal, .invalidHeartbeat: .invalidArgument
     case .journalDamaged: .dataLoss
     case .noQuarantineEntry: .notFound
     }
@@ -69,6 +73,10 @@ extension CollectorError: RPCErrorConvertible {
       RecordLogError.removed(position: position, first: first).description
     case .journalDamaged(let problem): problem
     case .noQuarantineEntry(let number): "the quarantine has no entry \(number)"
+    case .invalidHeartbeat(let field, let problem): "\(field): \(problem)"
+    case .tooManySources:
+      "source: \(HeartbeatLimits.sourcesMax) sources are declared already; end one that reports no more "
+        + "by a heartbeat with a cadence of 0, and retry"
     }
   }
 

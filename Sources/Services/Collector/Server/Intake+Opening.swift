@@ -44,13 +44,15 @@ struct IntakeOpening: ~Copyable {
 
   /// Gives the index and the ledger what the journal has and the index's files have not.
   func replay(
-    _ journal: borrowing RecordLog, _ index: inout DedupIndex, _ ledger: inout CorrectionLedger
+    _ journal: borrowing RecordLog, _ index: inout DedupIndex, _ ledger: inout CorrectionLedger,
+    _ sources: inout SourceTable
   ) throws(RecordLogError) {
     for record in Record.all(in: index.context, of: journal.id) {
-      try require(ledger.replay(record), record)
+      try require(ledger.replay(record) && sources.replay(record), record)
     }
-    // Where corrections wait by the files, from the record in front of what the files lack: so that all is read that
-    // one of them no longer waits, also what takes no position, or is past the lateness limit for the index.
+    // Where corrections wait or sources are declared by the files, from the record in front of what the files lack:
+    // so that all is read that one of them no longer waits, also what takes no position, or is past the lateness
+    // limit for the index. Without such files, a source that was silent for that long is not known here any more.
     let first = index.context.isEmpty ? index.nextPosition : index.filesEnd - 1
     var reader = LogReader(
       disk: disk, directory: configuration.journalDirectory,
@@ -62,22 +64,26 @@ struct IntakeOpening: ~Copyable {
         // A record without positions may have been read for the files' context already.
         lastTime = record.lastTime
         try replay(record, &index)
-        try require(ledger.replay(record), record)
+        try require(ledger.replay(record) && sources.replay(record), record)
       }
       guard chunk.nextPosition >= index.nextPosition else { continue }
       index.committed(nextPosition: chunk.nextPosition, lastTime: lastTime)
       try Self.derived { () throws(DedupError) in
-        while let job = index.nextJob(context: { Self.context(ledger, id) }) {
+        while let job = index.nextJob(context: { Self.context(ledger, sources, id) }) {
           index.finish(try job.run())
         }
       }
     }
   }
 
-  /// What the ledger needs beside the records behind a position.
-  static func context(_ ledger: CorrectionLedger, _ id: LogID) -> [UInt8] {
+  /// What the ledger and the declared sources need beside the records behind a position.
+  static func context(
+    _ ledger: CorrectionLedger, _ sources: SourceTable, _ id: LogID
+  ) -> [UInt8] {
     var bytes: [UInt8] = []
-    for record in ledger.parkedRecords { record.write(to: &bytes, of: id, startsCommit: false) }
+    for record in ledger.parkedRecords + sources.records {
+      record.write(to: &bytes, of: id, startsCommit: false)
+    }
     return bytes
   }
 
@@ -103,7 +109,7 @@ struct IntakeOpening: ~Copyable {
       if record.kind == .correction, let target = event.targetIdentity {
         index.replay(correctionOf: target, at: record.firstPosition)
       }
-    case .tick, .mark, .unparked, .refusal, .resolution: break
+    case .tick, .mark, .unparked, .heartbeat, .refusal, .resolution: break
     }
   }
 

@@ -8,6 +8,7 @@ struct Intake: ~Copyable {
   var history: AcceptedHistory
   var quarantine: Quarantine
   var corrections: CorrectionLedger
+  var sources: SourceTable
   var verdicts = SeriesVerdicts()
   let rules: EventRules
   private let retention: Duration?
@@ -52,11 +53,12 @@ struct Intake: ~Copyable {
     let opening = IntakeOpening(disk: disk, configuration: configuration, rules: rules)
     var index = try opening.openIndex(journal, newKey: secrets.dedupKey)
     var corrections = CorrectionLedger()
-    try opening.replay(journal, &index, &corrections)
+    var sources = SourceTable()
+    try opening.replay(journal, &index, &corrections, &sources)
     index.forget(before: rules.oldestStart(now: journal.lastTime))
     var intake = Intake(
       history: AcceptedHistory(journal: journal, index: index), quarantine: quarantine,
-      corrections: corrections, rules: rules, recordBytesMax: recordBytesMax,
+      corrections: corrections, sources: sources, rules: rules, recordBytesMax: recordBytesMax,
       retention: configuration.journalRetention)
     // What a crash has left of the corrections is finished by the next commit.
     let steps = try opening.unlessDamaged { () throws(CollectorError) in
@@ -73,12 +75,14 @@ struct Intake: ~Copyable {
 
   private init(
     history: consuming AcceptedHistory, quarantine: consuming Quarantine,
-    corrections: CorrectionLedger, rules: EventRules, recordBytesMax: Int, retention: Duration?
+    corrections: CorrectionLedger, sources: SourceTable, rules: EventRules, recordBytesMax: Int,
+    retention: Duration?
   ) {
     forgottenAt = history.journal.lastTime.hour
     self.history = history
     self.quarantine = quarantine
     self.corrections = corrections
+    self.sources = sources
     self.rules = rules
     self.recordBytesMax = recordBytesMax
     self.retention = retention
@@ -92,10 +96,12 @@ struct Intake: ~Copyable {
   var dedupEntries: Int { history.index.count }
   var syncs: UInt64 { history.journal.syncs + quarantine.syncs }
 
-  /// Makes room for all that taking `batches` may need and for a tick or a mark. Where there is no space,
-  /// nothing has changed. What is refused gets its room when it is kept.
-  mutating func reserve(for batches: some Sequence<EventBatch>) throws(ReserveError) {
-    var bytes = 2 * Record.frameBytes
+  /// Makes room for all that taking `batches` and so many heartbeats may need, and for a tick or a mark. Where there
+  /// is no space, nothing has changed. What is refused gets its room when it is kept.
+  mutating func reserve(
+    for batches: some Sequence<EventBatch>, heartbeats: Int = 0
+  ) throws(ReserveError) {
+    var bytes = 2 * Record.frameBytes + heartbeats * Record.heartbeatBytesMax
     for batch in batches { bytes += journalBytesMax(batch) }
     try history.journal.reserve(bytes)
     try quarantine.reserve()
@@ -175,8 +181,8 @@ struct Intake: ~Copyable {
 
   /// Work on the index that may be done on another thread, one at a time; asked for after `commit`.
   mutating func nextDedupJob() -> DedupJob? {
-    let (corrections, id) = (corrections, journalID)
-    return history.index.nextJob { IntakeOpening.context(corrections, id) }
+    let (corrections, sources, id) = (corrections, sources, journalID)
+    return history.index.nextJob { IntakeOpening.context(corrections, sources, id) }
   }
 
   /// So much waits for these jobs that nothing more should be taken.

@@ -7,6 +7,7 @@ enum Submission: Sendable {
   case report([EventBatch], Answer<[EventResults]>)
   case redrive([RefusedEvent], Answer<[QuarantineResult]>)
   case discard([RefusedEvent], Answer<[QuarantineResult]>)
+  case heartbeat(Heartbeat, Answer<ReportingSource?>)
 
   /// What was decided, to be told once it is durable.
   struct Decision {
@@ -20,8 +21,12 @@ enum Submission: Sendable {
     switch self {
     case .report(let batches, _): batches
     case .redrive(let entries, _): entries.map(\.event)
-    case .discard: []
+    case .discard, .heartbeat: []
     }
+  }
+
+  var isHeartbeat: Bool {
+    if case .heartbeat = self { true } else { false }
   }
 
   func decide(_ intake: inout Intake, clock: Instant) throws(CollectorError) -> Decision {
@@ -36,13 +41,16 @@ enum Submission: Sendable {
     case .discard(let entries, let answer):
       let results = intake.discard(entries, clock: clock)
       return Decision { answer(.success(results)) }
+    case .heartbeat(let heartbeat, let answer):
+      let result = try intake.take(heartbeat, clock: clock)
+      return Decision { answer(result) }
     }
   }
 
   /// Whether it is refused while the disk is short. To discard takes a little room and makes more.
   var needsRoom: Bool {
     switch self {
-    case .report, .redrive: true
+    case .report, .redrive, .heartbeat: true
     case .discard: false
     }
   }
@@ -51,6 +59,7 @@ enum Submission: Sendable {
     switch self {
     case .report(_, let answer): answer(.failure(error))
     case .redrive(_, let answer), .discard(_, let answer): answer(.failure(error))
+    case .heartbeat(_, let answer): answer(.failure(error))
     }
   }
 }

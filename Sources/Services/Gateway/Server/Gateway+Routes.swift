@@ -4,7 +4,7 @@ extension RouteTable {
   /// Everything that the gateway answers.
   static func gateway(
     azure: AzureUsage, usage: UsageAnswers, catalog: CatalogAnswers, status: StatusAnswers,
-    events: EventsAnswers, quarantine: QuarantineAnswers
+    events: EventsAnswers, quarantine: QuarantineAnswers, sources: SourceAnswers
   ) -> RouteTable {
     let tenant = "/subscriptions/{id}/providers/Microsoft.Commerce"
     let provider = "/subscriptions/{id}/providers/Microsoft.Commerce.Admin"
@@ -12,6 +12,8 @@ extension RouteTable {
       Route(.get, "/healthz", .anyone, status.health),
       Route(.get, "/readyz", .anyone, status.readiness),
       Route(.post, "/v1/events", .operatorOnly, events.report),
+      Route(.post, "/v1/heartbeats", .operatorOnly, sources.heartbeat),
+      Route(.get, "/v1/sources", .operatorOnly, sources.list),
       Route(.get, "/v1/usage", .caller, usage.usage),
       Route(.get, "/v1/usage/summary", .caller, usage.summary),
       Route(.get, "/v1/meters", .caller, catalog.meters),

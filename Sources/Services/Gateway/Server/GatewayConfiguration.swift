@@ -34,6 +34,9 @@ enum GatewayLimits {
   static let eventsBodyBytesMax = 16 << 20
   /// How long such a body may take to arrive.
   static let eventsBodyTimeMax: Duration = .seconds(60)
+  /// A heartbeat.
+  static let heartbeatBodyBytesMax = 4096
+  static let heartbeatBodyTimeMax: Duration = .seconds(10)
   /// Requests with events that are worked on at once. The next is refused at once.
   static let eventRequestsMax = 16
   static let connectionsMax = 1024

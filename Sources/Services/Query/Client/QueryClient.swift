@@ -19,7 +19,12 @@ package struct QueryClient: Sendable {
   }
 
   package func summarize(_ request: SummarizeRequest) async throws(RPCError) -> [UsageTotal] {
-    try await channel.call(QueryMethods.summarize, request, timeout: QueryClient.timeout).totals
+    try await summary(request).totals
+  }
+
+  /// The totals, and the sources that they still wait for.
+  package func summary(_ request: SummarizeRequest) async throws(RPCError) -> SummarizeResponse {
+    try await channel.call(QueryMethods.summarize, request, timeout: QueryClient.timeout)
   }
 
   package func listMeters() async throws(RPCError) -> [Meter] {
@@ -30,8 +35,15 @@ package struct QueryClient: Sendable {
 
   package func listWindows(
     _ request: ListWindowsRequest
-  ) async throws(RPCError) -> [ReportingWindow] {
-    try await channel.call(QueryMethods.listWindows, request, timeout: QueryClient.timeout).windows
+  ) async throws(RPCError) -> ListWindowsResponse {
+    try await channel.call(QueryMethods.listWindows, request, timeout: QueryClient.timeout)
+  }
+
+  /// The declared sources, by name.
+  package func listSources() async throws(RPCError) -> [SourceProgress] {
+    try await channel.call(
+      QueryMethods.listSources, ListSourcesRequest(), timeout: QueryClient.timeout
+    ).sources
   }
 
   /// Waits for the services' own answers, so it takes a little longer than theirs at most.

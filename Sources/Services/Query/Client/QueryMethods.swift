@@ -12,5 +12,7 @@ package enum QueryMethods {
     service, "ListMeters")
   package static let listWindows = RPCMethod<ListWindowsRequest, ListWindowsResponse>(
     service, "ListWindows")
+  package static let listSources = RPCMethod<ListSourcesRequest, ListSourcesResponse>(
+    service, "ListSources")
   package static let getStatus = RPCMethod<GetStatusRequest, PipelineStatus>(service, "GetStatus")
 }

@@ -1,7 +1,7 @@
 package import AggregatorClient
 package import CollectorClient
 internal import GRPCCore
-internal import StackmeterCore
+package import StackmeterCore
 internal import StackmeterStore
 package import StackmeterWire
 
@@ -11,16 +11,18 @@ package final class Query: Sendable {
   private let tokens: PageTokens
   private let collector: CollectorClient
   private let aggregator: AggregatorClient
+  private let clock: any WallClock
 
-  /// `tokenKey` proves page tokens: 32 random bytes that outlive the process.
+  /// `tokenKey` proves page tokens: 32 random bytes that outlive the process. `clock` says which sources are overdue.
   package init(
     databasePath: String, tokenKey: [UInt8], collector: CollectorClient,
-    aggregator: AggregatorClient
+    aggregator: AggregatorClient, clock: any WallClock
   ) {
     readers = ReaderPool(path: databasePath)
     tokens = PageTokens(key: tokenKey)
     self.collector = collector
     self.aggregator = aggregator
+    self.clock = clock
   }
 
   package func stop() async {
@@ -55,13 +57,18 @@ package final class Query: Sendable {
       return ListUsageResponse(aggregates: [], nextPageToken: "")
     }
     let after = cursor
-    let (page, last) = try await readers.read { (reader) throws(StoreError) in
-      try reader.aggregates(
+    let (completeness, page, last) = try await readers.read { (reader) throws(StoreError) in
+      // Read first: what is final by it stays final in what is read after it.
+      let completeness = try reader.completeness()
+      let (page, last) = try reader.aggregates(
         windows: request.windows, granularity: request.granularity, filter: filter, after: after,
         limit: pageSize)
+      return (completeness, page, last)
     }
     return ListUsageResponse(
-      aggregates: page, nextPageToken: last.map { tokens.token(for: $0, of: request) } ?? "")
+      aggregates: page.map { completeness.marked($0) },
+      nextPageToken: last.map { tokens.token(for: $0, of: request) } ?? "",
+      missing: completeness.missing(until: request.windows.upperBound.start, for: request.caller))
   }
 
   package func summarize(
@@ -70,17 +77,21 @@ package final class Query: Sendable {
     guard let filter = filter(request.caller, request.subscriptions, request.meters) else {
       return SummarizeResponse(totals: [])
     }
-    let totals = try await readers.read { (reader) throws(StoreError) in
-      try reader.totals(
+    let (completeness, totals) = try await readers.read { (reader) throws(StoreError) in
+      let completeness = try reader.completeness()
+      let totals = try reader.totals(
         hours: request.hours, byDay: request.byDay, bySubscription: request.bySubscription,
         filter: filter, limit: SummarizeResponse.totalsMax + 1)
+      return (completeness, totals)
     }
     guard totals.count <= SummarizeResponse.totalsMax else {
       throw .tooWide(
         "the answer has more than \(SummarizeResponse.totalsMax) totals; "
           + "ask for a shorter time, or for fewer subscriptions or meters")
     }
-    return SummarizeResponse(totals: totals)
+    return SummarizeResponse(
+      totals: totals.map { completeness.marked($0, of: request.hours) },
+      missing: completeness.missing(until: request.hours.upperBound.start, for: request.caller))
   }
 
   package func listMeters() async throws(QueryError) -> ListMetersResponse {
@@ -97,10 +108,20 @@ package final class Query: Sendable {
     }
     let limit =
       request.pageSize == 0 ? ListWindowsRequest.pageSizeDefault : Int(request.pageSize)
+    let (completeness, windows) = try await readers.read { (reader) throws(StoreError) in
+      let completeness = try reader.completeness()
+      return (completeness, try reader.windows(before: request.before, limit: limit))
+    }
+    let newest = windows.first { $0.isClosed }
     return ListWindowsResponse(
-      windows: try await readers.read { (reader) throws(StoreError) in
-        try reader.windows(before: request.before, limit: limit)
-      })
+      windows: windows.map { completeness.marked($0) },
+      missing: newest.map { completeness.missing(until: $0.hour.end) } ?? .none)
+  }
+
+  package func listSources() async throws(QueryError) -> ListSourcesResponse {
+    let sources = try await readers.read { (reader) throws(StoreError) in try reader.sources() }
+    let now = clock.now()
+    return ListSourcesResponse(sources: sources.map { SourceProgress($0, now: now) })
   }
 
   /// What a question may look at; nil where its caller may see nothing of what it asks for. The only place
@@ -126,8 +147,11 @@ package final class Query: Sendable {
     async let aggregatorAnswer = answer("aggregator") { try await self.aggregator.status() }
     var status = PipelineStatus()
     do throws(QueryError) {
-      let (position, unapplied) = try await readers.read { (reader) throws(StoreError) in
-        (try reader.position(), try reader.unappliedCount())
+      let (position, unapplied, sources) = try await readers.read { (reader) throws(StoreError) in
+        (try reader.position(), try reader.unappliedCount(), try reader.sources())
+      }
+      if let problem = Completeness.problem(of: sources, now: clock.now()) {
+        status.problems.append(problem)
       }
       if unapplied > 0 {
         status.problems.append(

@@ -16,6 +16,8 @@ PROTOBUF_C__BEGIN_DECLS
 
 #include "stackmeter/v1/common.pb-c.h"
 
+typedef struct Stackmeter__V1__HeartbeatRequest Stackmeter__V1__HeartbeatRequest;
+typedef struct Stackmeter__V1__HeartbeatResponse Stackmeter__V1__HeartbeatResponse;
 typedef struct Stackmeter__V1__ConfirmAppliedRequest Stackmeter__V1__ConfirmAppliedRequest;
 typedef struct Stackmeter__V1__ConfirmAppliedResponse Stackmeter__V1__ConfirmAppliedResponse;
 typedef struct Stackmeter__V1__UsageEvent Stackmeter__V1__UsageEvent;
@@ -89,6 +91,46 @@ typedef enum _Stackmeter__V1__QuarantineState {
 } Stackmeter__V1__QuarantineState;
 
 /* --- messages --- */
+
+struct  Stackmeter__V1__HeartbeatRequest
+{
+  ProtobufCMessage base;
+  /*
+   * As in UsageEvent.
+   */
+  char *source;
+  /*
+   * How often the source means to say more: at most 31 days. 0 ends the source, no more is expected of it;
+   * complete_until is 0, too, then.
+   */
+  uint32_t cadence_seconds;
+  /*
+   * All usage of the source before this instant is reported, and was answered. Never goes back: an older one has no
+   * effect. At most 5 minutes after now. Nanoseconds since 1970-01-01T00:00:00Z.
+   */
+  int64_t complete_until;
+};
+#define STACKMETER__V1__HEARTBEAT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__heartbeat_request__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, 0 }
+
+
+/*
+ * What stands of the source, durably.
+ */
+struct  Stackmeter__V1__HeartbeatResponse
+{
+  ProtobufCMessage base;
+  /*
+   * 0 where no more is expected of the source.
+   */
+  uint32_t cadence_seconds;
+  int64_t complete_until;
+};
+#define STACKMETER__V1__HEARTBEAT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__heartbeat_response__descriptor) \
+    , 0, 0 }
+
 
 struct  Stackmeter__V1__ConfirmAppliedRequest
 {
@@ -598,6 +640,44 @@ struct  Stackmeter__V1__CollectorStatus
     , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0, 0 }
 
 
+/* Stackmeter__V1__HeartbeatRequest methods */
+void   stackmeter__v1__heartbeat_request__init
+                     (Stackmeter__V1__HeartbeatRequest         *message);
+size_t stackmeter__v1__heartbeat_request__get_packed_size
+                     (const Stackmeter__V1__HeartbeatRequest   *message);
+size_t stackmeter__v1__heartbeat_request__pack
+                     (const Stackmeter__V1__HeartbeatRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__heartbeat_request__pack_to_buffer
+                     (const Stackmeter__V1__HeartbeatRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__HeartbeatRequest *
+       stackmeter__v1__heartbeat_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__heartbeat_request__free_unpacked
+                     (Stackmeter__V1__HeartbeatRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__HeartbeatResponse methods */
+void   stackmeter__v1__heartbeat_response__init
+                     (Stackmeter__V1__HeartbeatResponse         *message);
+size_t stackmeter__v1__heartbeat_response__get_packed_size
+                     (const Stackmeter__V1__HeartbeatResponse   *message);
+size_t stackmeter__v1__heartbeat_response__pack
+                     (const Stackmeter__V1__HeartbeatResponse   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__heartbeat_response__pack_to_buffer
+                     (const Stackmeter__V1__HeartbeatResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__HeartbeatResponse *
+       stackmeter__v1__heartbeat_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__heartbeat_response__free_unpacked
+                     (Stackmeter__V1__HeartbeatResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Stackmeter__V1__ConfirmAppliedRequest methods */
 void   stackmeter__v1__confirm_applied_request__init
                      (Stackmeter__V1__ConfirmAppliedRequest         *message);
@@ -999,6 +1079,12 @@ void   stackmeter__v1__collector_status__free_unpacked
                       ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
+typedef void (*Stackmeter__V1__HeartbeatRequest_Closure)
+                 (const Stackmeter__V1__HeartbeatRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__HeartbeatResponse_Closure)
+                 (const Stackmeter__V1__HeartbeatResponse *message,
+                  void *closure_data);
 typedef void (*Stackmeter__V1__ConfirmAppliedRequest_Closure)
                  (const Stackmeter__V1__ConfirmAppliedRequest *message,
                   void *closure_data);
@@ -1101,6 +1187,10 @@ struct Stackmeter__V1__Collector_Service
                              const Stackmeter__V1__ResolveQuarantineRequest *input,
                              Stackmeter__V1__ResolveQuarantineResponse_Closure closure,
                              void *closure_data);
+  void (*heartbeat)(Stackmeter__V1__Collector_Service *service,
+                    const Stackmeter__V1__HeartbeatRequest *input,
+                    Stackmeter__V1__HeartbeatResponse_Closure closure,
+                    void *closure_data);
   void (*get_status)(Stackmeter__V1__Collector_Service *service,
                      const Stackmeter__V1__GetStatusRequest *input,
                      Stackmeter__V1__CollectorStatus_Closure closure,
@@ -1121,6 +1211,7 @@ void stackmeter__v1__collector__init (Stackmeter__V1__Collector_Service *service
       function_prefix__ ## get_quarantine_entry,\
       function_prefix__ ## redrive_quarantine,\
       function_prefix__ ## discard_quarantine,\
+      function_prefix__ ## heartbeat,\
       function_prefix__ ## get_status  }
 void stackmeter__v1__collector__report(ProtobufCService *service,
                                        const Stackmeter__V1__ReportRequest *input,
@@ -1154,6 +1245,10 @@ void stackmeter__v1__collector__discard_quarantine(ProtobufCService *service,
                                                    const Stackmeter__V1__ResolveQuarantineRequest *input,
                                                    Stackmeter__V1__ResolveQuarantineResponse_Closure closure,
                                                    void *closure_data);
+void stackmeter__v1__collector__heartbeat(ProtobufCService *service,
+                                          const Stackmeter__V1__HeartbeatRequest *input,
+                                          Stackmeter__V1__HeartbeatResponse_Closure closure,
+                                          void *closure_data);
 void stackmeter__v1__collector__get_status(ProtobufCService *service,
                                            const Stackmeter__V1__GetStatusRequest *input,
                                            Stackmeter__V1__CollectorStatus_Closure closure,
@@ -1163,6 +1258,8 @@ void stackmeter__v1__collector__get_status(ProtobufCService *service,
 
 extern const ProtobufCEnumDescriptor    stackmeter__v1__outcome__descriptor;
 extern const ProtobufCEnumDescriptor    stackmeter__v1__quarantine_state__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__heartbeat_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__heartbeat_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__confirm_applied_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__confirm_applied_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__usage_event__descriptor;

@@ -20,6 +20,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Stackmeter__V1__ListUsageRequest Stackmeter__V1__ListUsageRequest;
 typedef struct Stackmeter__V1__UsageAggregate Stackmeter__V1__UsageAggregate;
+typedef struct Stackmeter__V1__MissingSources Stackmeter__V1__MissingSources;
 typedef struct Stackmeter__V1__ListUsageResponse Stackmeter__V1__ListUsageResponse;
 typedef struct Stackmeter__V1__SummarizeRequest Stackmeter__V1__SummarizeRequest;
 typedef struct Stackmeter__V1__UsageTotal Stackmeter__V1__UsageTotal;
@@ -30,6 +31,9 @@ typedef struct Stackmeter__V1__ListMetersResponse Stackmeter__V1__ListMetersResp
 typedef struct Stackmeter__V1__ListWindowsRequest Stackmeter__V1__ListWindowsRequest;
 typedef struct Stackmeter__V1__ReportingWindow Stackmeter__V1__ReportingWindow;
 typedef struct Stackmeter__V1__ListWindowsResponse Stackmeter__V1__ListWindowsResponse;
+typedef struct Stackmeter__V1__ListSourcesRequest Stackmeter__V1__ListSourcesRequest;
+typedef struct Stackmeter__V1__Source Stackmeter__V1__Source;
+typedef struct Stackmeter__V1__ListSourcesResponse Stackmeter__V1__ListSourcesResponse;
 typedef struct Stackmeter__V1__PipelineStatus Stackmeter__V1__PipelineStatus;
 
 
@@ -97,10 +101,36 @@ struct  Stackmeter__V1__UsageAggregate
    * The window is open: the figure may still grow.
    */
   protobuf_c_boolean provisional;
+  /*
+   * Nothing more is expected of this usage period: its window and its own last hour are closed, and every declared
+   * source is complete past its end. Otherwise the period's usage is estimated.
+   */
+  protobuf_c_boolean final;
 };
 #define STACKMETER__V1__USAGE_AGGREGATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__usage_aggregate__descriptor) \
-    , NULL, 0, 0, NULL, 0, 0 }
+    , NULL, 0, 0, NULL, 0, 0, 0 }
+
+
+/*
+ * Sources that are not complete.
+ */
+struct  Stackmeter__V1__MissingSources
+{
+  ProtobufCMessage base;
+  /*
+   * The first 20 by name. None for a tenant, who may not know who else reports.
+   */
+  size_t n_names;
+  char **names;
+  /*
+   * How many there are beside these.
+   */
+  uint64_t others;
+};
+#define STACKMETER__V1__MISSING_SOURCES__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__missing_sources__descriptor) \
+    , 0,NULL, 0 }
 
 
 struct  Stackmeter__V1__ListUsageResponse
@@ -112,10 +142,14 @@ struct  Stackmeter__V1__ListUsageResponse
    * Empty on the last page.
    */
   char *next_page_token;
+  /*
+   * The sources that are not complete up to the end of the question, or of the closed windows if that is earlier.
+   */
+  Stackmeter__V1__MissingSources *missing;
 };
 #define STACKMETER__V1__LIST_USAGE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_usage_response__descriptor) \
-    , 0,NULL, (char *)protobuf_c_empty_string }
+    , 0,NULL, (char *)protobuf_c_empty_string, NULL }
 
 
 struct  Stackmeter__V1__SummarizeRequest
@@ -156,10 +190,14 @@ struct  Stackmeter__V1__UsageTotal
    * Part of it was reported in the open window.
    */
   protobuf_c_boolean provisional;
+  /*
+   * As in UsageAggregate, of the whole period of the total.
+   */
+  protobuf_c_boolean final;
 };
 #define STACKMETER__V1__USAGE_TOTAL__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__usage_total__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0 }
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, 0 }
 
 
 struct  Stackmeter__V1__SummarizeResponse
@@ -170,10 +208,14 @@ struct  Stackmeter__V1__SummarizeResponse
    */
   size_t n_totals;
   Stackmeter__V1__UsageTotal **totals;
+  /*
+   * As in ListUsageResponse.
+   */
+  Stackmeter__V1__MissingSources *missing;
 };
 #define STACKMETER__V1__SUMMARIZE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__summarize_response__descriptor) \
-    , 0,NULL }
+    , 0,NULL, NULL }
 
 
 struct  Stackmeter__V1__ListMetersRequest
@@ -241,10 +283,18 @@ struct  Stackmeter__V1__ReportingWindow
   int64_t window;
   protobuf_c_boolean closed;
   uint64_t aggregates;
+  /*
+   * It is closed, and every declared source is complete past its end.
+   */
+  protobuf_c_boolean final;
+  /*
+   * The sources that were further behind its end than their cadence explains when it was closed. Never changes.
+   */
+  Stackmeter__V1__MissingSources *missing_at_close;
 };
 #define STACKMETER__V1__REPORTING_WINDOW__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__reporting_window__descriptor) \
-    , 0, 0, 0 }
+    , 0, 0, 0, 0, NULL }
 
 
 struct  Stackmeter__V1__ListWindowsResponse
@@ -252,9 +302,65 @@ struct  Stackmeter__V1__ListWindowsResponse
   ProtobufCMessage base;
   size_t n_windows;
   Stackmeter__V1__ReportingWindow **windows;
+  /*
+   * The sources that are not complete up to the end of the newest closed window of these.
+   */
+  Stackmeter__V1__MissingSources *missing;
 };
 #define STACKMETER__V1__LIST_WINDOWS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_windows_response__descriptor) \
+    , 0,NULL, NULL }
+
+
+struct  Stackmeter__V1__ListSourcesRequest
+{
+  ProtobufCMessage base;
+};
+#define STACKMETER__V1__LIST_SOURCES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_sources_request__descriptor) \
+     }
+
+
+/*
+ * A source that usage is expected of.
+ */
+struct  Stackmeter__V1__Source
+{
+  ProtobufCMessage base;
+  char *name;
+  /*
+   * How often it means to send heartbeats.
+   */
+  uint32_t cadence_seconds;
+  /*
+   * All its usage before this is reported. Nanoseconds since 1970-01-01T00:00:00Z.
+   */
+  int64_t complete_until;
+  /*
+   * The reported time of its last heartbeat that said something new.
+   */
+  int64_t heard_time;
+  /*
+   * How long ago it should have said more; 0 where it need not yet.
+   */
+  int64_t overdue_seconds;
+};
+#define STACKMETER__V1__SOURCE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__source__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, 0, 0, 0 }
+
+
+struct  Stackmeter__V1__ListSourcesResponse
+{
+  ProtobufCMessage base;
+  /*
+   * By name; at most 4,096.
+   */
+  size_t n_sources;
+  Stackmeter__V1__Source **sources;
+};
+#define STACKMETER__V1__LIST_SOURCES_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_sources_response__descriptor) \
     , 0,NULL }
 
 
@@ -320,6 +426,25 @@ Stackmeter__V1__UsageAggregate *
                       const uint8_t       *data);
 void   stackmeter__v1__usage_aggregate__free_unpacked
                      (Stackmeter__V1__UsageAggregate *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__MissingSources methods */
+void   stackmeter__v1__missing_sources__init
+                     (Stackmeter__V1__MissingSources         *message);
+size_t stackmeter__v1__missing_sources__get_packed_size
+                     (const Stackmeter__V1__MissingSources   *message);
+size_t stackmeter__v1__missing_sources__pack
+                     (const Stackmeter__V1__MissingSources   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__missing_sources__pack_to_buffer
+                     (const Stackmeter__V1__MissingSources   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__MissingSources *
+       stackmeter__v1__missing_sources__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__missing_sources__free_unpacked
+                     (Stackmeter__V1__MissingSources *message,
                       ProtobufCAllocator *allocator);
 /* Stackmeter__V1__ListUsageResponse methods */
 void   stackmeter__v1__list_usage_response__init
@@ -511,6 +636,63 @@ Stackmeter__V1__ListWindowsResponse *
 void   stackmeter__v1__list_windows_response__free_unpacked
                      (Stackmeter__V1__ListWindowsResponse *message,
                       ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ListSourcesRequest methods */
+void   stackmeter__v1__list_sources_request__init
+                     (Stackmeter__V1__ListSourcesRequest         *message);
+size_t stackmeter__v1__list_sources_request__get_packed_size
+                     (const Stackmeter__V1__ListSourcesRequest   *message);
+size_t stackmeter__v1__list_sources_request__pack
+                     (const Stackmeter__V1__ListSourcesRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__list_sources_request__pack_to_buffer
+                     (const Stackmeter__V1__ListSourcesRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ListSourcesRequest *
+       stackmeter__v1__list_sources_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__list_sources_request__free_unpacked
+                     (Stackmeter__V1__ListSourcesRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__Source methods */
+void   stackmeter__v1__source__init
+                     (Stackmeter__V1__Source         *message);
+size_t stackmeter__v1__source__get_packed_size
+                     (const Stackmeter__V1__Source   *message);
+size_t stackmeter__v1__source__pack
+                     (const Stackmeter__V1__Source   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__source__pack_to_buffer
+                     (const Stackmeter__V1__Source   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__Source *
+       stackmeter__v1__source__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__source__free_unpacked
+                     (Stackmeter__V1__Source *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ListSourcesResponse methods */
+void   stackmeter__v1__list_sources_response__init
+                     (Stackmeter__V1__ListSourcesResponse         *message);
+size_t stackmeter__v1__list_sources_response__get_packed_size
+                     (const Stackmeter__V1__ListSourcesResponse   *message);
+size_t stackmeter__v1__list_sources_response__pack
+                     (const Stackmeter__V1__ListSourcesResponse   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__list_sources_response__pack_to_buffer
+                     (const Stackmeter__V1__ListSourcesResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ListSourcesResponse *
+       stackmeter__v1__list_sources_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__list_sources_response__free_unpacked
+                     (Stackmeter__V1__ListSourcesResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Stackmeter__V1__PipelineStatus methods */
 void   stackmeter__v1__pipeline_status__init
                      (Stackmeter__V1__PipelineStatus         *message);
@@ -537,6 +719,9 @@ typedef void (*Stackmeter__V1__ListUsageRequest_Closure)
                   void *closure_data);
 typedef void (*Stackmeter__V1__UsageAggregate_Closure)
                  (const Stackmeter__V1__UsageAggregate *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__MissingSources_Closure)
+                 (const Stackmeter__V1__MissingSources *message,
                   void *closure_data);
 typedef void (*Stackmeter__V1__ListUsageResponse_Closure)
                  (const Stackmeter__V1__ListUsageResponse *message,
@@ -568,6 +753,15 @@ typedef void (*Stackmeter__V1__ReportingWindow_Closure)
 typedef void (*Stackmeter__V1__ListWindowsResponse_Closure)
                  (const Stackmeter__V1__ListWindowsResponse *message,
                   void *closure_data);
+typedef void (*Stackmeter__V1__ListSourcesRequest_Closure)
+                 (const Stackmeter__V1__ListSourcesRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__Source_Closure)
+                 (const Stackmeter__V1__Source *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__ListSourcesResponse_Closure)
+                 (const Stackmeter__V1__ListSourcesResponse *message,
+                  void *closure_data);
 typedef void (*Stackmeter__V1__PipelineStatus_Closure)
                  (const Stackmeter__V1__PipelineStatus *message,
                   void *closure_data);
@@ -594,6 +788,10 @@ struct Stackmeter__V1__Query_Service
                        const Stackmeter__V1__ListWindowsRequest *input,
                        Stackmeter__V1__ListWindowsResponse_Closure closure,
                        void *closure_data);
+  void (*list_sources)(Stackmeter__V1__Query_Service *service,
+                       const Stackmeter__V1__ListSourcesRequest *input,
+                       Stackmeter__V1__ListSourcesResponse_Closure closure,
+                       void *closure_data);
   void (*get_status)(Stackmeter__V1__Query_Service *service,
                      const Stackmeter__V1__GetStatusRequest *input,
                      Stackmeter__V1__PipelineStatus_Closure closure,
@@ -610,6 +808,7 @@ void stackmeter__v1__query__init (Stackmeter__V1__Query_Service *service,
       function_prefix__ ## summarize,\
       function_prefix__ ## list_meters,\
       function_prefix__ ## list_windows,\
+      function_prefix__ ## list_sources,\
       function_prefix__ ## get_status  }
 void stackmeter__v1__query__list_usage(ProtobufCService *service,
                                        const Stackmeter__V1__ListUsageRequest *input,
@@ -627,6 +826,10 @@ void stackmeter__v1__query__list_windows(ProtobufCService *service,
                                          const Stackmeter__V1__ListWindowsRequest *input,
                                          Stackmeter__V1__ListWindowsResponse_Closure closure,
                                          void *closure_data);
+void stackmeter__v1__query__list_sources(ProtobufCService *service,
+                                         const Stackmeter__V1__ListSourcesRequest *input,
+                                         Stackmeter__V1__ListSourcesResponse_Closure closure,
+                                         void *closure_data);
 void stackmeter__v1__query__get_status(ProtobufCService *service,
                                        const Stackmeter__V1__GetStatusRequest *input,
                                        Stackmeter__V1__PipelineStatus_Closure closure,
@@ -637,6 +840,7 @@ void stackmeter__v1__query__get_status(ProtobufCService *service,
 extern const ProtobufCEnumDescriptor    stackmeter__v1__granularity__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_usage_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__usage_aggregate__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__missing_sources__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_usage_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__summarize_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__usage_total__descriptor;
@@ -647,6 +851,9 @@ extern const ProtobufCMessageDescriptor stackmeter__v1__list_meters_response__de
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_windows_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__reporting_window__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_windows_response__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__list_sources_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__source__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__list_sources_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__pipeline_status__descriptor;
 extern const ProtobufCServiceDescriptor stackmeter__v1__query__descriptor;
 

@@ -221,7 +221,7 @@ extension CorrectionLedger {
     case .unparked:
       guard let unparked = record.unparked else { return false }
       for entry in unparked { parked.remove(at: entry.position) }
-    case .batch, .tick, .refusal, .mark, .resolution: break
+    case .batch, .tick, .refusal, .mark, .heartbeat, .resolution: break
     }
     return true
   }

@@ -75,6 +75,8 @@ extension HTTPProblem {
       self.init(.badRequest, "InvalidProperty", error.message)
     case .notFound:
       self.init(.notFound, "ResourceNotFound", error.message)
+    case .failedPrecondition:
+      self.init(.conflict, "Conflict", error.message)
     case .permissionDenied:
       self.init(.forbidden, "AuthorizationFailed", error.message)
     case .resourceExhausted:

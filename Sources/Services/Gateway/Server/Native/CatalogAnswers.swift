@@ -15,28 +15,33 @@ struct CatalogAnswers: Sendable {
     }
   }
 
-  /// Reporting windows, newest first. How many aggregates a window has is for operators only: it tells of
-  /// everybody's usage.
+  /// Reporting windows, newest first. How many aggregates a window has, and who reports, is for operators only: it
+  /// tells of everybody's usage.
   func windows(_ request: GatewayRequest) async throws -> Reply {
     var reader = ParameterReader(
       try QueryParameters(parsing: request.query), known: ["before", "pageSize"])
     let before = reader.hour("before")
     let pageSize = reader.integer("pageSize", in: 1...ListWindowsRequest.pageSizeMax)
     try reader.finish()
-    let windows = try await query.listWindows(
+    let page = try await query.listWindows(
       ListWindowsRequest(before: before, pageSize: UInt32(pageSize ?? 0)))
     return Reply { writer in
       writer.member(
         "value",
         array: { writer in
-          for window in windows {
+          for window in page.windows {
             writer.object { writer in
               writer.member("window", string: window.hour.description)
               writer.member("closed", window.isClosed)
-              if request.caller == .operator { writer.member("aggregates", window.aggregates) }
+              writer.member("final", window.isFinal)
+              guard request.caller == .operator else { return }
+              writer.member("aggregates", window.aggregates)
+              writer.member(missing: window.missingAtClose, name: "missingAtClose")
             }
           }
         })
+      writer.member(
+        missing: request.caller == .operator ? page.missing : page.missing.withoutNames)
     }
   }
 }

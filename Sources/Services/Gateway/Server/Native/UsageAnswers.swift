@@ -41,6 +41,7 @@ struct UsageAnswers: Sendable {
       if !page.nextPageToken.isEmpty {
         writer.member("nextPageToken", string: page.nextPageToken)
       }
+      writer.member(missing: page.missing)
     }
   }
 
@@ -58,7 +59,7 @@ struct UsageAnswers: Sendable {
     groups.remove("meter")
     if !groups.isEmpty { reader.add("groupBy", "must be of day, subscription and meter") }
     try reader.finish()
-    let totals = try await query.summarize(
+    let summary = try await query.summary(
       SummarizeRequest(
         caller: request.caller, hours: hours, byDay: byDay, bySubscription: bySubscription,
         subscriptions: try subscriptions(reader, request.caller), meters: reader.texts("meter")))
@@ -69,8 +70,9 @@ struct UsageAnswers: Sendable {
       writer.member(
         "value",
         array: { writer in
-          for total in totals { writer.total(total, meters[total.meter]) }
+          for total in summary.totals { writer.total(total, meters[total.meter]) }
         })
+      writer.member(missing: summary.missing)
     }
   }
 
@@ -121,6 +123,7 @@ extension JSONWriter {
       writer.member("quantity", string: aggregate.quantity.description)
       writer.member("window", string: aggregate.window.description)
       writer.member("provisional", aggregate.isProvisional)
+      writer.member("final", aggregate.isFinal)
     }
   }
 
@@ -136,6 +139,7 @@ extension JSONWriter {
       writer.member("unit", string: meter?.unit ?? "")
       writer.member("quantity", string: total.quantity.description)
       writer.member("provisional", total.isProvisional)
+      writer.member("final", total.isFinal)
     }
   }
 }
