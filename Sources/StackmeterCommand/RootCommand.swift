@@ -13,6 +13,7 @@ package struct RootCommand: AsyncParsableCommand {
     subcommands: [
       UpCommand.self, UsageCommand.self, ReportCommand.self, MetersCommand.self,
       QuarantineCommand.self, HeartbeatCommand.self, SourcesCommand.self, WindowsCommand.self,
+      SubscriptionsCommand.self,
       TokenCommand.self, StatusCommand.self, DoctorCommand.self,
     ])
 

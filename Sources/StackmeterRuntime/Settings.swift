@@ -8,6 +8,8 @@ package struct Settings: Hashable, Sendable {
   package var stateDirectory: String
   /// The meter catalog, see `deploy/config/meters.json`.
   package var meterCatalog: String
+  /// The directory of subscriptions, see `deploy/config/subscriptions.json`. May be missing.
+  package var subscriptions: String
   /// Usage older than this is quarantined. Deduplication is exact within it.
   package var latenessLimitDays: Int
   /// Ingest is refused when the journal's disk has less than this free.
@@ -39,6 +41,7 @@ package struct Settings: Hashable, Sendable {
     runDirectory = reader.text("runDirectory", default: "/run/stackmeter")
     stateDirectory = reader.text("stateDirectory", default: "/var/lib/stackmeter")
     meterCatalog = reader.text("meterCatalog", default: "/etc/stackmeter/meters.json")
+    subscriptions = reader.text("subscriptions", default: "/etc/stackmeter/subscriptions.json")
     latenessLimitDays = reader.integer("collector.latenessLimitDays", in: 1...366, default: 7)
     diskReserveMebibytes = reader.integer(
       "collector.diskReserveMebibytes", in: 1...1_048_576, default: 256)

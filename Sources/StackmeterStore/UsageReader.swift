@@ -52,6 +52,12 @@ package protocol UsageReader: AnyObject {
 
   func meters() throws(StoreError) -> [Meter]
 
+  /// At most `limit` subscriptions after one, by id: those of the directory, and those that have usage and are
+  /// unassigned. `ids`, in lower case, are those that are asked for; nil for all.
+  func subscriptions(
+    ids: [String]?, after id: String, limit: Int
+  ) throws(StoreError) -> [Subscription]
+
   /// Every rule, by meter and position: the last one of a meter is in force.
   func rules() throws(StoreError) -> [MeterRule]
 

@@ -16,6 +16,10 @@ package protocol UsageStore: AnyObject {
   /// speaks of it, and a meter that has a rule keeps the rule's aggregation. In a transaction of its own.
   func replaceCatalog(_ catalog: MeterCatalog) throws(StoreError)
 
+  /// Makes the directory of subscriptions in the database equal to `directory`. Changes no number of a subscription.
+  /// In a transaction of its own.
+  func replaceDirectory(_ directory: SubscriptionDirectory) throws(StoreError)
+
   /// Every rule, by meter and position: the last one of a meter is in force.
   func rules() throws(StoreError) -> [MeterRule]
 

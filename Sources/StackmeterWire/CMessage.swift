@@ -347,3 +347,21 @@ extension Stackmeter__V1__ListSourcesResponse: CMessage {
     stackmeter__v1__list_sources_response__init(message)
   }
 }
+
+extension Stackmeter__V1__ListSubscriptionsRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_subscriptions_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__Subscription: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__subscription__init(message)
+  }
+}
+
+extension Stackmeter__V1__ListSubscriptionsResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_subscriptions_response__init(message)
+  }
+}

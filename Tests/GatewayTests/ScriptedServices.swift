@@ -16,6 +16,8 @@ final class ScriptedQuery: RPCEndpoint {
     var meters: [Meter] = []
     var windows: [ReportingWindow] = []
     var sources: [SourceProgress] = []
+    var subscriptions: [Subscription] = []
+    var subscriptionRequests: [ListSubscriptionsRequest] = []
     /// Of every answer about usage.
     var missing = MissingSources.none
     var status = PipelineStatus()
@@ -63,6 +65,12 @@ final class ScriptedQuery: RPCEndpoint {
       try answer { script in
         script.windowRequests.append(request)
         return ListWindowsResponse(windows: script.windows, missing: script.missing)
+      }
+    }
+    routes.unary(QueryMethods.listSubscriptions) { [self] request in
+      try answer { script in
+        script.subscriptionRequests.append(request)
+        return ListSubscriptionsResponse(subscriptions: script.subscriptions, nextAfter: "next")
       }
     }
     routes.unary(QueryMethods.listSources) { [self] _ in

@@ -125,4 +125,27 @@ import Testing
       #expect(summary.hasSuffix(#""missingSources":{"count":3,"names":["vm"]}}"#))
     }
   }
+
+  @Test func `subscriptions are listed within the caller's scope`() async throws {
+    try await withGateway { gateway in
+      gateway.query.with {
+        $0.subscriptions = [
+          Subscription(
+            id: "s", displayName: "n", owner: "o", costCenter: "1", tags: #"{"a":"b"}"#,
+            state: .deleted)
+        ]
+      }
+      let page = try await gateway.getAsTenant(
+        "/v1/subscriptions?subscription=s&after=a&pageSize=7")
+      #expect(
+        page.text
+          == #"{"value":[{"id":"s","displayName":"n","owner":"o","costCenter":"1","tags":{"a":"b"},"#
+          + #""state":"deleted"}],"nextAfter":"next"}"#)
+      let tenant = Caller.tenant(subscriptions: [RunningGateway.subscription])
+      #expect(
+        gateway.query.with { $0.subscriptionRequests } == [
+          ListSubscriptionsRequest(caller: tenant, ids: ["s"], after: "a", pageSize: 7)
+        ])
+    }
+  }
 }

@@ -224,6 +224,30 @@ import Testing
     }
   }
 
+  @Test func `a caller sees the subscriptions of its scope, page by page`() async throws {
+    try await withQuery { query in
+      func ids(_ request: ListSubscriptionsRequest) async throws -> [String] {
+        let page = try await query.listSubscriptions(request)
+        return page.subscriptions.map(\.id) + (page.nextAfter.isEmpty ? [] : ["…"])
+      }
+      #expect(try await ids(ListSubscriptionsRequest(caller: .operator)) == ["a", "b", "c"])
+      #expect(
+        try await ids(ListSubscriptionsRequest(caller: .operator, after: "a", pageSize: 1)) == [
+          "b", "…",
+        ])
+      let tenant = Caller.tenant(subscriptions: ["b", "x"])
+      #expect(try await ids(ListSubscriptionsRequest(caller: tenant)) == ["b"])
+      #expect(try await ids(ListSubscriptionsRequest(caller: tenant, ids: ["a"])) == [])
+      #expect(try await ids(ListSubscriptionsRequest(caller: tenant, ids: ["a", "B"])) == ["b"])
+      let page = try await query.listSubscriptions(ListSubscriptionsRequest(caller: tenant))
+      #expect(page.subscriptions.map(\.state) == [.unassigned])
+      await expectFailure(.invalidArgument, "page_size") {
+        try await query.listSubscriptions(
+          ListSubscriptionsRequest(caller: .operator, pageSize: 1001))
+      }
+    }
+  }
+
   @Test func `before the first aggregator there is a clear refusal, and then answers`() async throws
   {
     try await withQuery(hasDatabase: false) { query in

@@ -76,8 +76,10 @@ struct RenderingTests {
     #expect(
       String(decoding: try summary(totals()).json(), as: UTF8.self)
         == #"{"from":"2026-11-23T00:00:00Z","to":"2026-11-24T00:00:00Z","totals":["#
-        + #"{"subscription":"alice","meter":"cpu","meterName":"Core time","quantity":"1234.5","#
-        + #""unit":"Core-Seconds","provisional":false,"final":false},{"subscription":"=bob","meter":"gone","#
+        + #"{"subscription":"alice","subscriptionName":"","#
+        + #""meter":"cpu","meterName":"Core time","quantity":"1234.5","#
+        + #""unit":"Core-Seconds","provisional":false,"final":false},"#
+        + #"{"subscription":"=bob","subscriptionName":"","meter":"gone","#
         + #""meterName":"gone","quantity":"0.000186920166015625","unit":"","provisional":true,"final":false}]}"#
         + "\n")
   }

@@ -170,6 +170,24 @@ extension WireFixture {
             ReportingWindow(hour: Hour(index: 0), isClosed: false, aggregates: 0),
           ], missing: MissingSources(names: [], others: .max)),
       ]),
+    WireFixture(
+      "stackmeter.v1.ListSubscriptionsRequest",
+      [
+        ListSubscriptionsRequest(caller: .operator),
+        ListSubscriptionsRequest(
+          caller: .tenant(subscriptions: ["s"]), ids: ["s", "t"], after: "a", pageSize: .max),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ListSubscriptionsResponse",
+      [
+        ListSubscriptionsResponse(subscriptions: [], nextAfter: ""),
+        ListSubscriptionsResponse(
+          subscriptions: [
+            Subscription(
+              id: "s", displayName: "Ünits", owner: "o", costCenter: "1", tags: #"{"a":"b"}"#,
+              state: .suspended), Subscription(id: "t", state: .unassigned),
+          ], nextAfter: "t"),
+      ]),
     WireFixture("stackmeter.v1.ListSourcesRequest", [ListSourcesRequest()]),
     WireFixture(
       "stackmeter.v1.ListSourcesResponse",

@@ -26,6 +26,7 @@ struct Program {
           }
         },
         StoppablePart { try await aggregator.runMaintenance() },
+        StoppablePart { try await DirectoryFile(path: settings.subscriptions).run(aggregator) },
         StoppablePart {
           let database = settings.usageDatabase
           try await Scrubber(

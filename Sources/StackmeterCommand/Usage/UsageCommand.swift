@@ -100,10 +100,12 @@ struct UsageCommand: AsyncParsableCommand {
       bySubscription: groupings.contains(.subscription), subscriptions: subscriptions,
       meters: meters)
     let answer = try await query.summary(request)
+    var names = SubscriptionNames()
+    try await names.learn(answer.totals.compactMap(\.subscription), from: query)
     let summary = UsageSummary(
       period: period, byDay: request.byDay, bySubscription: request.bySubscription,
       totals: answer.totals, meters: MeterNames(try await query.listMeters()),
-      missing: answer.missing)
+      missing: answer.missing, subscriptions: names)
     return switch format {
     case .table: Array(summary.table(digits: digits).utf8)
     case .json: summary.json()
@@ -146,6 +148,8 @@ struct UsageCommand: AsyncParsableCommand {
     var missing = MissingSources.none
     repeat {
       let response = try await query.listUsage(request)
+      try await listing.subscriptions.learn(
+        response.aggregates.map(\.series.subscription), from: query)
       StandardStream.output.write(bytes: listing.page(response.aggregates))
       request.pageToken = response.nextPageToken
       missing = response.missing

@@ -8,6 +8,7 @@ struct UsageListing {
   let format: OutputFormat
   let digits: Int?
   let meters: MeterNames
+  var subscriptions = SubscriptionNames()
   private var table: Table
   private var isTruncated = false
   private var hasProvisional = false
@@ -77,7 +78,7 @@ struct UsageListing {
     hasProvisional = hasProvisional || aggregate.isProvisional
     table.append([
       aggregate.usageStart.description, aggregate.usageEnd.description,
-      aggregate.series.subscription, meters.name(aggregate.series.meter),
+      subscriptions.label(aggregate.series.subscription), meters.name(aggregate.series.meter),
       quantityCell(
         aggregate.quantity, isProvisional: aggregate.isProvisional, digits: digits),
       meters.unit(aggregate.series.meter), aggregate.series.resource.uri,
@@ -92,6 +93,8 @@ struct UsageListing {
       writer.member("usageStart", string: aggregate.usageStart.description)
       writer.member("usageEnd", string: aggregate.usageEnd.description)
       writer.member("subscription", string: aggregate.series.subscription)
+      writer.member(
+        "subscriptionName", string: subscriptions[aggregate.series.subscription])
       writer.member("meter", string: aggregate.series.meter)
       writer.member("meterName", string: meters.name(aggregate.series.meter))
       writer.member("quantity", string: aggregate.quantity.description)

@@ -9,6 +9,7 @@ struct UsageSummary {
   let meters: MeterNames
   /// The sources that the totals still wait for.
   var missing = MissingSources.none
+  var subscriptions = SubscriptionNames()
 
   /// What the marks on quantities mean, below every table that has one.
   static let provisionalNote = "* provisional: part of it was reported in the open window"
@@ -24,7 +25,7 @@ struct UsageSummary {
     for total in totals {
       var cells: [String] = []
       if byDay { cells.append(total.day?.description ?? "") }
-      if bySubscription { cells.append(total.subscription ?? "") }
+      if bySubscription { cells.append(subscriptions.label(total.subscription ?? "")) }
       cells += [
         meters.name(total.meter),
         quantityCell(total.quantity, isProvisional: total.isProvisional, digits: digits),
@@ -53,6 +54,7 @@ struct UsageSummary {
               if let day = total.day { writer.member("day", string: day.description) }
               if let subscription = total.subscription {
                 writer.member("subscription", string: subscription)
+                writer.member("subscriptionName", string: subscriptions[subscription])
               }
               writer.member("meter", string: total.meter)
               writer.member("meterName", string: meters.name(total.meter))

@@ -27,13 +27,17 @@ enum SQLiteSchema {
     CREATE TABLE subscription (
       id INTEGER PRIMARY KEY,
       name TEXT NOT NULL UNIQUE,
-      first_window INTEGER NOT NULL,
-      display_name TEXT,
-      owner TEXT,
-      cost_center TEXT,
-      tags TEXT,
-      state TEXT
+      first_window INTEGER NOT NULL
     ) STRICT;
+
+    CREATE TABLE directory (
+      name TEXT NOT NULL PRIMARY KEY,
+      display_name TEXT NOT NULL,
+      owner TEXT NOT NULL,
+      cost_center TEXT NOT NULL,
+      tags TEXT NOT NULL,
+      state TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE series (
       id INTEGER PRIMARY KEY,
@@ -206,7 +210,8 @@ enum SQLiteSchema {
       strftime('%Y-%m-%dT%H:00:00Z', a.window * 3600, 'unixepoch') AS window,
       CASE WHEN a.window < p.open_window THEN 'closed' ELSE 'provisional' END AS state,
       strftime('%Y-%m-%dT%H:00:00Z', (a.window - a.lag) * 3600, 'unixepoch') AS usage_hour,
-      n.name AS subscription, coalesce(m.name, s.meter) AS meter,
+      n.name AS subscription, coalesce(d.display_name, '') AS subscription_name,
+      coalesce(m.name, s.meter) AS meter,
       CASE WHEN a.units < 0 OR a.attos < 0 THEN '-' ELSE '' END
         || abs(a.units) || '.' || printf('%018d', abs(a.attos)) AS quantity,
       m.unit, s.resource_uri, s.location, s.tags, s.additional_info, s.meter AS meter_id
@@ -215,6 +220,7 @@ enum SQLiteSchema {
     JOIN subscription n ON n.id = a.series >> \(SeriesNumbers.bitsWithinSubscription)
     JOIN pipeline p
     LEFT JOIN meter m ON m.id = s.meter
+    LEFT JOIN directory d ON d.name = n.name
     WHERE a.window >= p.retained_from;
 
     CREATE VIEW usage_daily AS
@@ -240,7 +246,8 @@ enum SQLiteSchema {
       CASE WHEN (w.window_day + 1) * 24 <= p.open_window THEN 'closed' ELSE 'provisional' END
         AS state,
       strftime('%Y-%m-%d', w.usage_day * 86400, 'unixepoch') AS usage_day,
-      n.name AS subscription, coalesce(m.name, s.meter) AS meter,
+      n.name AS subscription, coalesce(d.display_name, '') AS subscription_name,
+      coalesce(m.name, s.meter) AS meter,
       CASE WHEN w.units >= 0 OR w.attos = 0
         THEN CASE WHEN w.units < 0 THEN '-' ELSE '' END
           || abs(w.units) || '.' || printf('%018d', w.attos)
@@ -251,7 +258,8 @@ enum SQLiteSchema {
     JOIN series s ON s.id = w.series
     JOIN subscription n ON n.id = w.series >> \(SeriesNumbers.bitsWithinSubscription)
     JOIN pipeline p
-    LEFT JOIN meter m ON m.id = s.meter;
+    LEFT JOIN meter m ON m.id = s.meter
+    LEFT JOIN directory d ON d.name = n.name;
 
     CREATE VIEW windows AS
     SELECT strftime('%Y-%m-%dT%H:00:00Z', w.window * 3600, 'unixepoch') AS window,
@@ -261,6 +269,13 @@ enum SQLiteSchema {
         >= (w.window + 1) * 3600000000000 THEN 'final' ELSE 'estimated' END AS completeness,
       coalesce(m.names, '[]') AS missing_at_close, coalesce(m.others, 0) AS others_at_close
     FROM closed_window w JOIN pipeline p LEFT JOIN window_missing m ON m.window = w.window;
+
+    CREATE VIEW subscriptions AS
+    SELECT n.name AS subscription, coalesce(d.display_name, '') AS display_name,
+      coalesce(d.owner, '') AS owner, coalesce(d.cost_center, '') AS cost_center,
+      coalesce(d.tags, '') AS tags, coalesce(d.state, 'unassigned') AS state
+    FROM (SELECT name FROM subscription UNION SELECT name FROM directory) n
+    LEFT JOIN directory d ON d.name = n.name;
 
     CREATE VIEW sources AS
     SELECT name, cadence_seconds,

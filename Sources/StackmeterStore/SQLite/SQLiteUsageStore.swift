@@ -122,6 +122,22 @@ package final class SQLiteUsageStore: UsageStore {
     }
   }
 
+  package func replaceDirectory(_ directory: SubscriptionDirectory) throws(StoreError) {
+    let insert = try connection.prepare("INSERT INTO directory VALUES (?, ?, ?, ?, ?, ?)")
+    try connection.transaction { () throws(StoreError) in
+      try connection.execute("DELETE FROM directory")
+      for subscription in directory.subscriptions {
+        insert.bind(1, subscription.id)
+        insert.bind(2, subscription.displayName)
+        insert.bind(3, subscription.owner)
+        insert.bind(4, subscription.costCenter)
+        insert.bind(5, subscription.tags)
+        insert.bind(6, subscription.state.rawValue)
+        try insert.run()
+      }
+    }
+  }
+
   package func begin() throws(StoreError) {
     try connection.execute("BEGIN IMMEDIATE")
   }

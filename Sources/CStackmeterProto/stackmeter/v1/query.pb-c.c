@@ -592,6 +592,141 @@ void   stackmeter__v1__list_windows_response__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__list_windows_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stackmeter__v1__list_subscriptions_request__init
+                     (Stackmeter__V1__ListSubscriptionsRequest         *message)
+{
+  static const Stackmeter__V1__ListSubscriptionsRequest init_value = STACKMETER__V1__LIST_SUBSCRIPTIONS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__list_subscriptions_request__get_packed_size
+                     (const Stackmeter__V1__ListSubscriptionsRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_subscriptions_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__list_subscriptions_request__pack
+                     (const Stackmeter__V1__ListSubscriptionsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_subscriptions_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__list_subscriptions_request__pack_to_buffer
+                     (const Stackmeter__V1__ListSubscriptionsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_subscriptions_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ListSubscriptionsRequest *
+       stackmeter__v1__list_subscriptions_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ListSubscriptionsRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__list_subscriptions_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__list_subscriptions_request__free_unpacked
+                     (Stackmeter__V1__ListSubscriptionsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__list_subscriptions_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__subscription__init
+                     (Stackmeter__V1__Subscription         *message)
+{
+  static const Stackmeter__V1__Subscription init_value = STACKMETER__V1__SUBSCRIPTION__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__subscription__get_packed_size
+                     (const Stackmeter__V1__Subscription *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__subscription__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__subscription__pack
+                     (const Stackmeter__V1__Subscription *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__subscription__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__subscription__pack_to_buffer
+                     (const Stackmeter__V1__Subscription *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__subscription__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__Subscription *
+       stackmeter__v1__subscription__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__Subscription *)
+     protobuf_c_message_unpack (&stackmeter__v1__subscription__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__subscription__free_unpacked
+                     (Stackmeter__V1__Subscription *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__subscription__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__list_subscriptions_response__init
+                     (Stackmeter__V1__ListSubscriptionsResponse         *message)
+{
+  static const Stackmeter__V1__ListSubscriptionsResponse init_value = STACKMETER__V1__LIST_SUBSCRIPTIONS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__list_subscriptions_response__get_packed_size
+                     (const Stackmeter__V1__ListSubscriptionsResponse *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_subscriptions_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__list_subscriptions_response__pack
+                     (const Stackmeter__V1__ListSubscriptionsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_subscriptions_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__list_subscriptions_response__pack_to_buffer
+                     (const Stackmeter__V1__ListSubscriptionsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_subscriptions_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ListSubscriptionsResponse *
+       stackmeter__v1__list_subscriptions_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ListSubscriptionsResponse *)
+     protobuf_c_message_unpack (&stackmeter__v1__list_subscriptions_response__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__list_subscriptions_response__free_unpacked
+                     (Stackmeter__V1__ListSubscriptionsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__list_subscriptions_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stackmeter__v1__list_sources_request__init
                      (Stackmeter__V1__ListSourcesRequest         *message)
 {
@@ -1766,6 +1901,237 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_windows_response__descript
   (ProtobufCMessageInit) stackmeter__v1__list_windows_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor stackmeter__v1__list_subscriptions_request__field_descriptors[4] =
+{
+  {
+    "caller",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListSubscriptionsRequest, caller),
+    &stackmeter__v1__caller__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ids",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Stackmeter__V1__ListSubscriptionsRequest, n_ids),
+    offsetof(Stackmeter__V1__ListSubscriptionsRequest, ids),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "after",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListSubscriptionsRequest, after),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_size",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListSubscriptionsRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__list_subscriptions_request__field_indices_by_name[] = {
+  2,   /* field[2] = after */
+  0,   /* field[0] = caller */
+  1,   /* field[1] = ids */
+  3,   /* field[3] = page_size */
+};
+static const ProtobufCIntRange stackmeter__v1__list_subscriptions_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__list_subscriptions_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ListSubscriptionsRequest",
+  "ListSubscriptionsRequest",
+  "Stackmeter__V1__ListSubscriptionsRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ListSubscriptionsRequest),
+  4,
+  stackmeter__v1__list_subscriptions_request__field_descriptors,
+  stackmeter__v1__list_subscriptions_request__field_indices_by_name,
+  1,  stackmeter__v1__list_subscriptions_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__list_subscriptions_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__subscription__field_descriptors[6] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Subscription, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "display_name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Subscription, display_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "owner",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Subscription, owner),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost_center",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Subscription, cost_center),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tags",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Subscription, tags),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "state",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Subscription, state),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__subscription__field_indices_by_name[] = {
+  3,   /* field[3] = cost_center */
+  1,   /* field[1] = display_name */
+  0,   /* field[0] = id */
+  2,   /* field[2] = owner */
+  5,   /* field[5] = state */
+  4,   /* field[4] = tags */
+};
+static const ProtobufCIntRange stackmeter__v1__subscription__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__subscription__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.Subscription",
+  "Subscription",
+  "Stackmeter__V1__Subscription",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__Subscription),
+  6,
+  stackmeter__v1__subscription__field_descriptors,
+  stackmeter__v1__subscription__field_indices_by_name,
+  1,  stackmeter__v1__subscription__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__subscription__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__list_subscriptions_response__field_descriptors[2] =
+{
+  {
+    "subscriptions",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__ListSubscriptionsResponse, n_subscriptions),
+    offsetof(Stackmeter__V1__ListSubscriptionsResponse, subscriptions),
+    &stackmeter__v1__subscription__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_after",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListSubscriptionsResponse, next_after),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__list_subscriptions_response__field_indices_by_name[] = {
+  1,   /* field[1] = next_after */
+  0,   /* field[0] = subscriptions */
+};
+static const ProtobufCIntRange stackmeter__v1__list_subscriptions_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__list_subscriptions_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ListSubscriptionsResponse",
+  "ListSubscriptionsResponse",
+  "Stackmeter__V1__ListSubscriptionsResponse",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ListSubscriptionsResponse),
+  2,
+  stackmeter__v1__list_subscriptions_response__field_descriptors,
+  stackmeter__v1__list_subscriptions_response__field_indices_by_name,
+  1,  stackmeter__v1__list_subscriptions_response__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__list_subscriptions_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 #define stackmeter__v1__list_sources_request__field_descriptors NULL
 #define stackmeter__v1__list_sources_request__field_indices_by_name NULL
 #define stackmeter__v1__list_sources_request__number_ranges NULL
@@ -2045,19 +2411,21 @@ const ProtobufCEnumDescriptor stackmeter__v1__granularity__descriptor =
   stackmeter__v1__granularity__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor stackmeter__v1__query__method_descriptors[6] =
+static const ProtobufCMethodDescriptor stackmeter__v1__query__method_descriptors[7] =
 {
   { "ListUsage", &stackmeter__v1__list_usage_request__descriptor, &stackmeter__v1__list_usage_response__descriptor },
   { "Summarize", &stackmeter__v1__summarize_request__descriptor, &stackmeter__v1__summarize_response__descriptor },
   { "ListMeters", &stackmeter__v1__list_meters_request__descriptor, &stackmeter__v1__list_meters_response__descriptor },
   { "ListWindows", &stackmeter__v1__list_windows_request__descriptor, &stackmeter__v1__list_windows_response__descriptor },
+  { "ListSubscriptions", &stackmeter__v1__list_subscriptions_request__descriptor, &stackmeter__v1__list_subscriptions_response__descriptor },
   { "ListSources", &stackmeter__v1__list_sources_request__descriptor, &stackmeter__v1__list_sources_response__descriptor },
   { "GetStatus", &stackmeter__v1__get_status_request__descriptor, &stackmeter__v1__pipeline_status__descriptor },
 };
 const unsigned stackmeter__v1__query__method_indices_by_name[] = {
-  5,        /* GetStatus */
+  6,        /* GetStatus */
   2,        /* ListMeters */
-  4,        /* ListSources */
+  5,        /* ListSources */
+  4,        /* ListSubscriptions */
   0,        /* ListUsage */
   3,        /* ListWindows */
   1         /* Summarize */
@@ -2069,7 +2437,7 @@ const ProtobufCServiceDescriptor stackmeter__v1__query__descriptor =
   "Query",
   "Stackmeter__V1__Query",
   "stackmeter.v1",
-  6,
+  7,
   stackmeter__v1__query__method_descriptors,
   stackmeter__v1__query__method_indices_by_name
 };
@@ -2105,13 +2473,21 @@ void stackmeter__v1__query__list_windows(ProtobufCService *service,
   assert(service->descriptor == &stackmeter__v1__query__descriptor);
   service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void stackmeter__v1__query__list_subscriptions(ProtobufCService *service,
+                                               const Stackmeter__V1__ListSubscriptionsRequest *input,
+                                               Stackmeter__V1__ListSubscriptionsResponse_Closure closure,
+                                               void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__query__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void stackmeter__v1__query__list_sources(ProtobufCService *service,
                                          const Stackmeter__V1__ListSourcesRequest *input,
                                          Stackmeter__V1__ListSourcesResponse_Closure closure,
                                          void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__query__descriptor);
-  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__query__get_status(ProtobufCService *service,
                                        const Stackmeter__V1__GetStatusRequest *input,
@@ -2119,7 +2495,7 @@ void stackmeter__v1__query__get_status(ProtobufCService *service,
                                        void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__query__descriptor);
-  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__query__init (Stackmeter__V1__Query_Service *service,
                                   Stackmeter__V1__Query_ServiceDestroy destroy)

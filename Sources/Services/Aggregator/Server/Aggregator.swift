@@ -15,6 +15,8 @@ package actor Aggregator {
   /// How long one stream is used before it is opened anew from where it is.
   private static let streamTimeout: Duration = .seconds(600)
   private static let retryPause: Duration = .milliseconds(200)
+  /// Problems of a directory that the status names.
+  private static let directoryProblemsMax = 20
   private static let maintenanceInterval: Duration = .seconds(60)
   private static let maintenancePause: Duration = .milliseconds(100)
 
@@ -24,6 +26,9 @@ package actor Aggregator {
   /// How often the collector is told at most what is applied.
   private let confirmInterval: Duration
   private nonisolated let currentStatus: Mutex<AggregatorStatus>
+  private nonisolated let directoryProblems = Mutex<[String]>([])
+  /// What the scrub has found.
+  private nonisolated let damage = Mutex<[String]>([])
   /// Sentences about the catalog, which stay as long as the process runs.
   private let conflicts: [String]
 
@@ -52,10 +57,48 @@ package actor Aggregator {
     currentStatus.withLock { $0 }
   }
 
+  /// Takes what a look at the file of the directory of subscriptions has found.
+  func take(_ news: DirectoryFile.News) {
+    var problems: [String]
+    switch news {
+    case .unchanged: return
+    case .problems(let found):
+      problems = found
+      if found.count > Aggregator.directoryProblemsMax {
+        problems = Array(found.prefix(Aggregator.directoryProblemsMax))
+        problems.append(
+          "and \(found.count - problems.count) others; see stackmeter subscriptions check")
+      }
+      problems = [
+        "the directory of subscriptions stays as it was: " + problems.joined(separator: "; ")
+      ]
+    case .directory(let directory):
+      do throws(StoreError) {
+        try counter.replace(directory)
+        problems = []
+        logger.info(
+          "the directory of subscriptions was read",
+          metadata: ["count": "\(directory.subscriptions.count)"])
+      } catch {
+        problems = ["the directory of subscriptions cannot be kept: \(error)"]
+      }
+    }
+    for problem in problems { logger.error("\(problem)") }
+    directoryProblems.withLock { $0 = problems }
+    let warnings = warnings
+    currentStatus.withLock { $0.warnings = warnings }
+  }
+
+  /// All that somebody should look at.
+  private nonisolated var warnings: [String] {
+    conflicts + directoryProblems.withLock { $0 } + damage.withLock { $0 }
+  }
+
   /// Takes what the scrub has found wrong with the usage database, in place of what it had found before.
   package nonisolated func note(damage: [String]) {
+    self.damage.withLock { $0 = damage }
+    let warnings = warnings
     let isNews = currentStatus.withLock { status in
-      let warnings = conflicts + damage
       defer { status.warnings = warnings }
       return status.warnings != warnings
     }

@@ -67,6 +67,11 @@ final class JournalCounter {
     }
   }
 
+  /// Makes the directory of subscriptions in the database equal to this one.
+  func replace(_ directory: SubscriptionDirectory) throws(StoreError) {
+    try store.replaceDirectory(directory)
+  }
+
   /// Removes one step of what need not be kept; whether nothing is left to remove.
   func maintain(retentionMonths: Int) throws(StoreError) -> Bool {
     if let first = Retention.firstWindow(openWindow: position.openWindow, months: retentionMonths),

@@ -16,6 +16,7 @@ extension RouteTable {
       Route(.get, "/v1/sources", .operatorOnly, sources.list),
       Route(.get, "/v1/usage", .caller, usage.usage),
       Route(.get, "/v1/usage/summary", .caller, usage.summary),
+      Route(.get, "/v1/subscriptions", .caller, catalog.subscriptions),
       Route(.get, "/v1/meters", .caller, catalog.meters),
       Route(.get, "/v1/windows", .caller, catalog.windows),
       Route(.get, "/v1/status", .operatorOnly, status.status),

@@ -39,6 +39,13 @@ package struct QueryClient: Sendable {
     try await channel.call(QueryMethods.listWindows, request, timeout: QueryClient.timeout)
   }
 
+  /// One page; the next one by its `nextAfter`.
+  package func listSubscriptions(
+    _ request: ListSubscriptionsRequest
+  ) async throws(RPCError) -> ListSubscriptionsResponse {
+    try await channel.call(QueryMethods.listSubscriptions, request, timeout: QueryClient.timeout)
+  }
+
   /// The declared sources, by name.
   package func listSources() async throws(RPCError) -> [SourceProgress] {
     try await channel.call(

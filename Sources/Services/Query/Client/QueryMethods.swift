@@ -12,6 +12,9 @@ package enum QueryMethods {
     service, "ListMeters")
   package static let listWindows = RPCMethod<ListWindowsRequest, ListWindowsResponse>(
     service, "ListWindows")
+  package static let listSubscriptions = RPCMethod<
+    ListSubscriptionsRequest, ListSubscriptionsResponse
+  >(service, "ListSubscriptions")
   package static let listSources = RPCMethod<ListSourcesRequest, ListSourcesResponse>(
     service, "ListSources")
   package static let getStatus = RPCMethod<GetStatusRequest, PipelineStatus>(service, "GetStatus")

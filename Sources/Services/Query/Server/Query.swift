@@ -118,6 +118,32 @@ package final class Query: Sendable {
       missing: newest.map { completeness.missing(until: $0.hour.end) } ?? .none)
   }
 
+  package func listSubscriptions(
+    _ request: ListSubscriptionsRequest
+  ) async throws(QueryError) -> ListSubscriptionsResponse {
+    guard request.pageSize <= ListSubscriptionsRequest.pageSizeMax else {
+      throw .invalid(
+        field: "page_size", problem: "at most \(ListSubscriptionsRequest.pageSizeMax)")
+    }
+    let limit =
+      request.pageSize == 0 ? ListSubscriptionsRequest.pageSizeMax : Int(request.pageSize)
+    guard let filter = filter(request.caller, request.ids, []) else {
+      return ListSubscriptionsResponse(subscriptions: [], nextAfter: "")
+    }
+    let after = request.after.asciiLowercased
+    let found = try await readers.read { (reader) throws(StoreError) in
+      try reader.subscriptions(ids: filter.subscriptions, after: after, limit: limit + 1)
+    }
+    var page: [Subscription] = []
+    var bytes = 0
+    for subscription in found.prefix(limit) where bytes <= UsagePage.bytesMax {
+      page.append(subscription)
+      bytes += subscription.tags.utf8.count + 4 * SubscriptionLimits.textBytesMax
+    }
+    return ListSubscriptionsResponse(
+      subscriptions: page, nextAfter: page.count < found.count ? page.last?.id ?? "" : "")
+  }
+
   package func listSources() async throws(QueryError) -> ListSourcesResponse {
     let sources = try await readers.read { (reader) throws(StoreError) in try reader.sources() }
     let now = clock.now()

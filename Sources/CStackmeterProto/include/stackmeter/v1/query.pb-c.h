@@ -31,6 +31,9 @@ typedef struct Stackmeter__V1__ListMetersResponse Stackmeter__V1__ListMetersResp
 typedef struct Stackmeter__V1__ListWindowsRequest Stackmeter__V1__ListWindowsRequest;
 typedef struct Stackmeter__V1__ReportingWindow Stackmeter__V1__ReportingWindow;
 typedef struct Stackmeter__V1__ListWindowsResponse Stackmeter__V1__ListWindowsResponse;
+typedef struct Stackmeter__V1__ListSubscriptionsRequest Stackmeter__V1__ListSubscriptionsRequest;
+typedef struct Stackmeter__V1__Subscription Stackmeter__V1__Subscription;
+typedef struct Stackmeter__V1__ListSubscriptionsResponse Stackmeter__V1__ListSubscriptionsResponse;
 typedef struct Stackmeter__V1__ListSourcesRequest Stackmeter__V1__ListSourcesRequest;
 typedef struct Stackmeter__V1__Source Stackmeter__V1__Source;
 typedef struct Stackmeter__V1__ListSourcesResponse Stackmeter__V1__ListSourcesResponse;
@@ -310,6 +313,74 @@ struct  Stackmeter__V1__ListWindowsResponse
 #define STACKMETER__V1__LIST_WINDOWS_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_windows_response__descriptor) \
     , 0,NULL, NULL }
+
+
+struct  Stackmeter__V1__ListSubscriptionsRequest
+{
+  ProtobufCMessage base;
+  /*
+   * A tenant sees its own.
+   */
+  Stackmeter__V1__Caller *caller;
+  /*
+   * Empty for all that the caller may see.
+   */
+  size_t n_ids;
+  char **ids;
+  /*
+   * Those after this id; empty for the first page.
+   */
+  char *after;
+  /*
+   * 1–1,000; 0 for 1,000.
+   */
+  uint32_t page_size;
+};
+#define STACKMETER__V1__LIST_SUBSCRIPTIONS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_subscriptions_request__descriptor) \
+    , NULL, 0,NULL, (char *)protobuf_c_empty_string, 0 }
+
+
+struct  Stackmeter__V1__Subscription
+{
+  ProtobufCMessage base;
+  /*
+   * In lower case.
+   */
+  char *id;
+  /*
+   * These are empty where the directory does not say.
+   */
+  char *display_name;
+  char *owner;
+  char *cost_center;
+  /*
+   * A JSON object of texts; empty for none.
+   */
+  char *tags;
+  /*
+   * active, suspended or deleted; unassigned for one that has usage and stands in no directory.
+   */
+  char *state;
+};
+#define STACKMETER__V1__SUBSCRIPTION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__subscription__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Stackmeter__V1__ListSubscriptionsResponse
+{
+  ProtobufCMessage base;
+  size_t n_subscriptions;
+  Stackmeter__V1__Subscription **subscriptions;
+  /*
+   * The `after` of the next page; empty on the last one.
+   */
+  char *next_after;
+};
+#define STACKMETER__V1__LIST_SUBSCRIPTIONS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_subscriptions_response__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string }
 
 
 struct  Stackmeter__V1__ListSourcesRequest
@@ -636,6 +707,63 @@ Stackmeter__V1__ListWindowsResponse *
 void   stackmeter__v1__list_windows_response__free_unpacked
                      (Stackmeter__V1__ListWindowsResponse *message,
                       ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ListSubscriptionsRequest methods */
+void   stackmeter__v1__list_subscriptions_request__init
+                     (Stackmeter__V1__ListSubscriptionsRequest         *message);
+size_t stackmeter__v1__list_subscriptions_request__get_packed_size
+                     (const Stackmeter__V1__ListSubscriptionsRequest   *message);
+size_t stackmeter__v1__list_subscriptions_request__pack
+                     (const Stackmeter__V1__ListSubscriptionsRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__list_subscriptions_request__pack_to_buffer
+                     (const Stackmeter__V1__ListSubscriptionsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ListSubscriptionsRequest *
+       stackmeter__v1__list_subscriptions_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__list_subscriptions_request__free_unpacked
+                     (Stackmeter__V1__ListSubscriptionsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__Subscription methods */
+void   stackmeter__v1__subscription__init
+                     (Stackmeter__V1__Subscription         *message);
+size_t stackmeter__v1__subscription__get_packed_size
+                     (const Stackmeter__V1__Subscription   *message);
+size_t stackmeter__v1__subscription__pack
+                     (const Stackmeter__V1__Subscription   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__subscription__pack_to_buffer
+                     (const Stackmeter__V1__Subscription   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__Subscription *
+       stackmeter__v1__subscription__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__subscription__free_unpacked
+                     (Stackmeter__V1__Subscription *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ListSubscriptionsResponse methods */
+void   stackmeter__v1__list_subscriptions_response__init
+                     (Stackmeter__V1__ListSubscriptionsResponse         *message);
+size_t stackmeter__v1__list_subscriptions_response__get_packed_size
+                     (const Stackmeter__V1__ListSubscriptionsResponse   *message);
+size_t stackmeter__v1__list_subscriptions_response__pack
+                     (const Stackmeter__V1__ListSubscriptionsResponse   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__list_subscriptions_response__pack_to_buffer
+                     (const Stackmeter__V1__ListSubscriptionsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ListSubscriptionsResponse *
+       stackmeter__v1__list_subscriptions_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__list_subscriptions_response__free_unpacked
+                     (Stackmeter__V1__ListSubscriptionsResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Stackmeter__V1__ListSourcesRequest methods */
 void   stackmeter__v1__list_sources_request__init
                      (Stackmeter__V1__ListSourcesRequest         *message);
@@ -753,6 +881,15 @@ typedef void (*Stackmeter__V1__ReportingWindow_Closure)
 typedef void (*Stackmeter__V1__ListWindowsResponse_Closure)
                  (const Stackmeter__V1__ListWindowsResponse *message,
                   void *closure_data);
+typedef void (*Stackmeter__V1__ListSubscriptionsRequest_Closure)
+                 (const Stackmeter__V1__ListSubscriptionsRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__Subscription_Closure)
+                 (const Stackmeter__V1__Subscription *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__ListSubscriptionsResponse_Closure)
+                 (const Stackmeter__V1__ListSubscriptionsResponse *message,
+                  void *closure_data);
 typedef void (*Stackmeter__V1__ListSourcesRequest_Closure)
                  (const Stackmeter__V1__ListSourcesRequest *message,
                   void *closure_data);
@@ -788,6 +925,10 @@ struct Stackmeter__V1__Query_Service
                        const Stackmeter__V1__ListWindowsRequest *input,
                        Stackmeter__V1__ListWindowsResponse_Closure closure,
                        void *closure_data);
+  void (*list_subscriptions)(Stackmeter__V1__Query_Service *service,
+                             const Stackmeter__V1__ListSubscriptionsRequest *input,
+                             Stackmeter__V1__ListSubscriptionsResponse_Closure closure,
+                             void *closure_data);
   void (*list_sources)(Stackmeter__V1__Query_Service *service,
                        const Stackmeter__V1__ListSourcesRequest *input,
                        Stackmeter__V1__ListSourcesResponse_Closure closure,
@@ -808,6 +949,7 @@ void stackmeter__v1__query__init (Stackmeter__V1__Query_Service *service,
       function_prefix__ ## summarize,\
       function_prefix__ ## list_meters,\
       function_prefix__ ## list_windows,\
+      function_prefix__ ## list_subscriptions,\
       function_prefix__ ## list_sources,\
       function_prefix__ ## get_status  }
 void stackmeter__v1__query__list_usage(ProtobufCService *service,
@@ -826,6 +968,10 @@ void stackmeter__v1__query__list_windows(ProtobufCService *service,
                                          const Stackmeter__V1__ListWindowsRequest *input,
                                          Stackmeter__V1__ListWindowsResponse_Closure closure,
                                          void *closure_data);
+void stackmeter__v1__query__list_subscriptions(ProtobufCService *service,
+                                               const Stackmeter__V1__ListSubscriptionsRequest *input,
+                                               Stackmeter__V1__ListSubscriptionsResponse_Closure closure,
+                                               void *closure_data);
 void stackmeter__v1__query__list_sources(ProtobufCService *service,
                                          const Stackmeter__V1__ListSourcesRequest *input,
                                          Stackmeter__V1__ListSourcesResponse_Closure closure,
@@ -851,6 +997,9 @@ extern const ProtobufCMessageDescriptor stackmeter__v1__list_meters_response__de
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_windows_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__reporting_window__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_windows_response__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__list_subscriptions_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__subscription__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__list_subscriptions_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_sources_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__source__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_sources_response__descriptor;

@@ -63,25 +63,6 @@ package final class APIKeyFile: Sendable {
   }
 }
 
-/// What changes whenever a file is replaced or written.
-private struct FileVersion: Equatable {
-  let device: UInt64
-  let inode: UInt64
-  let size: Int64
-  let modifiedSeconds: Int
-  let modifiedNanoseconds: Int
-
-  init?(_ path: String) {
-    var status = stat()
-    guard stat(path, &status) == 0 else { return nil }
-    device = UInt64(status.st_dev)
-    inode = UInt64(status.st_ino)
-    size = Int64(status.st_size)
-    modifiedSeconds = status.st_mtim.tv_sec
-    modifiedNanoseconds = status.st_mtim.tv_nsec
-  }
-}
-
 extension APIKeys {
   /// Reads a key file. One that anybody but its owner may write is refused.
   package init(file path: String) throws(APIKeysError) {

@@ -2,7 +2,7 @@ internal import QueryClient
 internal import StackmeterCore
 internal import StackmeterWire
 
-/// `/v1/meters` and `/v1/windows`.
+/// `/v1/meters`, `/v1/subscriptions` and `/v1/windows`.
 struct CatalogAnswers: Sendable {
   let query: QueryClient
 
@@ -12,6 +12,28 @@ struct CatalogAnswers: Sendable {
     return Reply { writer in
       writer.member(
         "value", array: { writer in for meter in meters { writer.meter(meter) } })
+    }
+  }
+
+  /// A page of the subscriptions that the caller may see, by id. Where there are others, `nextAfter` is the `after` of
+  /// the next page.
+  func subscriptions(_ request: GatewayRequest) async throws -> Reply {
+    var reader = ParameterReader(
+      try QueryParameters(parsing: request.query), known: ["subscription", "after", "pageSize"],
+      repeatable: ["subscription"])
+    let pageSize = reader.integer("pageSize", in: 1...ListSubscriptionsRequest.pageSizeMax) ?? 0
+    try reader.finish()
+    let page = try await query.listSubscriptions(
+      ListSubscriptionsRequest(
+        caller: request.caller, ids: reader.texts("subscription"),
+        after: reader.text("after") ?? "", pageSize: UInt32(pageSize)))
+    return Reply { writer in
+      writer.member(
+        "value",
+        array: { writer in
+          for subscription in page.subscriptions { writer.subscription(subscription) }
+        })
+      if !page.nextAfter.isEmpty { writer.member("nextAfter", string: page.nextAfter) }
     }
   }
 

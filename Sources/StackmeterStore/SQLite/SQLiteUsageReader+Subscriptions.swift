@@ -1,0 +1,36 @@
+package import StackmeterCore
+
+extension SQLiteUsageReader {
+  package func subscriptions(
+    ids: [String]?, after id: String, limit: Int
+  ) throws(StoreError) -> [Subscription] {
+    let statement = try connection.prepare(
+      """
+      SELECT n.name, d.display_name, d.owner, d.cost_center, d.tags, d.state FROM (
+        SELECT name FROM subscription UNION SELECT name FROM directory) n
+      LEFT JOIN directory d ON d.name = n.name
+      WHERE n.name > ?1 AND (?2 IS NULL OR n.name IN (SELECT value FROM json_each(?2)))
+      ORDER BY n.name LIMIT ?3
+      """)
+    statement.bind(1, id)
+    if let ids {
+      var writer = JSONWriter()
+      writer.array { writer in for id in ids { writer.string(id) } }
+      statement.bind(2, String(decoding: writer.bytes, as: UTF8.self))
+    } else {
+      statement.bindNull(2)
+    }
+    statement.bind(3, Int64(limit))
+    var subscriptions: [Subscription] = []
+    while try statement.step() {
+      subscriptions.append(
+        statement.isNull(5)
+          ? Subscription(id: statement.text(0), state: .unassigned)
+          : Subscription(
+            id: statement.text(0), displayName: statement.text(1), owner: statement.text(2),
+            costCenter: statement.text(3), tags: statement.text(4),
+            state: Subscription.State(rawValue: statement.text(5)) ?? .unassigned))
+    }
+    return subscriptions
+  }
+}
