@@ -211,11 +211,13 @@ let package = Package(
       ["StackmeterBench", "StackmeterCore", argumentParser]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
     tests(
-      "StackmeterStoreTests", ["StackmeterStore", "StackmeterCore", "StackmeterTesting", "CSQLite"]),
+      "StackmeterStoreTests",
+      ["CSQLite", "StackmeterCore", "StackmeterRuntime", "StackmeterStore", "StackmeterTesting"]),
     tests(
       "AggregatorTests",
       [
-        "AggregatorServer", "AggregatorClient", "CollectorClient", "StackmeterCore",
+        "AggregatorServer", "AggregatorClient", "CollectorClient", "LocalPostgreSQL",
+        "StackmeterCore",
         "StackmeterJournal", "StackmeterRPC", "StackmeterStore", "StackmeterTesting",
         "StackmeterWire", grpc, logging,
       ]),

@@ -58,8 +58,7 @@ final class ReaderPool: Sendable {
     var reader: any UsageReader
     let answer: Answer
     do throws(StoreError) {
-      let idle = take()
-      reader = try idle ?? database.reader()
+      if let idle = take() { reader = idle } else { reader = try database.reader() }
       answer = try reader.within(ReaderPool.questionMax, question)
     } catch {
       // A connection that was idle may be lost: a new one tells.
