@@ -11,6 +11,8 @@ package final class PostgreSQL {
   private var deadline: ContinuousClock.Instant?
   /// What the server was told of that, in milliseconds.
   private var timeout: Int64 = 0
+  /// libpq has seen the end before its status says so.
+  private var isBroken = false
 
   /// What a connection gets where its text says nothing else. A server that is gone without a word is noticed.
   private static let defaults = [
@@ -69,7 +71,7 @@ package final class PostgreSQL {
   }
 
   /// False once the connection is known to be lost.
-  var isConnected: Bool { PQstatus(handle) == CONNECTION_OK }
+  var isConnected: Bool { PQstatus(handle) == CONNECTION_OK && !isBroken }
   var isInTransaction: Bool { PQtransactionStatus(handle) != PQTRANS_IDLE }
   /// The process of the server that serves this connection.
   var serverProcess: Int32 { PQbackendPID(handle) }
@@ -197,18 +199,17 @@ package final class PostgreSQL {
     let reason =
       PQresultErrorField(result, PostgreSQL.primaryMessage).map { PostgreSQL.sentence($0) }
       ?? PostgreSQL.sentence(PQerrorMessage(handle))
+    // What libpq itself finds has no state: the connection is not what it was.
+    if state.isEmpty || state.hasPrefix("57P") || state.hasPrefix("08") { isBroken = true }
     switch state {
     // A statement was cancelled.
     case "57014" where deadline != nil, "55P03" where deadline != nil: return PostgreSQL.tooSlow
-    // Serialization failure, deadlock, lock timeout; a server that stops, has crashed or does not serve yet.
-    case "40001", "40P01", "55P03", "57P01", "57P02", "57P03", "57014":
-      return StoreError(.interrupted, reason)
+    // Serialization failure, deadlock, lock timeout, a statement cancelled by hand.
+    case "40001", "40P01", "55P03", "57014": return StoreError(.interrupted, reason)
     case "42P01", "3F000":
       return StoreError(.missing, "\(reason); the aggregator makes the tables when it starts")
     case "22003": return StoreError(.overflow, "a total is too large; ask for a shorter time")
-    default:
-      let isLost = !isConnected || state.hasPrefix("08")
-      return StoreError(isLost ? .interrupted : .system, reason)
+    default: return StoreError(isConnected ? .system : .interrupted, reason)
     }
   }
 

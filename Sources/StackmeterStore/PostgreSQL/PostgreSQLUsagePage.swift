@@ -156,7 +156,7 @@ struct PostgreSQLUsagePage {
         s.resource_uri, s.location, s.tags, s.additional_info
       FROM (
         SELECT k.cell, k.subscription, k.series,
-          floor(a.usage_hour / $7::numeric)::bigint AS usage, sum(a.quantity) AS quantity
+          floor(a.usage_hour / $7::bigint::numeric)::bigint AS usage, sum(a.quantity) AS quantity
         FROM k JOIN pipeline p ON p.cell = k.cell
           CROSS JOIN generate_series($1::bigint, $2::bigint - 1) w (hour)
           JOIN aggregate a ON a.reporting_window = w.hour AND a.cell = k.cell
