@@ -14,3 +14,9 @@ package enum TestPostgreSQL {
     try await server.value.makeDatabase()
   }
 }
+
+/// The stores of usage aggregates, all of which keep the same promises.
+package enum Engine: String, CaseIterable, Sendable {
+  case sqlite
+  case postgresql
+}

@@ -4,12 +4,6 @@ import Testing
 
 @testable import StackmeterStore
 
-/// The stores that keep one promise.
-enum Engine: String, CaseIterable, Sendable {
-  case sqlite
-  case postgresql
-}
-
 /// A database that is not there yet, or has no tables.
 struct TestDatabase {
   let database: UsageDatabase
