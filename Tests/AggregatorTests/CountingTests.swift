@@ -145,7 +145,7 @@ struct JournalScript {
     }
   }
 
-  /// How many seeds on PostgreSQL: `STACKMETER_POSTGRESQL_SEEDS`, else 40. Each takes about 100 ms.
+  /// How many seeds on PostgreSQL: `STACKMETER_POSTGRESQL_SEEDS`, else 40. Each takes some tenths of a second.
   private static var postgresqlSeeds: Int {
     getenv("STACKMETER_POSTGRESQL_SEEDS").flatMap { Int(String(cString: $0)) } ?? 40
   }
