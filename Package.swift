@@ -94,7 +94,7 @@ let package = Package(
       "StackmeterJournal", ["CStackmeterSupport", "CZstd", "StackmeterCore", crypto],
       exclude: ["README.md", "Dedup/README.md"]),
     library(
-      "StackmeterStore", ["CSQLite", "StackmeterCore", crypto], exclude: ["README.md"]),
+      "StackmeterStore", ["CPQ", "CSQLite", "StackmeterCore", crypto], exclude: ["README.md"]),
     library(
       "StackmeterRPC",
       ["StackmeterCore", "StackmeterWire", grpc, grpcTransport, nio, nioPosix, logging]),
@@ -148,12 +148,16 @@ let package = Package(
         "CollectorClient", "QueryClient", "GatewayServer", argumentParser, grpc, unixSignals,
       ]),
 
+    // A PostgreSQL server of the host's package, for the load generator and the tests.
+    library("LocalPostgreSQL", ["StackmeterRuntime"]),
+
     // The load generator: all of it but main, so that tests reach it.
     library(
       "StackmeterBench",
       [
-        "CPQ", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
-        "CollectorClient", argumentParser, grpc, histogram, unixSignals,
+        "LocalPostgreSQL", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
+        "StackmeterRuntime", "StackmeterStore", "CollectorClient", argumentParser, grpc, histogram,
+        unixSignals,
       ], exclude: ["README.md"]),
 
     // The programs: one thin main each.
@@ -171,7 +175,10 @@ let package = Package(
       ]),
     program(
       "stackmeter-query",
-      ["AggregatorClient", "CollectorClient", "QueryServer", "StackmeterRPC", "StackmeterRuntime"]),
+      [
+        "AggregatorClient", "CollectorClient", "QueryServer", "StackmeterRPC", "StackmeterRuntime",
+        "StackmeterStore",
+      ]),
     program(
       "stackmeter-gateway",
       ["CollectorClient", "GatewayServer", "QueryClient", "StackmeterRPC", "StackmeterRuntime"]),
@@ -187,8 +194,8 @@ let package = Package(
     library(
       "StackmeterTesting",
       [
-        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal",
-        "StackmeterRuntime", grpc, grpcInProcess, logging,
+        "LocalPostgreSQL", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
+        "StackmeterJournal", "StackmeterRuntime", grpc, grpcInProcess, logging,
       ]),
     tests("TidyTests", []),
     tests("StackmeterCoreTests", ["StackmeterCore", "StackmeterTesting"]),
@@ -204,13 +211,14 @@ let package = Package(
       ["StackmeterBench", "StackmeterCore", argumentParser]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
     tests(
-      "StackmeterStoreTests", ["StackmeterStore", "StackmeterCore", "StackmeterTesting", "CSQLite"]),
+      "StackmeterStoreTests",
+      ["CSQLite", "StackmeterCore", "StackmeterRuntime", "StackmeterStore", "StackmeterTesting"]),
     tests(
       "AggregatorTests",
       [
         "AggregatorServer", "AggregatorClient", "CollectorClient", "CollectorServer",
-        "StackmeterCore", "StackmeterJournal", "StackmeterRPC", "StackmeterStore",
-        "StackmeterTesting", "StackmeterWire", grpc, logging,
+        "LocalPostgreSQL", "StackmeterCore", "StackmeterJournal", "StackmeterRPC",
+        "StackmeterStore", "StackmeterTesting", "StackmeterWire", grpc, logging,
       ]),
     tests(
       "QueryTests",
@@ -242,8 +250,9 @@ let package = Package(
     tests(
       "SystemTests",
       [
-        "CollectorClient", "QueryClient", "StackmeterCore", "StackmeterJournal", "StackmeterRPC",
-        "StackmeterRuntime", "StackmeterTesting", "StackmeterWire", grpc,
+        "CollectorClient", "LocalPostgreSQL", "QueryClient", "StackmeterCore",
+        "StackmeterJournal", "StackmeterRPC", "StackmeterRuntime", "StackmeterTesting",
+        "StackmeterWire", grpc,
       ],
       exclude: ["Faults/faults.c", "Python"]),
     tests(

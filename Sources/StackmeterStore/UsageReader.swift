@@ -14,11 +14,14 @@ package struct UsageFilter: Hashable, Sendable {
 /// Where the next page begins: after this row. For daily, `window` and `usage` are days.
 package struct UsageCursor: Hashable, Sendable {
   package var window: Int64
+  /// The number of the cell; 0 where a database has one cell.
+  package var cell: Int64
   package var series: Int64
   package var usage: Int64
 
-  package init(window: Int64, series: Int64, usage: Int64) {
+  package init(window: Int64, cell: Int64 = 0, series: Int64, usage: Int64) {
     self.window = window
+    self.cell = cell
     self.series = series
     self.usage = usage
   }
@@ -37,7 +40,7 @@ package protocol UsageReader: AnyObject {
   func position() throws(StoreError) -> PipelinePosition
   func cell() throws(StoreError) -> String
 
-  /// At most `limit` aggregates of the reporting windows, in the order of window, series, usage period; and the
+  /// At most `limit` aggregates of the reporting windows, in the order of window, cell, series, usage period; and the
   /// cursor of the last one where more follow.
   func aggregates(
     windows: Range<Hour>, granularity: Granularity, filter: UsageFilter, after cursor: UsageCursor?,

@@ -10,8 +10,10 @@ struct Program {
   static func main() async {
     await ServiceProgram.main("aggregator") { settings, logger in
       try StateLock.take("\(settings.stateDirectory)/aggregator.lock")
+      let database = UsageDatabase(
+        postgresql: settings.storePostgreSQL, path: settings.usageDatabase, cell: settings.cell)
       let aggregator = try Aggregator(
-        store: SQLiteUsageStore(path: settings.usageDatabase, cell: settings.cell),
+        store: database.store(),
         catalog: try meterCatalog(settings.meterCatalog),
         configuration: AggregatorConfiguration(
           latenessLimitDays: settings.latenessLimitDays,
@@ -27,9 +29,8 @@ struct Program {
         },
         StoppablePart { try await aggregator.runMaintenance() },
         StoppablePart {
-          let database = settings.usageDatabase
           try await Scrubber(
-            open: { () throws(StoreError) in try SQLiteUsageReader(path: database) },
+            open: { () throws(StoreError) in try database.reader() },
             report: { aggregator.note(damage: $0) }
           ).run()
         },

@@ -236,7 +236,7 @@ extension Statement {
 
 extension Granularity {
   /// The hours of one period.
-  fileprivate var hours: Int64 {
+  var hours: Int64 {
     switch self {
     case .hourly: 1
     case .daily: 24

@@ -21,6 +21,8 @@ final class JournalCounter {
   private static let changesMax = 200_000
   /// Rows that one step of the maintenance removes at most of each kind.
   static let removedPerStep = 5_000
+  /// How often what was interrupted is begun anew before its caller hears of it.
+  private static let attemptsMax = 5
   /// Series that are remembered between commits.
   private static let knownSeriesMax = 1_000_000
 
@@ -29,6 +31,8 @@ final class JournalCounter {
   /// How each meter is counted, by its id.
   private let aggregations: [ExactText: Aggregation]
   private(set) var position: PipelinePosition
+  /// The last transaction may be committed or not: the database knows.
+  private var isPositionUnknown = false
   private var series = SeriesIndex(seed: .random(in: .min ... .max))
   /// A sentence for each meter that the catalog would have counted in another way.
   let conflicts: [String]
@@ -80,6 +84,24 @@ final class JournalCounter {
   /// Applies whole chunks, in one transaction unless they touch very many aggregates, and tells of each. After an
   /// error, nothing after the last commit is applied.
   func apply(_ chunks: [JournalChunk], committed: (Commit) -> Void = { _ in }) throws {
+    var attempts = 1
+    while true {
+      do {
+        try applyOnce(chunks, committed)
+        return
+      } catch let error as StoreError
+        where error.kind == .interrupted && attempts < JournalCounter.attemptsMax
+      {
+        attempts += 1
+      }
+    }
+  }
+
+  private func applyOnce(_ chunks: [JournalChunk], _ committed: (Commit) -> Void) throws {
+    if isPositionUnknown {
+      position = try store.position()
+      isPositionUnknown = false
+    }
     do {
       try apply(chunks, .bulk, committed)
     } catch let error as StoreError where error.kind == .overflow {
@@ -93,8 +115,8 @@ final class JournalCounter {
   ) throws {
     if series.count >= JournalCounter.knownSeriesMax { forgetSeries() }
     var change = PendingChange(rollup: newRollup(from: position))
-    try writer.begin()
     do {
+      try writer.begin()
       for chunk in chunks {
         let journal = try change.rollup.enter(journal: chunk.journalID)
         for record in Record.all(in: chunk.records, of: journal) {
@@ -116,6 +138,7 @@ final class JournalCounter {
       committed(try commit(&change, durablePosition: chunks.last?.durablePosition ?? 0))
     } catch {
       writer.rollback()
+      if (error as? StoreError)?.kind == .interrupted { isPositionUnknown = true }
       // Numbers that were given in this transaction are gone with it.
       forgetSeries()
       throw error

@@ -2,7 +2,7 @@ package import AggregatorClient
 package import CollectorClient
 internal import GRPCCore
 internal import StackmeterCore
-internal import StackmeterStore
+package import StackmeterStore
 package import StackmeterWire
 
 /// Answers every question about usage, within what its caller may see.
@@ -14,10 +14,10 @@ package final class Query: Sendable {
 
   /// `tokenKey` proves page tokens: 32 random bytes that outlive the process.
   package init(
-    databasePath: String, tokenKey: [UInt8], collector: CollectorClient,
+    database: UsageDatabase, tokenKey: [UInt8], collector: CollectorClient,
     aggregator: AggregatorClient
   ) {
-    readers = ReaderPool(path: databasePath)
+    readers = ReaderPool(database)
     tokens = PageTokens(key: tokenKey)
     self.collector = collector
     self.aggregator = aggregator

@@ -20,11 +20,11 @@ extension QueryError: RPCErrorConvertible {
     case .busy: .resourceExhausted
     case .store(let error):
       switch error.kind {
-      case .missing: .unavailable
+      case .missing, .interrupted: .unavailable
       case .olderSchema: .unavailable
       case .overflow, .removed: .outOfRange
       case .tooSlow: .deadlineExceeded
-      case .newerSchema, .otherCell, .system: .internalError
+      case .newerSchema, .otherCell, .otherWriter, .system: .internalError
       }
     }
   }
