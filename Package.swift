@@ -96,6 +96,8 @@ let package = Package(
     library(
       "StackmeterStore", ["CSQLite", "StackmeterCore", crypto], exclude: ["README.md"]),
     library(
+      "StackmeterAudit", ["StackmeterCore", "StackmeterJournal", "StackmeterStore", crypto]),
+    library(
       "StackmeterRPC",
       ["StackmeterCore", "StackmeterWire", grpc, grpcTransport, nio, nioPosix, logging]),
     library(
@@ -145,7 +147,8 @@ let package = Package(
       "StackmeterCommand",
       [
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-        "CollectorClient", "QueryClient", "GatewayServer", argumentParser, grpc, unixSignals,
+        "StackmeterJournal", "StackmeterAudit", "CollectorClient", "QueryClient", "GatewayServer",
+        "AggregatorServer", argumentParser, grpc, unixSignals,
       ]),
 
     // The load generator: all of it but main, so that tests reach it.
@@ -208,9 +211,9 @@ let package = Package(
     tests(
       "AggregatorTests",
       [
-        "AggregatorServer", "AggregatorClient", "CollectorClient", "StackmeterCore",
-        "StackmeterJournal", "StackmeterRPC", "StackmeterStore", "StackmeterTesting",
-        "StackmeterWire", grpc, logging,
+        "AggregatorServer", "AggregatorClient", "CollectorClient", "StackmeterAudit",
+        "StackmeterCore", "StackmeterJournal", "StackmeterRPC", "StackmeterStore",
+        "StackmeterTesting", "StackmeterWire", grpc, logging,
       ]),
     tests(
       "QueryTests",

@@ -16,6 +16,7 @@ import Testing
       "CStackmeterSupport", "CZstd", "StackmeterCore", "Crypto", "Synchronization", "Glibc",
     ],
     "StackmeterStore": ["CSQLite", "StackmeterCore", "Crypto", "Synchronization", "Glibc"],
+    "StackmeterAudit": ["StackmeterCore", "StackmeterJournal", "StackmeterStore", "Crypto"],
     "StackmeterRPC": [
       "StackmeterCore", "StackmeterWire", "GRPCCore", "GRPCNIOTransportHTTP2Posix",
       "NIOCore", "NIOPosix", "Logging", "Synchronization", "Glibc",
@@ -77,7 +78,8 @@ import Testing
     ],
     "StackmeterCommand": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-      "CollectorClient", "QueryClient", "GatewayServer", "ArgumentParser", "GRPCCore",
+      "StackmeterJournal", "StackmeterAudit", "CollectorClient", "QueryClient", "GatewayServer",
+      "AggregatorServer", "ArgumentParser", "GRPCCore",
       "UnixSignals", "Glibc", "Synchronization",
     ],
     "StackmeterBench": [
@@ -153,7 +155,8 @@ import Testing
       if !module.hasPrefix("stackmeter-") && module != "StackmeterCommand" {
         #expect(servers.isEmpty, "\(module)")
       }
-      #expect(servers.count <= 1, "\(module)")
+      // The command line works upon the files of any service that does not run.
+      if module != "StackmeterCommand" { #expect(servers.count <= 1, "\(module)") }
     }
   }
 

@@ -35,6 +35,12 @@ package final class SQLiteUsageReader: UsageReader {
     try connection.transaction("BEGIN", body)
   }
 
+  package func snapshot<Answer>(
+    _ ask: (any UsageReader) throws(StoreError) -> Answer
+  ) throws(StoreError) -> Answer {
+    try snapshot { () throws(StoreError) in try ask(self) }
+  }
+
   package func position() throws(StoreError) -> PipelinePosition {
     try connection.pipelinePosition()
   }
@@ -218,6 +224,47 @@ package final class SQLiteUsageReader: UsageReader {
     _ = try statement.step()
     defer { statement.reset() }
     return UInt64(statement.integer(0))
+  }
+
+  package func series(after number: Int64, limit: Int) throws(StoreError) -> [StoredSeries] {
+    let statement = try connection.prepare(
+      """
+      SELECT n.name, s.meter, s.resource_uri, s.location, s.tags, s.additional_info, s.id,
+        s.first_window, s.first_position
+      FROM series s JOIN subscription n ON n.id = s.id >> \(SeriesNumbers.bitsWithinSubscription)
+      WHERE s.id > ? ORDER BY s.id LIMIT ?
+      """)
+    statement.bind(1, number)
+    statement.bind(2, Int64(limit))
+    var series: [StoredSeries] = []
+    while try statement.step() {
+      series.append(
+        StoredSeries(
+          number: statement.integer(6), series: statement.series(0),
+          firstWindow: Hour(index: statement.integer(7)),
+          firstPosition: UInt64(bitPattern: statement.integer(8))))
+    }
+    return series
+  }
+
+  package func unapplied(limit: Int) throws(StoreError) -> [UnappliedQuantity] {
+    let statement = try connection.prepare(
+      """
+      SELECT window, series, usage_hour, units, attos, position, reason FROM unapplied
+      ORDER BY id LIMIT ?
+      """)
+    statement.bind(1, Int64(limit))
+    var quantities: [UnappliedQuantity] = []
+    while try statement.step() {
+      quantities.append(
+        UnappliedQuantity(
+          window: Hour(index: statement.integer(0)),
+          series: statement.isNull(1) ? nil : statement.integer(1),
+          usageHour: Hour(index: statement.integer(2)),
+          quantity: try connection.quantity(statement, 3),
+          position: UInt64(bitPattern: statement.integer(5)), reason: statement.text(6)))
+    }
+    return quantities
   }
 
   package func integrityProblems() throws(StoreError) -> [String] {

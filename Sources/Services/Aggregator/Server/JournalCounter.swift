@@ -34,12 +34,13 @@ final class JournalCounter {
   let conflicts: [String]
 
   /// Takes over the usage database, and puts the catalog into it. A meter that has usage is counted as before,
-  /// whatever the catalog says now.
+  /// whatever the catalog says now; `earlierRules` say so in place of rules that the database does not have yet.
   init(
-    store: any UsageStore, catalog: MeterCatalog, latenessLimitDays: Int
+    store: any UsageStore, catalog: MeterCatalog, earlierRules: [MeterRule] = [],
+    latenessLimitDays: Int
   ) throws(StoreError) {
     try store.replaceCatalog(catalog)
-    let rules = try store.rules()
+    let rules = earlierRules + (try store.rules())
     var aggregations: [ExactText: Aggregation] = [:]
     for meter in catalog.meters { aggregations[ExactText(meter.id)] = meter.aggregation }
     for rule in rules { aggregations[ExactText(rule.meter)] = rule.aggregation }
