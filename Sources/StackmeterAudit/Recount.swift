@@ -42,7 +42,8 @@ struct Recount {
   private(set) var unruled: Set<ExactText> = []
 
   init(
-    from position: UInt64, rules: [MeterRule], series: AuditedSeries, sampleHours: Int64,
+    from position: UInt64, in hour: Hour, rules: [MeterRule], series: AuditedSeries,
+    sampleHours: Int64,
     samplesUnknownBefore: Int64
   ) {
     nextPosition = position
@@ -50,7 +51,7 @@ struct Recount {
     self.sampleHours = sampleHours
     self.samplesUnknownBefore = samplesUnknownBefore
     self.rules = Dictionary(grouping: rules) { ExactText($0.meter) }
-    window = RecountedWindow(window: Hour(index: 0))
+    window = RecountedWindow(window: hour)
   }
 
   /// Counts a record as far as `end`. False where `end` lies inside of it.

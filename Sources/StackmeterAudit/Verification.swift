@@ -86,18 +86,19 @@ package struct Verification {
     cell = try store { () throws(StoreError) in try reader.cell() }
     let rules = try store { () throws(StoreError) in try reader.rules() }
     target = try Verification.target(reader)
-    var unknownBefore = Int64.min
+    var (firstWindow, unknownBefore) = (Hour(index: 0), Int64.min)
     var series = AuditedSeries(seriesMax: seriesMax)
     try Verification.forEachSeries(reader) { stored in
       if stored.firstPosition < first { series.adopt(stored) }
     }
     if first > 1, target.position.nextPosition > first, let record = try walk.peek(try walk.tail())
     {
+      firstWindow = record.firstTime.hour
       // Usage may be reported an hour ahead.
-      unknownBefore = record.firstTime.hour.index + 2
+      unknownBefore = firstWindow.index + 2
     }
     recount = Recount(
-      from: first, rules: rules, series: series,
+      from: first, in: firstWindow, rules: rules, series: series,
       sampleHours: Verification.sampleHours(latenessLimitDays),
       samplesUnknownBefore: unknownBefore)
   }

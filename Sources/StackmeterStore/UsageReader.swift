@@ -66,6 +66,12 @@ package protocol UsageReader: AnyObject {
     hours: Range<Hour>, byDay: Bool, bySubscription: Bool, filter: UsageFilter, limit: Int
   ) throws(StoreError) -> [UsageTotal]
 
+  /// What is to be explained of one subscription, meter and usage hour; nil where there is no such usage. Throws
+  /// `removed` where a part of it may no longer be kept.
+  func basis(
+    subscription: String, meter: String, resourceURI: String?, usageHour: Hour
+  ) throws(StoreError) -> UsageBasis?
+
   func meters() throws(StoreError) -> [Meter]
 
   /// Every rule, by meter and position: the last one of a meter is in force.

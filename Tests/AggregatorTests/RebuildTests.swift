@@ -16,13 +16,14 @@ import Testing
     let script: JournalScript
     let path: String
 
-    init(_ seed: UInt64, _ directory: String) throws {
+    /// The mark at the end, behind which nothing is in doubt, needs room in the last segment.
+    init(_ seed: UInt64, _ directory: String, segmentBytesMax: Int = 1 << 20) throws {
       var random = SeededRandom(seed: seed)
       script = JournalScript(&random)
       path = "\(directory)/usage.sqlite"
       var log = try RecordLog(
         disk: disk, directory: RebuildTests.journal, newID: JournalScript.journal,
-        segmentBytesMax: 1000)
+        segmentBytesMax: segmentBytesMax)
       for record in script.records {
         log.append(record)
         try log.commit()
@@ -84,7 +85,8 @@ import Testing
           let closed = try SQLiteUsageReader(path: output).closedWindows(before: nil, limit: 1000)
           try #require(report.sameWindows == closed.count)
           let (made, old) = (try Self.content(output), try Self.content(counted.path))
-          try #require(made == old)
+          let difference = Set(made).symmetricDifference(old)
+          try #require(made.count == old.count && difference.isEmpty, "\(difference)")
         }
       } catch {
         throw SeededFailure(seed: seed, cause: error)
@@ -131,10 +133,10 @@ import Testing
   @Test func `a journal without its beginning is refused with what to do`() async throws {
     try await withTemporaryDirectory { directory in
       var seed: UInt64 = 1
-      var counted = try Counted(seed, directory)
+      var counted = try Counted(seed, directory, segmentBytesMax: 1000)
       while try counted.disk.list(Self.journal).count < 3 {
         seed += 1
-        counted = try Counted(seed, try Self.fresh(directory, seed))
+        counted = try Counted(seed, try Self.fresh(directory, seed), segmentBytesMax: 1000)
       }
       let oldest = try #require(try counted.disk.list(Self.journal).min())
       try counted.disk.remove("\(Self.journal)/\(oldest)")

@@ -42,7 +42,7 @@ struct RebuildCommand: AsyncParsableCommand {
     try await reportingFailure {
       let settings = try options.settings()
       let output = output ?? settings.usageDatabase
-      guard access(output, F_OK) != 0 else { throw RebuildError.exists(output) }
+      try Rebuild.requireFree(output)
       if output == settings.usageDatabase {
         try StateLock.take("\(settings.stateDirectory)/aggregator.lock")
       }

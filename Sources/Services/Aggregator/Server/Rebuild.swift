@@ -20,7 +20,8 @@ package enum RebuildError: Error, Equatable, CustomStringConvertible {
   package var description: String {
     switch self {
     case .exists(let path):
-      "\(path) is there already, and nothing is overwritten: move it away, or choose another --output"
+      "\(path) is there already, and nothing is overwritten: move it away (a usage database moves "
+        + "with the files -wal and -shm beside it), or choose another --output"
     case .noJournal(let directory): "there is no journal in \(directory)"
     case .beginningRemoved(let first):
       "the journal begins at position \(first): what stood before was removed by "
@@ -102,22 +103,38 @@ package struct Rebuild {
     disk: any Disk, journalDirectory: String,
     progress: (_ position: UInt64, _ end: UInt64) -> Void = { _, _ in }
   ) throws -> Report {
-    guard access(path, F_OK) != 0 else { throw RebuildError.exists(path) }
+    try Rebuild.requireFree(path)
     let lock = "\(part).lock"
     try StateLock.take(lock)
     defer { unlink(lock) }
-    var report = try count(disk, journalDirectory, progress)
-    try compare(&report)
+    let report = try make(disk, journalDirectory, progress)
     try putInPlace()
     return report
   }
 
-  private func count(
+  /// Nothing is there, and nothing beside it: SQLite would take what an older file has left there for the new one's.
+  package static func requireFree(_ path: String) throws(RebuildError) {
+    for path in [path, "\(path)-wal", "\(path)-shm"] where access(path, F_OK) == 0 {
+      throw .exists(path)
+    }
+  }
+
+  /// Makes the whole database. Its writer is the last to leave: it moves everything from the files beside it into it.
+  private func make(
     _ disk: any Disk, _ journalDirectory: String, _ progress: (UInt64, UInt64) -> Void
+  ) throws -> Report {
+    let store = try SQLiteUsageStore(path: part, cell: cell)
+    var report = try count(disk, journalDirectory, store, progress)
+    try compare(&report)
+    return withExtendedLifetime(store) { report }
+  }
+
+  private func count(
+    _ disk: any Disk, _ journalDirectory: String, _ store: SQLiteUsageStore,
+    _ progress: (UInt64, UInt64) -> Void
   ) throws -> Report {
     let found = try LogTail.found(disk, journalDirectory, withLastCommit: false)
     guard let tail = found else { throw RebuildError.noJournal(journalDirectory) }
-    let store = try SQLiteUsageStore(path: part, cell: cell)
     try requireSameRules(store)
     let counter = try JournalCounter(
       store: store, catalog: catalog, earlierRules: rules, latenessLimitDays: latenessLimitDays)
@@ -207,13 +224,13 @@ package struct Rebuild {
     func failure(_ operation: String) -> RebuildError {
       .system("cannot \(operation): \(String(cString: strerror(errno)))")
     }
-    // The last connection has moved everything from there into the file itself.
     guard access("\(part)-wal", F_OK) != 0 else {
       throw RebuildError.system("\(part) is in use by another process; try again")
     }
     let file = open(part, O_RDONLY | O_CLOEXEC)
     guard file >= 0, fsync(file) == 0 else { throw failure("sync \(part)") }
     close(file)
+    try Rebuild.requireFree(path)
     // Unlike a rename, a link never replaces anything.
     guard link(part, path) == 0 else {
       throw errno == EEXIST ? RebuildError.exists(path) : failure("put \(part) into its place")
