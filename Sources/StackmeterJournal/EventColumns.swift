@@ -61,22 +61,12 @@ package struct EventColumns {
   package var seriesCount: Int { seriesStarts.count - 1 }
 
   /// Lends the columns.
-  package func withEvents<Answer, Failure: Error>(
-    _ body: (borrowing Events) throws(Failure) -> Answer
-  ) throws(Failure) -> Answer {
-    // `ArraySlice.withUnsafeBytes` throws no typed errors.
-    let result = payload.withUnsafeBytes { bytes -> Result<Answer, Failure> in
-      do throws(Failure) {
-        return .success(try body(Events(columns: self, bytes: bytes)))
-      } catch {
-        return .failure(error)
-      }
-    }
-    return try result.get()
+  package func withEvents<Answer>(_ body: (Events) -> Answer) -> Answer {
+    payload.withUnsafeBytes { body(Events(columns: self, bytes: $0)) }
   }
 
   /// Valid as long as it is lent.
-  package struct Events: ~Copyable {
+  package struct Events {
     fileprivate let columns: EventColumns
     fileprivate let bytes: UnsafeRawBufferPointer
 

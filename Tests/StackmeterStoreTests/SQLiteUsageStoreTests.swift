@@ -210,6 +210,39 @@ extension UsageStore {
     }
   }
 
+  @Test func `the sqlite3 shell reads exact days, also below zero`() throws {
+    try withDatabase { path in
+      let database = try SQLiteUsageStore(path: path)
+      let almostOne = try #require(Quantity(units: 0, attos: 999_999_999_999_999_999))
+      let tiny = try #require(Quantity(units: 0, attos: -1))
+      let rows =
+        (240..<263).map { (Int64($0), Sample.series("a"), Int64($0), almostOne) } + [
+          (263, Sample.series("b"), 240, Quantity(-2)), (263, Sample.series("b"), 241, almostOne),
+          (263, Sample.series("c"), 241, tiny), (263, Sample.series("d"), 241, Quantity(-3)),
+          (263, Sample.series("e"), 241, .max),
+        ]
+      try database.commit(rows, next: 2, open: 264)
+      let statement = try SQLite(path, .reader).prepare(
+        "SELECT window_day, state, usage_day, subscription, quantity FROM usage_daily ORDER BY 4")
+      var days: [String] = []
+      while try statement.step() {
+        days.append((0..<5).map { statement.text($0) }.joined(separator: " "))
+      }
+      #expect(
+        days == [
+          "1970-01-11 closed 1970-01-11 a 22.999999999999999977",
+          "1970-01-11 closed 1970-01-11 b -1.000000000000000001",
+          "1970-01-11 closed 1970-01-11 c -0.000000000000000001",
+          "1970-01-11 closed 1970-01-11 d -3.000000000000000000",
+          "1970-01-11 closed 1970-01-11 e \(Quantity.max)",
+        ])
+      let windows = try SQLite(path, .reader).prepare(
+        "SELECT window, aggregates, state FROM windows")
+      #expect(try windows.step())
+      #expect(windows.text(0) == "1970-01-11T00:00:00Z" && windows.integer(1) == 1)
+    }
+  }
+
   @Test func `a database of a newer program is refused by writer and reader`() throws {
     try withDatabase { path in
       _ = try SQLiteUsageStore(path: path)

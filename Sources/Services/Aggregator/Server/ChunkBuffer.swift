@@ -4,7 +4,7 @@ internal import Synchronization
 /// Holds what the journal's stream brought until the next commit. One task puts, another takes.
 final class ChunkBuffer: Sendable {
   /// Past this the stream waits, and with it the collector's end of it.
-  static let bytesMax = 8 << 20
+  static let bytesMax = 64 << 20
 
   private struct State {
     var chunks: [JournalChunk] = []

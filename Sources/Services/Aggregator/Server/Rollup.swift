@@ -110,36 +110,48 @@ struct Rollup {
     guard let columns = EventColumns(journalPayload: record.payload),
       columns.count == Int(record.count)
     else { throw .undecodable(position: record.firstPosition) }
-    return try columns.withEvents { (events) throws(RollupError) in
-      var slots = Array(repeating: -1, count: columns.seriesCount)
-      for place in Int(position.nextPosition - record.firstPosition)..<columns.count {
-        guard size < sizeMax, self.events < eventsMax else { return false }
-        let eventPosition = record.firstPosition + UInt64(place)
-        let time = Instant(nanoseconds: record.firstTime.nanoseconds + Int64(place))
-        enter(time.hour, at: eventPosition)
-        let seriesIndex = events.seriesIndex(place)
-        if slots[seriesIndex] < 0 {
-          slots[seriesIndex] = try want(
-            index.slot(events.series(seriesIndex), aggregation: aggregation), &index,
-            eventPosition)
-        }
-        let counted = CountedEvent(
-          slot: slots[seriesIndex], usageStart: events.usageStart(place),
-          usageEnd: events.usageEnd(place), attos: events.attos(place), position: eventPosition)
-        guard counted.isCountable else { throw .undecodable(position: record.firstPosition) }
-        if case .sum = index.aggregations[counted.slot] {
-          add(counted)
-        } else {
-          let start = Instant(nanoseconds: counted.usageStart)
-          let event = StoreDigest.event(
-            source: events.source, id: events.id(place), hour: start.hour)
-          addSamples(counted, event, index.aggregations[counted.slot], isRemoval: false)
-        }
-        self.events += 1
-        advance(to: eventPosition + 1, time)
+    let result = columns.withEvents { events -> Result<Bool, RollupError> in
+      do throws(RollupError) {
+        return .success(
+          try apply(events, columns.seriesCount, of: record, &index, sizeMax, eventsMax))
+      } catch {
+        return .failure(error)
       }
-      return true
     }
+    return try result.get()
+  }
+
+  private mutating func apply(
+    _ events: EventColumns.Events, _ seriesCount: Int, of record: Record,
+    _ index: inout SeriesIndex, _ sizeMax: Int, _ eventsMax: UInt64
+  ) throws(RollupError) -> Bool {
+    var slots = Array(repeating: -1, count: seriesCount)
+    for place in Int(position.nextPosition - record.firstPosition)..<Int(record.count) {
+      guard size < sizeMax, self.events < eventsMax else { return false }
+      let eventPosition = record.firstPosition + UInt64(place)
+      let time = Instant(nanoseconds: record.firstTime.nanoseconds + Int64(place))
+      enter(time.hour, at: eventPosition)
+      let seriesIndex = events.seriesIndex(place)
+      if slots[seriesIndex] < 0 {
+        slots[seriesIndex] = try want(
+          index.slot(events.series(seriesIndex), aggregation: aggregation), &index, eventPosition)
+      }
+      let counted = CountedEvent(
+        slot: slots[seriesIndex], usageStart: events.usageStart(place),
+        usageEnd: events.usageEnd(place), attos: events.attos(place), position: eventPosition)
+      guard counted.isCountable else { throw .undecodable(position: record.firstPosition) }
+      if case .sum = index.aggregations[counted.slot] {
+        add(counted)
+      } else {
+        let start = Instant(nanoseconds: counted.usageStart)
+        let event = StoreDigest.event(
+          source: events.source, id: events.id(place), hour: start.hour)
+        addSamples(counted, event, index.aggregations[counted.slot], isRemoval: false)
+      }
+      self.events += 1
+      advance(to: eventPosition + 1, time)
+    }
+    return true
   }
 
   /// Takes back what is corrected and counts what is in its place, each by the aggregation of its own meter.

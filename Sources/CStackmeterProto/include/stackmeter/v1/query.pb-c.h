@@ -287,6 +287,9 @@ struct  Stackmeter__V1__Meter
   char *unit;
   char *category;
   char *resource_provider;
+  /*
+   * How the events of a series and usage hour become one quantity: sum, max, latest or unique_count.
+   */
   char *aggregation;
   protobuf_c_boolean billable;
 };
