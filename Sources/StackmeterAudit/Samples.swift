@@ -36,6 +36,9 @@ struct Samples {
     byKey[key]?[event] = nil
   }
 
+  /// What has events in usage hours before one.
+  func keys(before hour: Int64) -> [SeriesAndHour] { byKey.keys.filter { $0.hour < hour } }
+
   /// Forgets usage hours that nobody can correct any more.
   mutating func forget(before hour: Int64) {
     byKey = byKey.filter { $0.key.hour >= hour }

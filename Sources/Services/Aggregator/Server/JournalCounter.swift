@@ -61,7 +61,7 @@ final class JournalCounter {
       }
       return "meter \(meter.id) is counted as \(rule.aggregation.rawValue) since journal position "
         + "\(rule.fromPosition), but the catalog says \(meter.aggregation.rawValue): "
-        + "run stackmeter restate, or set the catalog back"
+        + "stackmeter restate --dry-run shows what that would change; set the catalog back"
     }
   }
 
