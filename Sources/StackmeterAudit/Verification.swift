@@ -67,8 +67,8 @@ package struct Verification {
   /// The first window of a journal that has lost its beginning is not whole.
   var isFirstWhole: Bool
 
-  /// `latenessLimitDays` is how old the usage may be that is reported or corrected. `progress` is told the position that
-  /// was reached and the one to reach.
+  /// `latenessLimitDays` is how old the usage may be that is reported or corrected. `progress` is told the position
+  /// that was reached and the one to reach.
   package init(
     reader: any UsageReader, disk: any Disk, journalDirectory: String, latenessLimitDays: Int,
     seriesMax: Int64 = SeriesNumbers.seriesMax,

@@ -10,8 +10,8 @@ struct VerifyCommand: AsyncParsableCommand {
     commandName: "verify", abstract: "Recount the journal and compare the usage database with it.",
     discussion: """
       Counts the journal's files with an implementation of its own, apart from the aggregator's, and compares every \
-      closed window, its hash, every series and the open window. It only reads, and the services may run. Run it as the \
-      user that runs them. Exits with 1 where something differs.
+      closed window, its hash, every series and the open window. It only reads, and the services may run. Run it as \
+      the user that runs them. Exits with 1 where something differs.
       """)
 
   @OptionGroup var options: SettingsOptions

@@ -29,7 +29,7 @@ package final class SQLiteUsageReader: UsageReader {
   }
 
   /// Runs `body` upon one snapshot.
-  private func snapshot<Answer>(
+  private func inTransaction<Answer>(
     _ body: () throws(StoreError) -> Answer
   ) throws(StoreError) -> Answer {
     try connection.transaction("BEGIN", body)
@@ -38,7 +38,7 @@ package final class SQLiteUsageReader: UsageReader {
   package func snapshot<Answer>(
     _ ask: (any UsageReader) throws(StoreError) -> Answer
   ) throws(StoreError) -> Answer {
-    try snapshot { () throws(StoreError) in try ask(self) }
+    try inTransaction { () throws(StoreError) in try ask(self) }
   }
 
   package func position() throws(StoreError) -> PipelinePosition {
@@ -57,7 +57,7 @@ package final class SQLiteUsageReader: UsageReader {
     windows: Range<Hour>, granularity: Granularity, filter: UsageFilter, after cursor: UsageCursor?,
     limit: Int
   ) throws(StoreError) -> (aggregates: [UsageAggregate], next: UsageCursor?) {
-    try snapshot { () throws(StoreError) in
+    try inTransaction { () throws(StoreError) in
       var page = try SQLiteUsagePage(
         connection, granularity: granularity, filter: filter, limit: limit)
       return try page.read(windows: windows, after: cursor)
@@ -67,7 +67,7 @@ package final class SQLiteUsageReader: UsageReader {
   package func totals(
     hours: Range<Hour>, byDay: Bool, bySubscription: Bool, filter: UsageFilter, limit: Int
   ) throws(StoreError) -> [UsageTotal] {
-    try snapshot { () throws(StoreError) in
+    try inTransaction { () throws(StoreError) in
       let retainedFrom = try position().retainedFrom
       // Usage is never reported before the window of its hour, but for what lies just ahead of the clock.
       let firstWindow = hours.lowerBound.index - 1

@@ -67,8 +67,8 @@ package struct Rebuild {
   private let old: (any UsageReader)?
   private let latenessLimitDays: Int
 
-  /// A database at `path`. `old` is the one whose rules and meters are taken over, and whose closed windows are compared;
-  /// without it the catalog says how meters are counted.
+  /// A database at `path`. `old` is the one whose rules and meters are taken over, and whose closed windows are
+  /// compared; without it the catalog says how meters are counted.
   package init(
     path: String, cell: String, catalog: MeterCatalog, old: (any UsageReader)?,
     latenessLimitDays: Int
@@ -97,8 +97,8 @@ package struct Rebuild {
       sorted.filter { known.insert(ExactText($0.id.asciiLowercased)).inserted })
   }
 
-  /// Counts the journal and puts the database into its place. `progress` is told the position that was reached and the one
-  /// to reach.
+  /// Counts the journal and puts the database into its place. `progress` is told the position that was reached and the
+  /// one to reach.
   package func run(
     disk: any Disk, journalDirectory: String,
     progress: (_ position: UInt64, _ end: UInt64) -> Void = { _, _ in }
