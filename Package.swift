@@ -96,6 +96,8 @@ let package = Package(
     library(
       "StackmeterStore", ["CPQ", "CSQLite", "StackmeterCore", crypto], exclude: ["README.md"]),
     library(
+      "StackmeterAudit", ["StackmeterCore", "StackmeterJournal", "StackmeterStore", crypto]),
+    library(
       "StackmeterRPC",
       ["StackmeterCore", "StackmeterWire", grpc, grpcTransport, nio, nioPosix, logging]),
     library(
@@ -145,7 +147,8 @@ let package = Package(
       "StackmeterCommand",
       [
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-        "CollectorClient", "QueryClient", "GatewayServer", argumentParser, grpc, unixSignals,
+        "StackmeterJournal", "StackmeterAudit", "CollectorClient", "QueryClient", "GatewayServer",
+        "AggregatorServer", argumentParser, grpc, unixSignals,
       ]),
 
     // A PostgreSQL server of the host's package, for the load generator and the tests.
@@ -208,7 +211,7 @@ let package = Package(
       ]),
     tests(
       "StackmeterBenchTests",
-      ["StackmeterBench", "StackmeterCore", argumentParser]),
+      ["LocalPostgreSQL", "StackmeterBench", "StackmeterCore", argumentParser]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
     tests(
       "StackmeterStoreTests",
@@ -217,8 +220,8 @@ let package = Package(
       "AggregatorTests",
       [
         "AggregatorServer", "AggregatorClient", "CollectorClient", "CollectorServer",
-        "LocalPostgreSQL", "StackmeterCore", "StackmeterJournal", "StackmeterRPC",
-        "StackmeterStore", "StackmeterTesting", "StackmeterWire", grpc, logging,
+        "LocalPostgreSQL", "StackmeterAudit", "StackmeterCore", "StackmeterJournal",
+        "StackmeterRPC", "StackmeterStore", "StackmeterTesting", "StackmeterWire", grpc, logging,
       ]),
     tests(
       "QueryTests",

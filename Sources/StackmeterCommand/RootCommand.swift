@@ -12,6 +12,7 @@ package struct RootCommand: AsyncParsableCommand {
       """,
     subcommands: [
       UpCommand.self, UsageCommand.self, ReportCommand.self, MetersCommand.self,
+      ExplainCommand.self, VerifyCommand.self, RebuildCommand.self, RestateCommand.self,
       QuarantineCommand.self,
       TokenCommand.self, StatusCommand.self, DoctorCommand.self,
     ])

@@ -27,6 +27,22 @@ package struct UsageCursor: Hashable, Sendable {
   }
 }
 
+/// A series as the usage database has it.
+package struct StoredSeries: Hashable, Sendable {
+  package let number: Int64
+  package let series: Series
+  package let firstWindow: Hour
+  /// Where the journal first counts something for it; 0 where that was not written down.
+  package let firstPosition: UInt64
+
+  package init(number: Int64, series: Series, firstWindow: Hour, firstPosition: UInt64) {
+    self.number = number
+    self.series = series
+    self.firstWindow = firstWindow
+    self.firstPosition = firstPosition
+  }
+}
+
 /// The reading half of a usage database. Never blocks its writer.
 ///
 /// Not safe for threads: one task uses it at a time. Every answer is one snapshot. Windows that the retention has
@@ -53,6 +69,12 @@ package protocol UsageReader: AnyObject {
     hours: Range<Hour>, byDay: Bool, bySubscription: Bool, filter: UsageFilter, limit: Int
   ) throws(StoreError) -> [UsageTotal]
 
+  /// What is to be explained of one subscription, meter and usage hour; nil where there is no such usage. Throws
+  /// `removed` where a part of it may no longer be kept.
+  func basis(
+    subscription: String, meter: String, resourceURI: String?, usageHour: Hour
+  ) throws(StoreError) -> UsageBasis?
+
   func meters() throws(StoreError) -> [Meter]
 
   /// Every rule, by meter and position: the last one of a meter is in force.
@@ -70,6 +92,17 @@ package protocol UsageReader: AnyObject {
   ) throws(StoreError) -> [WindowRow]
 
   func unappliedCount() throws(StoreError) -> UInt64
+
+  /// Asks several questions of one snapshot. Short: a long one keeps the writer from tidying up.
+  func snapshot<Answer>(
+    _ ask: (any UsageReader) throws(StoreError) -> Answer
+  ) throws(StoreError) -> Answer
+
+  /// At most `limit` series after a number, in the order of their numbers.
+  func series(after number: Int64, limit: Int) throws(StoreError) -> [StoredSeries]
+
+  /// At most `limit` of what was kept aside, in the order in which that happened.
+  func unapplied(limit: Int) throws(StoreError) -> [UnappliedQuantity]
 
   /// What the database itself finds wrong with its files; empty where it is whole.
   func integrityProblems() throws(StoreError) -> [String]

@@ -127,7 +127,7 @@ struct JournalScript {
 
 @Suite(.timeLimit(.minutes(5))) struct CountingTests {
   /// How many seeds: `STACKMETER_COUNTING_SEEDS`, else 1000. Each takes a few milliseconds.
-  private static var seeds: Int {
+  static var seeds: Int {
     getenv("STACKMETER_COUNTING_SEEDS").flatMap { Int(String(cString: $0)) } ?? 1000
   }
 

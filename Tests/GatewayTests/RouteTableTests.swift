@@ -20,7 +20,8 @@ private func withTable(_ body: (RouteTable) async throws -> Void) async throws {
         catalog: CatalogAnswers(query: query),
         status: StatusAnswers(query: query, collector: collector),
         events: EventsAnswers(collector: collector),
-        quarantine: QuarantineAnswers(collector: collector)))
+        quarantine: QuarantineAnswers(collector: collector),
+        explain: ExplainAnswers(query: query)))
   }
 }
 

@@ -19,6 +19,8 @@ import Testing
     let needed = [
       "stackmeter.v1.ListUsageRequest": "caller.role",
       "stackmeter.v1.SummarizeRequest": "caller.role",
+      "stackmeter.v1.ExplainRequest": "caller.role",
+      "stackmeter.v1.ExplainResponse": "aggregation",
       "stackmeter.v1.QuarantineEntry": "entries",
       "stackmeter.v1.ResolveQuarantineRequest": "numbers",
     ]

@@ -18,6 +18,7 @@ import Testing
     "StackmeterStore": [
       "CPQ", "CSQLite", "StackmeterCore", "Crypto", "Synchronization", "Glibc",
     ],
+    "StackmeterAudit": ["StackmeterCore", "StackmeterJournal", "StackmeterStore", "Crypto"],
     "StackmeterRPC": [
       "StackmeterCore", "StackmeterWire", "GRPCCore", "GRPCNIOTransportHTTP2Posix",
       "NIOCore", "NIOPosix", "Logging", "Synchronization", "Glibc",
@@ -80,7 +81,8 @@ import Testing
     ],
     "StackmeterCommand": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-      "CollectorClient", "QueryClient", "GatewayServer", "ArgumentParser", "GRPCCore",
+      "StackmeterJournal", "StackmeterAudit", "CollectorClient", "QueryClient", "GatewayServer",
+      "AggregatorServer", "ArgumentParser", "GRPCCore",
       "UnixSignals", "Glibc", "Synchronization",
     ],
     "LocalPostgreSQL": ["StackmeterRuntime", "Glibc", "Synchronization"],
@@ -157,7 +159,8 @@ import Testing
       if !module.hasPrefix("stackmeter-") && module != "StackmeterCommand" {
         #expect(servers.isEmpty, "\(module)")
       }
-      #expect(servers.count <= 1, "\(module)")
+      // The command line works upon the files of any service that does not run.
+      if module != "StackmeterCommand" { #expect(servers.count <= 1, "\(module)") }
     }
   }
 

@@ -30,13 +30,19 @@ package final class PostgreSQLUsageReader: UsageReader {
   }
 
   /// Runs `body` upon one snapshot.
-  private func snapshot<Answer>(
+  private func inTransaction<Answer>(
     _ body: () throws(StoreError) -> Answer
   ) throws(StoreError) -> Answer {
     try connection.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", body)
   }
 
-  private func ownNumber() throws(StoreError) -> Int64 {
+  package func snapshot<Answer>(
+    _ ask: (any UsageReader) throws(StoreError) -> Answer
+  ) throws(StoreError) -> Answer {
+    try inTransaction { () throws(StoreError) in try ask(self) }
+  }
+
+  func ownNumber() throws(StoreError) -> Int64 {
     let rows = try connection.query(
       "SELECT number FROM cell WHERE name = $1::text", [PostgreSQLParameter(ownCell)])
     guard rows.count == 1 else {
@@ -59,7 +65,7 @@ package final class PostgreSQLUsageReader: UsageReader {
     windows: Range<Hour>, granularity: Granularity, filter: UsageFilter, after cursor: UsageCursor?,
     limit: Int
   ) throws(StoreError) -> (aggregates: [UsageAggregate], next: UsageCursor?) {
-    try snapshot { () throws(StoreError) in
+    try inTransaction { () throws(StoreError) in
       var page = try PostgreSQLUsagePage(
         connection, granularity: granularity, filter: filter, limit: limit)
       return try page.read(windows: windows, after: cursor)
@@ -69,7 +75,7 @@ package final class PostgreSQLUsageReader: UsageReader {
   package func totals(
     hours: Range<Hour>, byDay: Bool, bySubscription: Bool, filter: UsageFilter, limit: Int
   ) throws(StoreError) -> [UsageTotal] {
-    try snapshot { () throws(StoreError) in
+    try inTransaction { () throws(StoreError) in
       let state = try connection.cellsState()
       // Usage is never reported before the window of its hour, but for what lies just ahead of the clock.
       let firstWindow = hours.lowerBound.index - 1
@@ -157,7 +163,7 @@ package final class PostgreSQLUsageReader: UsageReader {
   }
 
   package func windows(before: Hour?, limit: Int) throws(StoreError) -> [ReportingWindow] {
-    try snapshot { () throws(StoreError) in
+    try inTransaction { () throws(StoreError) in
       let state = try connection.cellsState()
       let rows = try connection.query(
         """
@@ -211,6 +217,49 @@ package final class PostgreSQLUsageReader: UsageReader {
       "SELECT count(*) FROM unapplied WHERE cell = $1::bigint",
       [PostgreSQLParameter(try ownNumber())])
     return UInt64(rows.integer(0, 0))
+  }
+
+  package func series(after number: Int64, limit: Int) throws(StoreError) -> [StoredSeries] {
+    let rows = try connection.query(
+      """
+      SELECT n.name, s.meter, s.resource_uri, s.location, s.tags, s.additional_info,
+        s.subscription, s.id, s.first_window, s.first_position
+      FROM series s JOIN subscription n ON n.cell = s.cell AND n.id = s.subscription
+      WHERE s.cell = $1::bigint AND (s.subscription, s.id) > ($2::bigint, $3::bigint)
+      ORDER BY s.subscription, s.id LIMIT $4::bigint
+      """,
+      [
+        PostgreSQLParameter(try ownNumber()),
+        PostgreSQLParameter(SeriesNumbers.subscription(ofSeries: number)),
+        PostgreSQLParameter(SeriesNumbers.withinSubscription(number)),
+        PostgreSQLParameter(Int64(limit)),
+      ])
+    return (0..<rows.count).map { row in
+      StoredSeries(
+        number: SeriesNumbers.number(rows.integer(row, 6), rows.integer(row, 7)),
+        series: rows.series(row, 0), firstWindow: Hour(index: rows.integer(row, 8)),
+        firstPosition: UInt64(bitPattern: rows.integer(row, 9)))
+    }
+  }
+
+  package func unapplied(limit: Int) throws(StoreError) -> [UnappliedQuantity] {
+    let rows = try connection.query(
+      """
+      SELECT reporting_window, subscription, series, usage_hour, quantity,
+        position, reason
+      FROM unapplied WHERE cell = $1::bigint ORDER BY id LIMIT $2::bigint
+      """, [PostgreSQLParameter(try ownNumber()), PostgreSQLParameter(Int64(limit))])
+    var quantities: [UnappliedQuantity] = []
+    for row in 0..<rows.count {
+      quantities.append(
+        UnappliedQuantity(
+          window: Hour(index: rows.integer(row, 0)),
+          series: rows.isNull(row, 1)
+            ? nil : SeriesNumbers.number(rows.integer(row, 1), rows.integer(row, 2)),
+          usageHour: Hour(index: rows.integer(row, 3)), quantity: try rows.quantity(row, 4),
+          position: UInt64(bitPattern: rows.integer(row, 5)), reason: rows.text(row, 6)))
+    }
+    return quantities
   }
 
   /// PostgreSQL looks after its files by itself (`data_checksums`, `pg_amcheck`); what the rows say is the scrub's

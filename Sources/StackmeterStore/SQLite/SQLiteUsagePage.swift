@@ -225,7 +225,7 @@ extension SQLite {
 
 extension Statement {
   /// A series from six columns.
-  fileprivate func series(_ column: Int32) -> Series {
+  func series(_ column: Int32) -> Series {
     Series(
       subscription: text(column), meter: text(column + 1),
       resource: Resource(

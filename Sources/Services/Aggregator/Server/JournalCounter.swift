@@ -38,12 +38,13 @@ final class JournalCounter {
   let conflicts: [String]
 
   /// Takes over the usage database, and puts the catalog into it. A meter that has usage is counted as before,
-  /// whatever the catalog says now.
+  /// whatever the catalog says now; `earlierRules` say so in place of rules that the database does not have yet.
   init(
-    store: any UsageStore, catalog: MeterCatalog, latenessLimitDays: Int
+    store: any UsageStore, catalog: MeterCatalog, earlierRules: [MeterRule] = [],
+    latenessLimitDays: Int
   ) throws(StoreError) {
     try store.replaceCatalog(catalog)
-    let rules = try store.rules()
+    let rules = earlierRules + (try store.rules())
     var aggregations: [ExactText: Aggregation] = [:]
     for meter in catalog.meters { aggregations[ExactText(meter.id)] = meter.aggregation }
     for rule in rules { aggregations[ExactText(rule.meter)] = rule.aggregation }
@@ -64,7 +65,7 @@ final class JournalCounter {
       }
       return "meter \(meter.id) is counted as \(rule.aggregation.rawValue) since journal position "
         + "\(rule.fromPosition), but the catalog says \(meter.aggregation.rawValue): "
-        + "run stackmeter restate, or set the catalog back"
+        + "stackmeter restate --dry-run shows what that would change; set the catalog back"
     }
   }
 

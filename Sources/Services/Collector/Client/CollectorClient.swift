@@ -91,6 +91,12 @@ package struct CollectorClient: Sendable {
       timeout: CollectorClient.statusTimeout)
   }
 
+  /// What the journal counts in some positions; a call looks at so much and no more.
+  package func findUsage(_ request: FindUsageRequest) async throws(RPCError) -> FindUsageResponse {
+    try await channel.call(
+      CollectorMethods.findUsage, request, timeout: CollectorClient.reportTimeout)
+  }
+
   package func status() async throws(RPCError) -> CollectorStatus {
     try await channel.call(
       CollectorMethods.getStatus, GetStatusRequest(), timeout: CollectorClient.statusTimeout)

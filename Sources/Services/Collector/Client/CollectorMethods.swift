@@ -21,5 +21,7 @@ package enum CollectorMethods {
   package static let discardQuarantine = RPCMethod<
     ResolveQuarantineRequest, ResolveQuarantineResponse
   >(service, "DiscardQuarantine")
+  package static let findUsage = RPCMethod<FindUsageRequest, FindUsageResponse>(
+    service, "FindUsage")
   package static let getStatus = RPCMethod<GetStatusRequest, CollectorStatus>(service, "GetStatus")
 }

@@ -46,6 +46,7 @@ package struct CollectorEndpoint: RPCEndpoint {
       try collector.confirmApplied(request.position, of: request.journalID)
       return ConfirmAppliedResponse()
     }
+    routes.unary(CollectorMethods.findUsage) { try await collector.findUsage($0) }
     routes.unary(CollectorMethods.getStatus) { _ in collector.status() }
   }
 }

@@ -4,7 +4,7 @@ extension RouteTable {
   /// Everything that the gateway answers.
   static func gateway(
     azure: AzureUsage, usage: UsageAnswers, catalog: CatalogAnswers, status: StatusAnswers,
-    events: EventsAnswers, quarantine: QuarantineAnswers
+    events: EventsAnswers, quarantine: QuarantineAnswers, explain: ExplainAnswers
   ) -> RouteTable {
     let tenant = "/subscriptions/{id}/providers/Microsoft.Commerce"
     let provider = "/subscriptions/{id}/providers/Microsoft.Commerce.Admin"
@@ -14,6 +14,7 @@ extension RouteTable {
       Route(.post, "/v1/events", .operatorOnly, events.report),
       Route(.get, "/v1/usage", .caller, usage.usage),
       Route(.get, "/v1/usage/summary", .caller, usage.summary),
+      Route(.get, "/v1/explain", .caller, explain.explain),
       Route(.get, "/v1/meters", .caller, catalog.meters),
       Route(.get, "/v1/windows", .caller, catalog.windows),
       Route(.get, "/v1/status", .operatorOnly, status.status),

@@ -51,7 +51,8 @@ package struct Gateway: Service {
         catalog: CatalogAnswers(query: query),
         status: StatusAnswers(query: query, collector: collector),
         events: EventsAnswers(collector: collector),
-        quarantine: QuarantineAnswers(collector: collector)),
+        quarantine: QuarantineAnswers(collector: collector),
+        explain: ExplainAnswers(query: query)),
       keys: try APIKeyFile(path: configuration.apiKeysPath, clock: clock, logger: logger),
       logger: logger)
   }

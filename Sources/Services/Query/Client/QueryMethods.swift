@@ -12,5 +12,6 @@ package enum QueryMethods {
     service, "ListMeters")
   package static let listWindows = RPCMethod<ListWindowsRequest, ListWindowsResponse>(
     service, "ListWindows")
+  package static let explain = RPCMethod<ExplainRequest, ExplainResponse>(service, "Explain")
   package static let getStatus = RPCMethod<GetStatusRequest, PipelineStatus>(service, "GetStatus")
 }

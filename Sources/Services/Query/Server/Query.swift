@@ -7,9 +7,10 @@ package import StackmeterWire
 
 /// Answers every question about usage, within what its caller may see.
 package final class Query: Sendable {
-  private let readers: ReaderPool
+  let readers: ReaderPool
   private let tokens: PageTokens
-  private let collector: CollectorClient
+  let explainTokens: ExplainTokens
+  let collector: CollectorClient
   private let aggregator: AggregatorClient
 
   /// `tokenKey` proves page tokens: 32 random bytes that outlive the process.
@@ -19,6 +20,7 @@ package final class Query: Sendable {
   ) {
     readers = ReaderPool(database)
     tokens = PageTokens(key: tokenKey)
+    explainTokens = ExplainTokens(key: tokenKey)
     self.collector = collector
     self.aggregator = aggregator
   }
@@ -105,7 +107,7 @@ package final class Query: Sendable {
 
   /// What a question may look at; nil where its caller may see nothing of what it asks for. The only place
   /// where a caller's scope becomes a filter.
-  private func filter(
+  func filter(
     _ caller: Caller, _ subscriptions: [String], _ meters: [String]
   ) -> UsageFilter? {
     let asked: [String]? = subscriptions.isEmpty ? nil : subscriptions

@@ -19,6 +19,7 @@ package struct QueryEndpoint: RPCEndpoint {
     routes.unary(QueryMethods.summarize) { try await query.summarize($0) }
     routes.unary(QueryMethods.listMeters) { _ in try await query.listMeters() }
     routes.unary(QueryMethods.listWindows) { try await query.listWindows($0) }
+    routes.unary(QueryMethods.explain) { try await query.explain($0) }
     routes.unary(QueryMethods.getStatus) { _ in await query.status() }
   }
 }
