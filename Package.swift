@@ -144,8 +144,9 @@ let package = Package(
     library(
       "StackmeterCommand",
       [
-        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-        "CollectorClient", "QueryClient", "GatewayServer", argumentParser, grpc, unixSignals,
+        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal",
+        "StackmeterRuntime", "StackmeterStore", "CollectorClient", "QueryClient", "GatewayServer",
+        argumentParser, crypto, grpc, unixSignals,
       ]),
 
     // The load generator: all of it but main, so that tests reach it.
@@ -153,7 +154,8 @@ let package = Package(
       "StackmeterBench",
       [
         "CPQ", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
-        "CollectorClient", argumentParser, grpc, histogram, unixSignals,
+        "StackmeterStore", "AggregatorClient", "CollectorClient", "QueryClient", argumentParser,
+        grpc, histogram, unixSignals,
       ], exclude: ["README.md"]),
 
     // The programs: one thin main each.
@@ -243,7 +245,7 @@ let package = Package(
       "SystemTests",
       [
         "CollectorClient", "QueryClient", "StackmeterCore", "StackmeterJournal", "StackmeterRPC",
-        "StackmeterRuntime", "StackmeterTesting", "StackmeterWire", grpc,
+        "StackmeterRuntime", "StackmeterStore", "StackmeterTesting", "StackmeterWire", grpc,
       ],
       exclude: ["Faults/faults.c", "Python"]),
     tests(

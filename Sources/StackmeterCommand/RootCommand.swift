@@ -14,6 +14,7 @@ package struct RootCommand: AsyncParsableCommand {
       UpCommand.self, UsageCommand.self, ReportCommand.self, MetersCommand.self,
       QuarantineCommand.self,
       TokenCommand.self, StatusCommand.self, DoctorCommand.self,
+      BackupCommand.self, RestoreCommand.self,
     ])
 
   package init() {}

@@ -76,13 +76,14 @@ import Testing
       "StackmeterRuntime",
     ],
     "StackmeterCommand": [
-      "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-      "CollectorClient", "QueryClient", "GatewayServer", "ArgumentParser", "GRPCCore",
-      "UnixSignals", "Glibc", "Synchronization",
+      "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal", "StackmeterRuntime",
+      "StackmeterStore", "CollectorClient", "QueryClient", "GatewayServer", "ArgumentParser",
+      "Crypto", "GRPCCore", "UnixSignals", "Glibc", "Synchronization",
     ],
     "StackmeterBench": [
       "CPQ", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
-      "CollectorClient", "ArgumentParser", "GRPCCore", "Histogram", "UnixSignals", "Glibc",
+      "StackmeterStore", "AggregatorClient", "CollectorClient", "QueryClient", "ArgumentParser",
+      "GRPCCore", "Histogram", "UnixSignals", "Glibc",
       "Synchronization",
     ],
     "stackmeter": ["StackmeterCommand"],
