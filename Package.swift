@@ -206,7 +206,9 @@ let package = Package(
       ["StackmeterBench", "StackmeterCore", argumentParser]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
     tests(
-      "StackmeterStoreTests", ["StackmeterStore", "StackmeterCore", "StackmeterTesting", "CSQLite"]),
+      "StackmeterStoreTests",
+      ["StackmeterStore", "StackmeterCore", "StackmeterRuntime", "StackmeterTesting", "CSQLite"],
+      exclude: ["Golden"]),
     tests(
       "AggregatorTests",
       [

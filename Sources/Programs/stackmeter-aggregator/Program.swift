@@ -11,7 +11,7 @@ struct Program {
     await ServiceProgram.main("aggregator") { settings, logger in
       try StateLock.take("\(settings.stateDirectory)/aggregator.lock")
       let aggregator = try Aggregator(
-        store: SQLiteUsageStore(path: settings.usageDatabase, cell: settings.cell),
+        store: try openStore(settings),
         catalog: try meterCatalog(settings.meterCatalog),
         configuration: AggregatorConfiguration(
           latenessLimitDays: settings.latenessLimitDays,
@@ -35,6 +35,16 @@ struct Program {
         },
         StoppablePart(run: server.run, stop: server.stop),
       ]
+    }
+  }
+
+  /// A database that another start would refuse again is a matter of the settings.
+  private static func openStore(_ settings: Settings) throws -> SQLiteUsageStore {
+    do {
+      return try SQLiteUsageStore(path: settings.usageDatabase, cell: settings.cell)
+    } catch {
+      guard error.kind == .newerSchema || error.kind == .otherCell else { throw error }
+      throw SettingsError(problems: [error.message])
     }
   }
 }

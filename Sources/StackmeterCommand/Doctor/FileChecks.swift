@@ -11,7 +11,7 @@ struct FileChecks {
     [
       directory("run directory", settings.runDirectory),
       directory("state directory", settings.stateDirectory),
-      disk(), catalog(), keys(), agentMapping(), library(),
+      disk(), catalog(), keys(), agentMapping(), library(), database(),
     ]
   }
 
@@ -119,5 +119,25 @@ struct FileChecks {
         advice: "install the libsqlite3-0 of Debian 12 or later")
     }
     return .ok("SQLite", "version \(version)")
+  }
+
+  func database() -> Finding {
+    let subject = "usage database"
+    let path = settings.usageDatabase
+    do throws(StoreError) {
+      let position = try SQLiteUsageReader(path: path).position()
+      return .ok(subject, "\(path), counted up to position \(position.nextPosition)")
+    } catch {
+      switch error.kind {
+      case .missing: return .warn(subject, error.message, advice: "the aggregator makes it")
+      case .olderSchema:
+        return .warn(subject, error.message, advice: "start everything with stackmeter up")
+      default:
+        return .fail(
+          subject, error.message,
+          advice: "run the version that made it, or restore a backup; the journal has all that it "
+            + "was made from")
+      }
+    }
   }
 }
