@@ -203,7 +203,9 @@ let package = Package(
       ]),
     tests(
       "StackmeterBenchTests",
-      ["StackmeterBench", "StackmeterCore", argumentParser]),
+      [
+        "StackmeterBench", "StackmeterCore", "StackmeterStore", "StackmeterTesting", argumentParser,
+      ]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
     tests(
       "StackmeterStoreTests",

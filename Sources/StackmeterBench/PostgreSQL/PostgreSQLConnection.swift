@@ -44,6 +44,32 @@ struct PostgreSQLConnection: ~Copyable {
     return try result(answer)
   }
 
+  /// Runs a prepared statement with texts as its parameters, reads all that it answers, and gives the last column.
+  func lastColumn(
+    prepared name: String, _ parameters: [String]
+  ) throws(BenchFailure) -> [String] {
+    let texts = parameters.map { Array($0.utf8CString) }
+    let answer = withTexts(texts[...], []) { values in
+      PQexecPrepared(connection, name, Int32(parameters.count), values, nil, nil, 0)
+    }
+    defer { PQclear(answer) }
+    guard PQresultStatus(answer) == PGRES_TUPLES_OK else {
+      throw BenchFailure("PostgreSQL: \(String(cString: PQerrorMessage(connection)))")
+    }
+    let column = PQnfields(answer) - 1
+    return (0..<PQntuples(answer)).map { String(cString: PQgetvalue(answer, $0, column)) }
+  }
+
+  private func withTexts<Result>(
+    _ rest: ArraySlice<[CChar]>, _ pointers: [UnsafePointer<CChar>?],
+    _ body: ([UnsafePointer<CChar>?]) -> Result
+  ) -> Result {
+    guard let first = rest.first else { return body(pointers) }
+    return first.withUnsafeBufferPointer { text in
+      withTexts(rest.dropFirst(), pointers + [text.baseAddress], body)
+    }
+  }
+
   /// Lends the addresses of all parameters at once.
   private func withPointers<Result>(
     _ rest: ArraySlice<BinaryParameter>, _ pointers: [UnsafePointer<CChar>?],
