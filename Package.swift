@@ -148,7 +148,7 @@ let package = Package(
       [
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
         "StackmeterJournal", "StackmeterAudit", "CollectorClient", "QueryClient", "GatewayServer",
-        "AggregatorServer", argumentParser, grpc, unixSignals,
+        "AggregatorServer", argumentParser, crypto, grpc, unixSignals,
       ]),
 
     // A PostgreSQL server of the host's package, for the load generator and the tests.
@@ -159,8 +159,8 @@ let package = Package(
       "StackmeterBench",
       [
         "LocalPostgreSQL", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
-        "StackmeterRuntime", "StackmeterStore", "CollectorClient", argumentParser, grpc, histogram,
-        unixSignals,
+        "StackmeterRuntime", "StackmeterStore", "AggregatorClient", "CollectorClient",
+        "QueryClient", argumentParser, grpc, histogram, unixSignals,
       ], exclude: ["README.md"]),
 
     // The programs: one thin main each.
@@ -211,11 +211,15 @@ let package = Package(
       ]),
     tests(
       "StackmeterBenchTests",
-      ["LocalPostgreSQL", "StackmeterBench", "StackmeterCore", argumentParser]),
+      [
+        "LocalPostgreSQL", "StackmeterBench", "StackmeterCore", "StackmeterStore",
+        "StackmeterTesting", argumentParser,
+      ]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
     tests(
       "StackmeterStoreTests",
-      ["CSQLite", "StackmeterCore", "StackmeterRuntime", "StackmeterStore", "StackmeterTesting"]),
+      ["CSQLite", "StackmeterCore", "StackmeterRuntime", "StackmeterStore", "StackmeterTesting"],
+      exclude: ["Golden"]),
     tests(
       "AggregatorTests",
       [
@@ -254,8 +258,8 @@ let package = Package(
       "SystemTests",
       [
         "CollectorClient", "LocalPostgreSQL", "QueryClient", "StackmeterCore",
-        "StackmeterJournal", "StackmeterRPC", "StackmeterRuntime", "StackmeterTesting",
-        "StackmeterWire", grpc,
+        "StackmeterJournal", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
+        "StackmeterTesting", "StackmeterWire", grpc,
       ],
       exclude: ["Faults/faults.c", "Python"]),
     tests(

@@ -15,6 +15,7 @@ package struct RootCommand: AsyncParsableCommand {
       ExplainCommand.self, VerifyCommand.self, RebuildCommand.self, RestateCommand.self,
       QuarantineCommand.self,
       TokenCommand.self, StatusCommand.self, DoctorCommand.self,
+      BackupCommand.self, RestoreCommand.self,
     ])
 
   package init() {}

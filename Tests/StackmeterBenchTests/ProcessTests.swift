@@ -56,7 +56,9 @@ import Testing
     try check(0o701, by: uid + 1, gid + 1)
     try #require(chmod("\(path)/below", 0o710) == 0)
     try check(0o710, by: uid + 1, gid)
-    let failure = #expect(throws: PostgreSQLServerError.self) { try check(0o706, by: uid + 1, gid + 1) }
+    let failure = #expect(throws: PostgreSQLServerError.self) {
+      try check(0o706, by: uid + 1, gid + 1)
+    }
     #expect(
       failure?.description
         == "the user it cannot enter \(path), so PostgreSQL cannot run below \(path)/below; "

@@ -82,14 +82,14 @@ import Testing
     "StackmeterCommand": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
       "StackmeterJournal", "StackmeterAudit", "CollectorClient", "QueryClient", "GatewayServer",
-      "AggregatorServer", "ArgumentParser", "GRPCCore",
+      "AggregatorServer", "ArgumentParser", "Crypto", "GRPCCore",
       "UnixSignals", "Glibc", "Synchronization",
     ],
     "LocalPostgreSQL": ["StackmeterRuntime", "Glibc", "Synchronization"],
     "StackmeterBench": [
       "LocalPostgreSQL", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
-      "StackmeterStore", "CollectorClient", "ArgumentParser", "GRPCCore", "Histogram",
-      "UnixSignals", "Glibc", "Synchronization",
+      "StackmeterStore", "AggregatorClient", "CollectorClient", "QueryClient", "ArgumentParser",
+      "GRPCCore", "Histogram", "UnixSignals", "Glibc", "Synchronization",
     ],
     "stackmeter": ["StackmeterCommand"],
     "stackmeter-bench": ["StackmeterBench"],

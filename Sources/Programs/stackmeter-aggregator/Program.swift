@@ -13,7 +13,7 @@ struct Program {
       let database = UsageDatabase(
         postgresql: settings.storePostgreSQL, path: settings.usageDatabase, cell: settings.cell)
       let aggregator = try Aggregator(
-        store: database.store(),
+        store: try open(database),
         catalog: try meterCatalog(settings.meterCatalog),
         configuration: AggregatorConfiguration(
           latenessLimitDays: settings.latenessLimitDays,
@@ -36,6 +36,16 @@ struct Program {
         },
         StoppablePart(run: server.run, stop: server.stop),
       ]
+    }
+  }
+
+  /// A database that another start would refuse again is a matter of the settings.
+  private static func open(_ database: UsageDatabase) throws -> any UsageStore {
+    do throws(StoreError) {
+      return try database.store()
+    } catch {
+      guard error.kind == .newerSchema || error.kind == .otherCell else { throw error }
+      throw SettingsError(problems: [error.message])
     }
   }
 }

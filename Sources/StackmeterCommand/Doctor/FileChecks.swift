@@ -120,18 +120,25 @@ struct FileChecks {
       settings.storePostgreSQL.isEmpty ? "SQLite, \(settings.usageDatabase)" : "PostgreSQL"
     do throws(StoreError) {
       let reader = try database.reader()
-      _ = try reader.position()
-      return .ok(subject, (reader as? PostgreSQLUsageReader)?.place ?? place)
+      let position = try reader.position().nextPosition
+      return .ok(
+        subject,
+        "\((reader as? PostgreSQLUsageReader)?.place ?? place), counted up to position \(position)")
     } catch {
       let reason = "\(place): \(error.message)"
       switch error.kind {
-      case .missing, .olderSchema:
-        return .warn(subject, reason, advice: "the aggregator makes it; start it")
+      case .missing: return .warn(subject, reason, advice: "the aggregator makes it; start it")
+      case .olderSchema:
+        return .warn(subject, reason, advice: "start everything with stackmeter up")
       case .interrupted:
         return .fail(
           subject, reason,
           advice: "start PostgreSQL, or correct store.postgresql; see deploy/postgres")
-      default: return .fail(subject, reason, advice: "see deploy/README.md")
+      default:
+        return .fail(
+          subject, reason,
+          advice: "run the version that made it, or restore a backup; the journal has all that it "
+            + "was made from")
       }
     }
   }

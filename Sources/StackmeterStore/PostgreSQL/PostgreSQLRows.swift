@@ -1,5 +1,5 @@
 internal import CPQ
-internal import StackmeterCore
+package import StackmeterCore
 
 /// What a statement gave, in PostgreSQL's binary format. Rows and columns count from 0.
 package final class PostgreSQLRows {
@@ -47,7 +47,7 @@ package final class PostgreSQLRows {
   func bytes(_ row: Int, _ column: Int) -> [UInt8] { Array(raw(row, column)) }
 
   /// A decimal; throws where it is no quantity.
-  func quantity(_ row: Int, _ column: Int) throws(StoreError) -> Quantity {
+  package func quantity(_ row: Int, _ column: Int) throws(StoreError) -> Quantity {
     guard let attos = PostgreSQLRows.attos(raw(row, column)), let quantity = Quantity(attos: attos)
     else { throw StoreError(.overflow, "a total is too large; ask for a shorter time") }
     return quantity
