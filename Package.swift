@@ -94,7 +94,9 @@ let package = Package(
       "StackmeterJournal", ["CStackmeterSupport", "CZstd", "StackmeterCore", crypto],
       exclude: ["README.md", "Dedup/README.md"]),
     library(
-      "StackmeterStore", ["CSQLite", "StackmeterCore", crypto], exclude: ["README.md"]),
+      "StackmeterStore", ["CPQ", "CSQLite", "StackmeterCore", crypto], exclude: ["README.md"]),
+    library(
+      "StackmeterAudit", ["StackmeterCore", "StackmeterJournal", "StackmeterStore", crypto]),
     library(
       "StackmeterRPC",
       ["StackmeterCore", "StackmeterWire", grpc, grpcTransport, nio, nioPosix, logging]),
@@ -145,15 +147,20 @@ let package = Package(
       "StackmeterCommand",
       [
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-        "CollectorClient", "QueryClient", "GatewayServer", argumentParser, grpc, unixSignals,
+        "StackmeterJournal", "StackmeterAudit", "CollectorClient", "QueryClient", "GatewayServer",
+        "AggregatorServer", argumentParser, crypto, grpc, unixSignals,
       ]),
+
+    // A PostgreSQL server of the host's package, for the load generator and the tests.
+    library("LocalPostgreSQL", ["StackmeterRuntime"]),
 
     // The load generator: all of it but main, so that tests reach it.
     library(
       "StackmeterBench",
       [
-        "CPQ", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
-        "CollectorClient", argumentParser, grpc, histogram, unixSignals,
+        "LocalPostgreSQL", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
+        "StackmeterRuntime", "StackmeterStore", "AggregatorClient", "CollectorClient",
+        "QueryClient", argumentParser, grpc, histogram, unixSignals,
       ], exclude: ["README.md"]),
 
     // The programs: one thin main each.
@@ -171,7 +178,10 @@ let package = Package(
       ]),
     program(
       "stackmeter-query",
-      ["AggregatorClient", "CollectorClient", "QueryServer", "StackmeterRPC", "StackmeterRuntime"]),
+      [
+        "AggregatorClient", "CollectorClient", "QueryServer", "StackmeterRPC", "StackmeterRuntime",
+        "StackmeterStore",
+      ]),
     program(
       "stackmeter-gateway",
       ["CollectorClient", "GatewayServer", "QueryClient", "StackmeterRPC", "StackmeterRuntime"]),
@@ -187,8 +197,8 @@ let package = Package(
     library(
       "StackmeterTesting",
       [
-        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal",
-        "StackmeterRuntime", grpc, grpcInProcess, logging,
+        "LocalPostgreSQL", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
+        "StackmeterJournal", "StackmeterRuntime", grpc, grpcInProcess, logging,
       ]),
     tests("TidyTests", []),
     tests("StackmeterCoreTests", ["StackmeterCore", "StackmeterTesting"]),
@@ -201,16 +211,21 @@ let package = Package(
       ]),
     tests(
       "StackmeterBenchTests",
-      ["StackmeterBench", "StackmeterCore", argumentParser]),
+      [
+        "LocalPostgreSQL", "StackmeterBench", "StackmeterCore", "StackmeterStore",
+        "StackmeterTesting", argumentParser,
+      ]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
     tests(
-      "StackmeterStoreTests", ["StackmeterStore", "StackmeterCore", "StackmeterTesting", "CSQLite"]),
+      "StackmeterStoreTests",
+      ["CSQLite", "StackmeterCore", "StackmeterRuntime", "StackmeterStore", "StackmeterTesting"],
+      exclude: ["Golden"]),
     tests(
       "AggregatorTests",
       [
         "AggregatorServer", "AggregatorClient", "CollectorClient", "CollectorServer",
-        "StackmeterCore", "StackmeterJournal", "StackmeterRPC", "StackmeterStore",
-        "StackmeterTesting", "StackmeterWire", grpc, logging,
+        "LocalPostgreSQL", "StackmeterAudit", "StackmeterCore", "StackmeterJournal",
+        "StackmeterRPC", "StackmeterStore", "StackmeterTesting", "StackmeterWire", grpc, logging,
       ]),
     tests(
       "QueryTests",
@@ -242,8 +257,9 @@ let package = Package(
     tests(
       "SystemTests",
       [
-        "CollectorClient", "QueryClient", "StackmeterCore", "StackmeterJournal", "StackmeterRPC",
-        "StackmeterRuntime", "StackmeterTesting", "StackmeterWire", grpc,
+        "CollectorClient", "LocalPostgreSQL", "QueryClient", "StackmeterCore",
+        "StackmeterJournal", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
+        "StackmeterTesting", "StackmeterWire", grpc,
       ],
       exclude: ["Faults/faults.c", "Python"]),
     tests(

@@ -1,7 +1,4 @@
 internal import ArgumentParser
-internal import Glibc
-internal import StackmeterCore
-internal import StackmeterRuntime
 
 /// `stackmeter-bench ingest`.
 struct IngestCommand: AsyncParsableCommand {
@@ -20,24 +17,8 @@ struct IngestCommand: AsyncParsableCommand {
   @OptionGroup var options: IngestOptions
 
   func run() async throws {
-    do {
-      let run = IngestRun(options)
-      let report = try await Interruption.guarding { try await run.report() }
-      let bytes = options.json ? report.json() : Array(report.text().utf8)
-      writeAll(bytes, to: STDOUT_FILENO)
-    } catch {
-      writeAll(Array("stackmeter-bench: \(error)\n".utf8), to: STDERR_FILENO)
-      throw ExitCode(1)
-    }
-  }
-
-  private func writeAll(_ bytes: [UInt8], to descriptor: Int32) {
-    var start = 0
-    while start < bytes.count {
-      let count = bytes[start...].withUnsafeBytes { write(descriptor, $0.baseAddress, $0.count) }
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { return }
-      start += count
+    try await BenchCommand.show(json: options.json) { [options] in
+      try await IngestRun(options).report()
     }
   }
 }

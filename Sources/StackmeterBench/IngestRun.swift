@@ -1,3 +1,4 @@
+internal import LocalPostgreSQL
 internal import StackmeterRPC
 internal import StackmeterRuntime
 
@@ -86,7 +87,8 @@ struct IngestRun: Sendable {
     let connections = options.postgresConnections
     let count = options.eventsOfEach(options.postgresEvents.count, of: connections)
     let workload = options.workload(eventsPerReporter: count)
-    let server = try await PostgreSQLServer.start(below: options.directory)
+    let server = try await PostgreSQLServer.start(
+      below: options.directory, settings: PostgreSQLLoad.serverSettings)
     try await PostgreSQLLoad.prepare(workload, server)
     let load = try await measured {
       try await together(connections) { number in

@@ -14,7 +14,10 @@ package struct RootCommand: AsyncParsableCommand {
       UpCommand.self, UsageCommand.self, ReportCommand.self, MetersCommand.self,
       QuarantineCommand.self, HeartbeatCommand.self, SourcesCommand.self, WindowsCommand.self,
       SubscriptionsCommand.self,
+      ExplainCommand.self, VerifyCommand.self, RebuildCommand.self, RestateCommand.self,
+      QuarantineCommand.self,
       TokenCommand.self, StatusCommand.self, DoctorCommand.self,
+      BackupCommand.self, RestoreCommand.self,
     ])
 
   package init() {}

@@ -163,7 +163,8 @@ package struct LogReader: Sendable {
       guard case .incomplete = Record.parse(bytes[...], of: place.header.id),
         wanted < end - place.offset
       else { return bytes }
-      wanted = min(Record.frameBytes + Record.payloadBytesMax, end - place.offset)
+      // The first record alone, as long as its frame says: chunks are sent as messages, which have a limit.
+      wanted = min(max(wanted + 1, Record.byteCount(frame: bytes)), end - place.offset)
     }
   }
 

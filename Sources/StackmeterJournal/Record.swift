@@ -81,6 +81,14 @@ package struct Record: Sendable {
     }
   }
 
+  /// The bytes of the record that begins with this frame, or with a part of it; at most those of the largest record,
+  /// also where the frame is damaged.
+  static func byteCount(frame bytes: [UInt8]) -> Int {
+    var reader = ByteReader(bytes[...])
+    let length = reader.number(UInt32.self).map { Int($0) } ?? payloadBytesMax
+    return frameBytes + min(length, payloadBytesMax)
+  }
+
   static func checksum(_ bytes: ArraySlice<UInt8>, seed: UInt32) -> UInt32 {
     bytes.withUnsafeBytes { checksum($0, seed: seed) }
   }

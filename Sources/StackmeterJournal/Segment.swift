@@ -96,6 +96,14 @@ struct SegmentHeader: Equatable {
     self.allocatedBytes = allocatedBytes
   }
 
+  /// The version of a header that this program does not know.
+  private static func otherVersion(_ bytes: [UInt8], _ form: Segment.Form) -> UInt32? {
+    let magic = magic(form)
+    guard bytes.starts(with: magic) else { return nil }
+    var reader = ByteReader(bytes[magic.count...])
+    return reader.number(UInt32.self).flatMap { $0 == version ? nil : $0 }
+  }
+
   /// The header of the segment that the name says, in the log `known` where that is known already.
   static func read(
     _ disk: any Disk, _ path: String, firstPosition: UInt64, _ form: Segment.Form, known: LogID?
@@ -104,8 +112,11 @@ struct SegmentHeader: Equatable {
       try disk.read(path, from: 0, count: byteCount)
     }
     guard let header = SegmentHeader(bytes, form) else {
-      throw .damaged(
-        path: path, offset: 0, problem: "the header is not that of a segment of version \(version)")
+      let problem = "the header is not that of a segment of version \(version)"
+      let other = otherVersion(bytes, form).map {
+        ", but of version \($0): run the program that wrote it, unless the disk has changed it"
+      }
+      throw .damaged(path: path, offset: 0, problem: problem + (other ?? ""))
     }
     guard known == nil || known == header.id else {
       throw .damaged(path: path, offset: 0, problem: otherLogProblem)

@@ -25,6 +25,9 @@ package struct Settings: Hashable, Sendable {
   package var cell: String
   /// How many whole months of closed windows the usage database keeps in front of the current one; 0 for all.
   package var usageRetentionMonths: Int
+  /// The PostgreSQL database of the usage aggregates, as a connection string of libpq; empty for SQLite in the state
+  /// directory. It may hold a password, so it is in no message.
+  package var storePostgreSQL: String
   package var gatewayHost: String
   /// 0 for a free port, which the gateway logs.
   package var gatewayPort: Int
@@ -66,6 +69,7 @@ package struct Settings: Hashable, Sendable {
     }
     usageRetentionMonths = reader.integer(
       "aggregator.usageRetentionMonths", in: 0...1200, default: 0)
+    storePostgreSQL = reader.text("store.postgresql", default: "", mayBeEmpty: true)
     gatewayHost = reader.text("gateway.host", default: "127.0.0.1")
     gatewayPort = reader.integer("gateway.port", in: 0...65_535, default: 8420)
     apiKeys = reader.text("gateway.apiKeys", default: "/etc/stackmeter/keys.json")

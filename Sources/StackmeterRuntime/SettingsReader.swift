@@ -49,16 +49,21 @@ package struct SettingsReader {
     }
   }
 
-  /// A text that is not empty.
-  package mutating func text(_ name: String, default fallback: String) -> String {
+  /// A text that is not empty, unless it may be.
+  package mutating func text(
+    _ name: String, default fallback: String, mayBeEmpty: Bool = false
+  ) -> String {
     let fileValue = fileValues.removeValue(forKey: name)
     if let value = environment[SettingsReader.variable(name)] {
-      if value.isEmpty { problems.append("\(SettingsReader.variable(name)): must not be empty") }
+      if value.isEmpty && !mayBeEmpty {
+        problems.append("\(SettingsReader.variable(name)): must not be empty")
+      }
       return value
     }
     guard let fileValue else { return fallback }
-    guard let value = fileValue.string, !value.isEmpty else {
-      problems.append("\(fileName): \(name): must be a string that is not empty")
+    guard let value = fileValue.string, mayBeEmpty || !value.isEmpty else {
+      problems.append(
+        "\(fileName): \(name): must be a string" + (mayBeEmpty ? "" : " that is not empty"))
       return fallback
     }
     return value

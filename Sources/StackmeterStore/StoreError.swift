@@ -9,6 +9,11 @@ package struct StoreError: Error, Equatable, CustomStringConvertible {
     case olderSchema
     /// It is the database of another cell.
     case otherCell
+    /// Another process writes this cell of the database.
+    case otherWriter
+    /// What was done is given up, or nobody knows whether it was done: the connection was lost, the server stopped,
+    /// another transaction was in the way. May be begun anew from the position that the database has.
+    case interrupted
     /// A total does not fit a quantity.
     case overflow
     /// The question is about windows that the retention has removed.

@@ -14,13 +14,32 @@ package struct UsageFilter: Hashable, Sendable {
 /// Where the next page begins: after this row. For daily, `window` and `usage` are days.
 package struct UsageCursor: Hashable, Sendable {
   package var window: Int64
+  /// The number of the cell; 0 where a database has one cell.
+  package var cell: Int64
   package var series: Int64
   package var usage: Int64
 
-  package init(window: Int64, series: Int64, usage: Int64) {
+  package init(window: Int64, cell: Int64 = 0, series: Int64, usage: Int64) {
     self.window = window
+    self.cell = cell
     self.series = series
     self.usage = usage
+  }
+}
+
+/// A series as the usage database has it.
+package struct StoredSeries: Hashable, Sendable {
+  package let number: Int64
+  package let series: Series
+  package let firstWindow: Hour
+  /// Where the journal first counts something for it; 0 where that was not written down.
+  package let firstPosition: UInt64
+
+  package init(number: Int64, series: Series, firstWindow: Hour, firstPosition: UInt64) {
+    self.number = number
+    self.series = series
+    self.firstWindow = firstWindow
+    self.firstPosition = firstPosition
   }
 }
 
@@ -37,7 +56,7 @@ package protocol UsageReader: AnyObject {
   func position() throws(StoreError) -> PipelinePosition
   func cell() throws(StoreError) -> String
 
-  /// At most `limit` aggregates of the reporting windows, in the order of window, series, usage period; and the
+  /// At most `limit` aggregates of the reporting windows, in the order of window, cell, series, usage period; and the
   /// cursor of the last one where more follow.
   func aggregates(
     windows: Range<Hour>, granularity: Granularity, filter: UsageFilter, after cursor: UsageCursor?,
@@ -49,6 +68,12 @@ package protocol UsageReader: AnyObject {
   func totals(
     hours: Range<Hour>, byDay: Bool, bySubscription: Bool, filter: UsageFilter, limit: Int
   ) throws(StoreError) -> [UsageTotal]
+
+  /// What is to be explained of one subscription, meter and usage hour; nil where there is no such usage. Throws
+  /// `removed` where a part of it may no longer be kept.
+  func basis(
+    subscription: String, meter: String, resourceURI: String?, usageHour: Hour
+  ) throws(StoreError) -> UsageBasis?
 
   func meters() throws(StoreError) -> [Meter]
 
@@ -77,6 +102,17 @@ package protocol UsageReader: AnyObject {
   func sources() throws(StoreError) -> [ReportingSource]
 
   func unappliedCount() throws(StoreError) -> UInt64
+
+  /// Asks several questions of one snapshot. Short: a long one keeps the writer from tidying up.
+  func snapshot<Answer>(
+    _ ask: (any UsageReader) throws(StoreError) -> Answer
+  ) throws(StoreError) -> Answer
+
+  /// At most `limit` series after a number, in the order of their numbers.
+  func series(after number: Int64, limit: Int) throws(StoreError) -> [StoredSeries]
+
+  /// At most `limit` of what was kept aside, in the order in which that happened.
+  func unapplied(limit: Int) throws(StoreError) -> [UnappliedQuantity]
 
   /// What the database itself finds wrong with its files; empty where it is whole.
   func integrityProblems() throws(StoreError) -> [String]

@@ -19,18 +19,20 @@ package final class UsageWriter {
 
   private let store: any UsageStore
   private let sampleHours: Int64
-  private var knownRules: Set<ExactText>
+  /// The meters that have a rule; nil where they must be read.
+  private var knownRules: Set<ExactText>?
 
   /// `latenessLimitDays` is how old the usage may be that is still reported or corrected.
   package init(store: any UsageStore, latenessLimitDays: Int) throws(StoreError) {
     self.store = store
     sampleHours = Int64(latenessLimitDays) * 24 + UsageWriter.sampleMarginHours
-    knownRules = []
-    try readRules()
+    knownRules = nil
   }
 
-  private func readRules() throws(StoreError) {
-    knownRules = Set(try store.rules().map { ExactText($0.meter) })
+  /// The meters that have a rule.
+  private func meters() throws(StoreError) -> Set<ExactText> {
+    if let knownRules { return knownRules }
+    return Set(try store.rules().map { ExactText($0.meter) })
   }
 
   package func begin() throws(StoreError) {
@@ -39,8 +41,8 @@ package final class UsageWriter {
 
   package func rollback() {
     store.rollback()
-    // Rules of this transaction are gone with it. Where this fails, they are written again, which changes nothing.
-    try? readRules()
+    // Rules of this transaction are gone with it.
+    knownRules = nil
   }
 
   /// Moves the position with all that was counted, and ends the transaction.
@@ -54,13 +56,15 @@ package final class UsageWriter {
   package func intern(
     _ series: [NewSeries], aggregation: (Series) -> Aggregation
   ) throws(StoreError) -> [Int64?] {
+    var known = try meters()
     var rules: [MeterRule] = []
-    for new in series where knownRules.insert(ExactText(new.series.meter)).inserted {
+    for new in series where known.insert(ExactText(new.series.meter)).inserted {
       rules.append(
         MeterRule(
           meter: new.series.meter, fromPosition: new.firstPosition,
           aggregation: aggregation(new.series)))
     }
+    knownRules = known
     try store.put(rules: rules)
     return try store.intern(series)
   }

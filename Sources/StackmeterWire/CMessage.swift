@@ -240,6 +240,42 @@ extension Stackmeter__V1__ListWindowsResponse: CMessage {
   }
 }
 
+extension Stackmeter__V1__FindUsageRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__find_usage_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__JournaledUsage: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__journaled_usage__init(message)
+  }
+}
+
+extension Stackmeter__V1__FindUsageResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__find_usage_response__init(message)
+  }
+}
+
+extension Stackmeter__V1__ExplainRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__explain_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__ExplainedPart: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__explained_part__init(message)
+  }
+}
+
+extension Stackmeter__V1__ExplainResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__explain_response__init(message)
+  }
+}
+
 extension Stackmeter__V1__PipelineStatus: CMessage {
   package static func initialize(_ message: UnsafeMutablePointer<Self>) {
     stackmeter__v1__pipeline_status__init(message)

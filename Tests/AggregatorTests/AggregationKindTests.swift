@@ -9,15 +9,24 @@ import Testing
 
 /// What each aggregation makes of its events: ties, order, late usage and corrections, by example.
 @Suite struct AggregationKindTests {
-  /// A counter over a database in memory, and the journal in front of it.
+  /// A counter over a new database, and the journal in front of it.
   private final class Pipeline {
-    let store: SQLiteUsageStore
+    let store: any UsageStore
+    let reader: any UsageReader
     let counter: JournalCounter
     private var position: UInt64 = 1
     private var time = Sample.start.start
 
-    init(seriesMax: Int64 = SeriesNumbers.seriesMax) throws {
-      store = try SQLiteUsageStore(path: ":memory:", seriesMax: seriesMax)
+    init(_ engine: Engine, seriesMax: Int64 = SeriesNumbers.seriesMax) async throws {
+      switch engine {
+      case .sqlite:
+        let database = try SQLiteUsageStore(path: ":memory:", seriesMax: seriesMax)
+        (store, reader) = (database, SQLiteUsageReader(database.connection))
+      case .postgresql:
+        let text = try await TestPostgreSQL.database()
+        store = try PostgreSQLUsageStore(text, seriesMax: seriesMax)
+        reader = try PostgreSQLUsageReader(text, cell: "local")
+      }
       counter = try JournalCounter(
         store: store, catalog: JournalScript.catalog, latenessLimitDays: 7)
     }
@@ -52,7 +61,7 @@ import Testing
     /// Each aggregate as window and usage hour after the start, and quantity.
     var rows: [String] {
       get throws {
-        try SQLiteUsageReader(store.connection).aggregates(
+        try reader.aggregates(
           windows: Hour(index: 0)..<Hour(index: 1_000_000), granularity: .hourly,
           filter: UsageFilter(subscriptions: nil, meters: nil), after: nil, limit: 100
         ).aggregates.map {
@@ -63,16 +72,38 @@ import Testing
       }
     }
 
+    /// Position, whole units and reason of what was kept aside.
     var unapplied: [String] {
       get throws {
-        let select = try store.connection.prepare(
-          "SELECT position, units, reason FROM unapplied ORDER BY id")
-        var found: [String] = []
-        while try select.step() {
-          found.append("\(select.integer(0)) \(select.integer(1)) \(select.text(2))")
+        if let store = store as? SQLiteUsageStore {
+          let select = try store.connection.prepare(
+            "SELECT position, units, reason FROM unapplied ORDER BY id")
+          var found: [String] = []
+          while try select.step() {
+            found.append("\(select.integer(0)) \(select.integer(1)) \(select.text(2))")
+          }
+          return found
         }
-        return found
+        let rows = try postgresql.query(
+          "SELECT position, trunc(quantity)::bigint, reason FROM unapplied ORDER BY id")
+        return (0..<rows.count).map {
+          "\(rows.integer($0, 0)) \(rows.integer($0, 1)) \(rows.text($0, 2))"
+        }
       }
+    }
+
+    func count(of table: String) throws -> Int64 {
+      let sql = "SELECT count(*) FROM \(table)"
+      if let store = store as? SQLiteUsageStore {
+        let count = try store.connection.prepare(sql)
+        _ = try count.step()
+        return count.integer(0)
+      }
+      return try postgresql.query(sql).integer(0, 0)
+    }
+
+    private var postgresql: PostgreSQL {
+      get throws { try #require(reader as? PostgreSQLUsageReader).connection }
     }
   }
 
@@ -97,16 +128,20 @@ import Testing
     return kind == .voids ? event.canonicalVoid : event
   }
 
-  @Test func `the greatest counts, also where all are below zero`() throws {
-    let pipeline = try Pipeline()
+  @Test(arguments: Engine.allCases)
+  func `the greatest counts, also where all are below zero`(engine: Engine) async throws {
+    let pipeline = try await Pipeline(engine)
     try pipeline.report(event("1", "max", -5), event("2", "max", -7))
     #expect(try pipeline.rows == ["0 0 max -5"])
     try pipeline.report(event("3", "max", 4), event("4", "max", 3))
     #expect(try pipeline.rows == ["0 0 max 4"])
   }
 
-  @Test func `late usage adds what the level has grown by, or nothing, but has a row`() throws {
-    let pipeline = try Pipeline()
+  @Test(arguments: Engine.allCases)
+  func `late usage adds what the level has grown by, or nothing, but has a row`(engine: Engine)
+    async throws
+  {
+    let pipeline = try await Pipeline(engine)
     try pipeline.report(event("1", "max", 4))
     try pipeline.wait(hours: 2)
     try pipeline.report(event("2", "max", 3))
@@ -116,8 +151,9 @@ import Testing
     #expect(try pipeline.rows == ["0 0 max 4", "2 0 max 0", "3 0 max 5"])
   }
 
-  @Test func `a void of the greatest brings the next one back`() throws {
-    let pipeline = try Pipeline()
+  @Test(arguments: Engine.allCases)
+  func `a void of the greatest brings the next one back`(engine: Engine) async throws {
+    let pipeline = try await Pipeline(engine)
     let greatest = event("1", "max", 9)
     try pipeline.report(greatest, event("2", "max", 4), event("3", "max", 9))
     try pipeline.wait(hours: 1)
@@ -128,10 +164,13 @@ import Testing
     #expect(try pipeline.rows == ["0 0 max 9", "1 0 max -5"])
   }
 
-  @Test func `the latest is the one that ends last, then starts last, then is reported last`()
-    throws
+  @Test(arguments: Engine.allCases)
+  func `the latest is the one that ends last, then starts last, then is reported last`(
+    engine: Engine
+  )
+    async throws
   {
-    let pipeline = try Pipeline()
+    let pipeline = try await Pipeline(engine)
     try pipeline.report(event("1", "latest", 1, from: 0, for: 600))
     try pipeline.report(event("2", "latest", 2, from: 0, for: 300))
     #expect(try pipeline.rows == ["0 0 latest 1"])
@@ -148,8 +187,11 @@ import Testing
     #expect(try pipeline.rows == ["0 0 latest 3"])
   }
 
-  @Test func `a unique count counts each quantity once, however often and late it comes`() throws {
-    let pipeline = try Pipeline()
+  @Test(arguments: Engine.allCases)
+  func `a unique count counts each quantity once, however often and late it comes`(engine: Engine)
+    async throws
+  {
+    let pipeline = try await Pipeline(engine)
     let first = event("1", "unique", 70)
     try pipeline.report(first, event("2", "unique", 70), event("3", "unique", -1))
     #expect(try pipeline.rows == ["0 0 unique 2"])
@@ -164,8 +206,11 @@ import Testing
     #expect(try pipeline.rows == ["0 0 unique 2", "1 0 unique -1"])
   }
 
-  @Test func `an event over several hours belongs whole to each, unless it is a sum`() throws {
-    let pipeline = try Pipeline()
+  @Test(arguments: Engine.allCases)
+  func `an event over several hours belongs whole to each, unless it is a sum`(engine: Engine)
+    async throws
+  {
+    let pipeline = try await Pipeline(engine)
     try pipeline.report(
       event("1", "max", 6, for: 7200), event("2", "sum", 6, for: 7200),
       event("3", "unique", 6, from: 3600, for: 0))
@@ -175,8 +220,11 @@ import Testing
       ])
   }
 
-  @Test func `the halves of a replacement count by the aggregation of their own meters`() throws {
-    let pipeline = try Pipeline()
+  @Test(arguments: Engine.allCases)
+  func `the halves of a replacement count by the aggregation of their own meters`(engine: Engine)
+    async throws
+  {
+    let pipeline = try await Pipeline(engine)
     let target = event("1", "sum", 6, for: 7200)
     try pipeline.report(target, event("2", "max", 5))
     var replacement = event("r", "max", 9)
@@ -189,9 +237,10 @@ import Testing
       ])
   }
 
-  @Test func `what cannot be held is kept aside, each time the same event`() throws {
+  @Test(arguments: Engine.allCases)
+  func `what cannot be held is kept aside, each time the same event`(engine: Engine) async throws {
     for events in [1, 3] {
-      let pipeline = try Pipeline()
+      let pipeline = try await Pipeline(engine)
       var huge = [event("1", "sum", 0), event("2", "sum", 0), event("3", "sum", -1)]
       for index in 0...1 { huge[index].quantity = try #require(Quantity(units: .max, attos: 0)) }
       if events == 3 {
@@ -204,8 +253,11 @@ import Testing
     }
   }
 
-  @Test func `a series without a number is kept aside, and the others are counted`() throws {
-    let pipeline = try Pipeline(seriesMax: 1)
+  @Test(arguments: Engine.allCases)
+  func `a series without a number is kept aside, and the others are counted`(engine: Engine)
+    async throws
+  {
+    let pipeline = try await Pipeline(engine, seriesMax: 1)
     try pipeline.report(
       event("1", "sum", 1), event("2", "sum", 2, uri: "/other"), event("3", "max", 4))
     #expect(try pipeline.rows == ["0 0 sum 1"])
@@ -213,10 +265,13 @@ import Testing
     #expect(try pipeline.store.position().nextPosition == 4)
   }
 
-  @Test func `samples go when no correction can reach them, and what comes later is kept aside`()
-    throws
+  @Test(arguments: Engine.allCases)
+  func `samples go when no correction can reach them, and what comes later is kept aside`(
+    engine: Engine
+  )
+    async throws
   {
-    let pipeline = try Pipeline()
+    let pipeline = try await Pipeline(engine)
     try pipeline.report(event("1", "max", 4), event("2", "latest", 4))
     try pipeline.wait(hours: 7 * 24 + 48)
     while try !pipeline.counter.maintain(retentionMonths: 0) {}
@@ -225,17 +280,18 @@ import Testing
     try pipeline.wait(hours: 1)
     while try !pipeline.counter.maintain(retentionMonths: 0) {}
     for table in ["value_sample", "time_sample"] {
-      let count = try pipeline.store.connection.prepare("SELECT count(*) FROM \(table)")
-      _ = try count.step()
-      #expect(count.integer(0) == 0)
+      #expect(try pipeline.count(of: table) == 0)
     }
     try pipeline.report(event("4", "max", 7))
     #expect(try pipeline.rows.last == "217 0 max 0")
     #expect(try pipeline.unapplied == ["4 7 the samples of this usage hour are no longer kept"])
   }
 
-  @Test func `a meter that has usage is counted as before, whatever the catalog says`() throws {
-    let pipeline = try Pipeline()
+  @Test(arguments: Engine.allCases)
+  func `a meter that has usage is counted as before, whatever the catalog says`(engine: Engine)
+    async throws
+  {
+    let pipeline = try await Pipeline(engine)
     try pipeline.report(event("1", "max", 4))
     let changed = try MeterCatalog(
       ["max", "latest"].map {
@@ -248,7 +304,7 @@ import Testing
     #expect(
       counter.conflicts.first?.hasPrefix(
         "meter max is counted as max since journal position 1, but the catalog says sum") == true)
-    let meters = try SQLiteUsageReader(pipeline.store.connection).meters()
+    let meters = try pipeline.reader.meters()
     #expect(meters.map { "\($0.id) \($0.aggregation)" } == ["latest sum", "max max"])
   }
 }

@@ -151,7 +151,7 @@ struct JournalScript {
 
 @Suite(.timeLimit(.minutes(5))) struct CountingTests {
   /// How many seeds: `STACKMETER_COUNTING_SEEDS`, else 1000. Each takes a few milliseconds.
-  private static var seeds: Int {
+  static var seeds: Int {
     getenv("STACKMETER_COUNTING_SEEDS").flatMap { Int(String(cString: $0)) } ?? 1000
   }
 
@@ -169,13 +169,49 @@ struct JournalScript {
     }
   }
 
+  /// How many seeds on PostgreSQL: `STACKMETER_POSTGRESQL_SEEDS`, else 40. Each takes some tenths of a second.
+  private static var postgresqlSeeds: Int {
+    getenv("STACKMETER_POSTGRESQL_SEEDS").flatMap { Int(String(cString: $0)) } ?? 40
+  }
+
+  @Test func `PostgreSQL counts as the reference does, and closes windows with the same hashes`()
+    async throws
+  {
+    var random = try SeededRandom()
+    for number in 0..<Self.postgresqlSeeds {
+      let seed = number == 0 ? random.seed : random.next()
+      do {
+        var random = SeededRandom(seed: seed)
+        let script = JournalScript(&random)
+        guard !script.records.isEmpty else { continue }
+        let text = try await TestPostgreSQL.database()
+        let reader: any UsageReader
+        do {
+          let store = try PostgreSQLUsageStore(text)
+          reader = try PostgreSQLUsageReader(text, cell: "local")
+          try count(seed, script, store, reader, &random)
+        }
+        try countAtOnce(script, reader)
+      } catch {
+        throw SeededFailure(seed: seed, cause: error)
+      }
+    }
+  }
+
   private func count(_ seed: UInt64) throws {
     var random = SeededRandom(seed: seed)
     let script = JournalScript(&random)
     guard !script.records.isEmpty else { return }
-    let expected = Reference(kinds: JournalScript.kinds).aggregates(script.entries)
     let store = try SQLiteUsageStore(path: ":memory:")
-    let reader = SQLiteUsageReader(store.connection)
+    try count(seed, script, store, SQLiteUsageReader(store.connection), &random)
+  }
+
+  /// Counts into a store, with restarts, and compares it with the reference.
+  private func count(
+    _ seed: UInt64, _ script: JournalScript, _ store: any UsageStore, _ reader: any UsageReader,
+    _ random: inout SeededRandom
+  ) throws {
+    let expected = Reference(kinds: JournalScript.kinds).aggregates(script.entries)
     var counter = try JournalCounter(
       store: store, catalog: JournalScript.catalog, latenessLimitDays: 7)
     var closed: [UsageAggregate] = []
@@ -213,7 +249,7 @@ struct JournalScript {
   }
 
   /// An aggregator that was paused all the time closes the same windows with the same hashes.
-  private func countAtOnce(_ script: JournalScript, _ reader: SQLiteUsageReader) throws {
+  private func countAtOnce(_ script: JournalScript, _ reader: any UsageReader) throws {
     let store = try SQLiteUsageStore(path: ":memory:")
     let counter = try JournalCounter(
       store: store, catalog: JournalScript.catalog, latenessLimitDays: 7)
@@ -228,7 +264,7 @@ struct JournalScript {
       try other.windows(before: nil, limit: 1000) == reader.windows(before: nil, limit: 1000))
   }
 
-  private func everything(_ reader: SQLiteUsageReader) throws -> [UsageAggregate] {
+  private func everything(_ reader: any UsageReader) throws -> [UsageAggregate] {
     try reader.aggregates(
       windows: Hour(index: 0)..<Hour(index: 1_000_000), granularity: .hourly,
       filter: UsageFilter(subscriptions: nil, meters: nil), after: nil, limit: 100_000
@@ -236,7 +272,7 @@ struct JournalScript {
   }
 
   /// What closed windows answer.
-  private func closedRows(_ reader: SQLiteUsageReader) throws -> [UsageAggregate] {
+  private func closedRows(_ reader: any UsageReader) throws -> [UsageAggregate] {
     try everything(reader).filter { !$0.isProvisional }
   }
 }

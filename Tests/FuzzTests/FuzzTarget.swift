@@ -31,7 +31,8 @@ enum FuzzTarget: String, CaseIterable, Sendable {
   static let requests: [any (WireMessage & Hashable).Type] = [
     ReportRequest.self, NumberedBatch.self, ReadJournalRequest.self, ListQuarantineRequest.self,
     GetStatusRequest.self, ListUsageRequest.self, SummarizeRequest.self, ListMetersRequest.self,
-    ListWindowsRequest.self, ServerReflectionRequest.self, HealthCheckRequest.self,
+    ListWindowsRequest.self, FindUsageRequest.self, ExplainRequest.self,
+    ServerReflectionRequest.self, HealthCheckRequest.self,
     JournalChunk.self, BatchResult.self, ReportResponse.self,
   ]
 

@@ -21,6 +21,7 @@ private func withTable(_ body: (RouteTable) async throws -> Void) async throws {
         status: StatusAnswers(query: query, collector: collector),
         events: EventsAnswers(collector: collector),
         quarantine: QuarantineAnswers(collector: collector),
+        explain: ExplainAnswers(query: query),
         sources: SourceAnswers(query: query, collector: collector)))
   }
 }

@@ -7,7 +7,7 @@ import Testing
 
 @Suite struct PageTokenTests {
   private let tokens = PageTokens(key: Array(repeating: 7, count: 32))
-  private let cursor = UsageCursor(window: 498_736, series: -3, usage: .max)
+  private let cursor = UsageCursor(window: 498_736, cell: 7, series: -3, usage: .max)
   private let request = ListUsageRequest(
     caller: .tenant(subscriptions: ["a"]), windows: Hour(index: 1)..<Hour(index: 9),
     granularity: .hourly, subscriptions: ["a"], meters: ["cpu"])

@@ -55,7 +55,7 @@ import Testing
       }
       try await withInProcessChannel(endpoints: neighbours) { neighbour in
         let query = Query(
-          databasePath: path, tokenKey: Array(repeating: 1, count: 32),
+          database: .sqlite(path: path, cell: "local"), tokenKey: Array(repeating: 1, count: 32),
           collector: CollectorClient(neighbour), aggregator: AggregatorClient(neighbour),
           clock: SimulatedClock(Hour(index: 101).start))
         try await withInProcessChannel(endpoints: [QueryEndpoint(query)]) { channel in

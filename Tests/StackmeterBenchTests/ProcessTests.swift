@@ -1,6 +1,7 @@
 import Glibc
 import Testing
 
+@testable import LocalPostgreSQL
 @testable import StackmeterBench
 
 @Suite struct ProcessTests {
@@ -46,7 +47,7 @@ import Testing
     try FileTree.make("\(path)/below")
     func check(_ mode: mode_t, by uid: uid_t, _ gid: gid_t) throws {
       try #require(chmod(path, mode) == 0)
-      try FileTree.check(canBeReached: "\(path)/below", by: uid, gid, "it")
+      try PostgreSQLServer.check(canBeReached: "\(path)/below", by: uid, gid, "it")
     }
     // The folder below belongs to this user, so that another needs both.
     try #require(chmod("\(path)/below", 0o711) == 0)
@@ -55,11 +56,13 @@ import Testing
     try check(0o701, by: uid + 1, gid + 1)
     try #require(chmod("\(path)/below", 0o710) == 0)
     try check(0o710, by: uid + 1, gid)
-    let failure = #expect(throws: BenchFailure.self) { try check(0o706, by: uid + 1, gid + 1) }
+    let failure = #expect(throws: PostgreSQLServerError.self) {
+      try check(0o706, by: uid + 1, gid + 1)
+    }
     #expect(
       failure?.description
         == "the user it cannot enter \(path), so PostgreSQL cannot run below \(path)/below; "
-        + "choose another --directory, or chmod o+x \(path)")
-    #expect(throws: BenchFailure.self) { try check(0o677, by: uid, gid) }
+        + "choose another directory, or chmod o+x \(path)")
+    #expect(throws: PostgreSQLServerError.self) { try check(0o677, by: uid, gid) }
   }
 }

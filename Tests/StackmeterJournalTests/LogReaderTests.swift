@@ -66,13 +66,16 @@ import Testing
     let disk = SimulatedDisk()
     var log = try TestLog.open(disk, segmentBytesMax: 8 << 20)
     var script = RecordScript()
-    for size in [10, LogReader.chunkBytesMax * 2, 20] {
-      script.append(to: &log, payloadBytes: size)
-    }
+    let sizes = [10, LogReader.chunkBytesMax * 2, 20, LogReader.chunkBytesMax, 30]
+    for size in sizes { script.append(to: &log, payloadBytes: size) }
     try log.commit()
     let tail = log.tail
     var reader = LogReader(disk: disk, directory: TestLog.directory, fromPosition: 1)
     #expect(try read(&reader, upTo: tail) == script.appended)
+    reader = LogReader(disk: disk, directory: TestLog.directory, fromPosition: 1)
+    var chunks: [Int] = []
+    while let chunk = try reader.next(upTo: tail) { chunks.append(chunk.bytes.count) }
+    #expect(chunks == sizes.map { $0 + Record.frameBytes })
   }
 
   @Test func `a missing segment is an error and never skipped`() throws {

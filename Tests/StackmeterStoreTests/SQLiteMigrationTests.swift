@@ -1,4 +1,6 @@
+import Foundation
 import StackmeterCore
+import StackmeterRuntime
 import StackmeterTesting
 import Testing
 
@@ -71,6 +73,49 @@ import Testing
         [(102, Sample.series("a"), 102, Quantity(1))], next: 43, open: 103)
       _ = try SQLiteUsageStore(path: path)
       #expect(try reader.closedWindows(before: nil, limit: 1).map(\.rowCount) == [2])
+    }
+  }
+
+  /// A file that the program of version 1 has written: 12 windows, two meters, negative and fractional quantities.
+  @Test func `a file of version 1 has the same aggregates afterwards, one by one`() throws {
+    let golden = #filePath.split(separator: "/").dropLast().joined(separator: "/")
+    try withDatabase { path in
+      try Data(fileContent("/\(golden)/Golden/usage-1.sqlite"))
+        .write(to: URL(fileURLWithPath: path))
+      var before: [String: Quantity] = [:]
+      do {
+        let old = try SQLite(path, .reader)
+        let select = try old.prepare(
+          """
+          SELECT a.window, a.usage_hour, s.subscription, s.meter, s.resource_uri, s.location,
+            s.tags, s.additional_info, a.units, a.attos
+          FROM aggregate a JOIN series s ON s.id = a.series
+          """)
+        while try select.step() {
+          before[(0..<8).map { select.text($0) }.joined(separator: "|")] =
+            try old.quantity(select, 8)
+        }
+      }
+      #expect(before.count > 700)
+      let store = try SQLiteUsageStore(path: path)
+      let reader = try SQLiteUsageReader(path: path)
+      let after = try reader.all().map { row in
+        let texts = [
+          row.series.subscription, row.series.meter, row.series.resource.uri,
+          row.series.resource.location, row.series.resource.tags,
+          row.series.resource.additionalInfo,
+        ]
+        return (
+          "\(row.window.index)|\(row.usageStart.hour.index)|" + texts.joined(separator: "|"),
+          row.quantity
+        )
+      }
+      #expect(after.count == before.count)
+      #expect(Dictionary(uniqueKeysWithValues: after) == before)
+      #expect(try store.position().journalID == 0x0102_0304_0506_0708)
+      #expect(try reader.unappliedCount() == 1)
+      #expect(try reader.closedWindows(before: nil, limit: 99).count == 11)
+      #expect(try reader.integrityProblems() == [])
     }
   }
 

@@ -7,12 +7,15 @@ import Testing
 @Suite struct SQLiteUsageReaderTests {
   private let everything = UsageFilter(subscriptions: nil, meters: nil)
 
-  @Test(arguments: [Granularity.hourly, .daily])
-  func `pages of any size walk every aggregate once, in one order`(granularity: Granularity) throws
-  {
-    try withSeededRandom { random in
-      try withDatabase { path in
-        let database = try SQLiteUsageStore(path: path)
+  @Test(arguments: [Granularity.hourly, .daily], Engine.allCases)
+  func `pages of any size walk every aggregate once, in one order`(
+    granularity: Granularity, engine: Engine
+  ) async throws {
+    var random = try SeededRandom()
+    let seed = random.seed
+    do {
+      try await withDatabase(engine) { place in
+        let database = try place.store()
         var rows: [(Int64, Series, Int64, Quantity)] = []
         for _ in 0..<400 {
           let window = Int64.random(in: 240...300, using: &random)
@@ -24,7 +27,7 @@ import Testing
             ))
         }
         try database.commit(rows, next: 2, open: 290)
-        let reader = try SQLiteUsageReader(path: path)
+        let reader = try place.reader()
         let windows = Hour(index: 240)..<Hour(index: 312)
         func page(_ after: UsageCursor?, _ limit: Int) throws -> (
           aggregates: [UsageAggregate], next: UsageCursor?
@@ -52,17 +55,22 @@ import Testing
         for row in whole.aggregates { listed = try #require(listed.adding(row.quantity)) }
         try #require(listed == total)
       }
+    } catch {
+      throw SeededFailure(seed: seed, cause: error)
     }
   }
 
-  @Test func `a day is the exact sum of its hours, by the day that reported it`() throws {
-    try withDatabase { path in
-      let database = try SQLiteUsageStore(path: path)
+  @Test(arguments: Engine.allCases)
+  func `a day is the exact sum of its hours, by the day that reported it`(engine: Engine)
+    async throws
+  {
+    try await withDatabase(engine) { place in
+      let database = try place.store()
       let almostOne = try #require(Quantity(units: 0, attos: 999_999_999_999_999_999))
       let series = Sample.series("a")
       let hours = (240..<264).map { (Int64($0), series, Int64($0), almostOne) }
       try database.commit(hours + [(264, series, 263, Quantity(1))], next: 2, open: 264)
-      let rows = try SQLiteUsageReader(path: path).aggregates(
+      let rows = try place.reader().aggregates(
         windows: Hour(index: 240)..<Hour(index: 288), granularity: .daily, filter: everything,
         after: nil, limit: 10
       ).aggregates
@@ -74,14 +82,17 @@ import Testing
     }
   }
 
-  @Test func `a day is provisional until its last window is closed, also without rows in it`()
-    throws
+  @Test(arguments: Engine.allCases)
+  func `a day is provisional until its last window is closed, also without rows in it`(
+    engine: Engine
+  )
+    async throws
   {
-    try withDatabase { path in
-      let database = try SQLiteUsageStore(path: path)
+    try await withDatabase(engine) { place in
+      let database = try place.store()
       try database.commit([(240, Sample.series("a"), 240, Quantity(1))], next: 2, open: 263)
       func isProvisional() throws -> [Bool] {
-        try SQLiteUsageReader(path: path).aggregates(
+        try place.reader().aggregates(
           windows: Hour(index: 240)..<Hour(index: 264), granularity: .daily, filter: everything,
           after: nil, limit: 10
         ).aggregates.map(\.isProvisional)
@@ -92,12 +103,15 @@ import Testing
     }
   }
 
-  @Test func `a question that takes too long is given up, and the next one is answered`() throws {
-    try withDatabase { path in
-      let database = try SQLiteUsageStore(path: path)
+  @Test(arguments: Engine.allCases)
+  func `a question that takes too long is given up, and the next one is answered`(engine: Engine)
+    async throws
+  {
+    try await withDatabase(engine) { place in
+      let database = try place.store()
       let rows = (0..<3000).map { (Int64(100), Sample.series("s\($0)"), Int64(100), Quantity(1)) }
       try database.commit(rows, next: 2, open: 101)
-      let reader = try SQLiteUsageReader(path: path)
+      let reader = try place.reader()
       let error = #expect(throws: StoreError.self) {
         try reader.within(.zero) { (reader: any UsageReader) throws(StoreError) in
           try reader.totals(
@@ -110,9 +124,10 @@ import Testing
     }
   }
 
-  @Test func `a filter by subscription or meter lets nothing else through`() throws {
-    try withDatabase { path in
-      let database = try SQLiteUsageStore(path: path)
+  @Test(arguments: Engine.allCases)
+  func `a filter by subscription or meter lets nothing else through`(engine: Engine) async throws {
+    try await withDatabase(engine) { place in
+      let database = try place.store()
       try database.commit(
         [
           (100, Sample.series("a"), 100, Quantity(1)),
@@ -120,7 +135,7 @@ import Testing
           (100, Sample.series("b", meter: "DISK"), 100, Quantity(4)),
           (100, Sample.series("a' OR 1=1 --"), 100, Quantity(8)),
         ], next: 2, open: 101)
-      let reader = try SQLiteUsageReader(path: path)
+      let reader = try place.reader()
       func sum(_ subscriptions: [String]?, _ meters: [String]?) throws -> [Quantity] {
         try reader.aggregates(
           windows: Hour(index: 0)..<Hour(index: 200), granularity: .hourly,
@@ -138,9 +153,10 @@ import Testing
     }
   }
 
-  @Test func `totals go by usage time, and never mix meters`() throws {
-    try withDatabase { path in
-      let database = try SQLiteUsageStore(path: path)
+  @Test(arguments: Engine.allCases)
+  func `totals go by usage time, and never mix meters`(engine: Engine) async throws {
+    try await withDatabase(engine) { place in
+      let database = try place.store()
       try database.commit(
         [
           // Usage of day 10, some of it reported a day and a week later.
@@ -149,7 +165,7 @@ import Testing
           (265, Sample.series("a", meter: "DISK"), 250, Quantity(8)),
           (265, Sample.series("a"), 264, Quantity(16)),
         ], next: 2, open: 408)
-      let reader = try SQLiteUsageReader(path: path)
+      let reader = try place.reader()
       func totals(_ hours: Range<Int64>, byDay: Bool = false, bySubscription: Bool = false) throws
         -> [String]
       {
@@ -170,15 +186,18 @@ import Testing
     }
   }
 
-  @Test func `windows are listed newest first, the open one even when it is empty`() throws {
-    try withDatabase { path in
-      let database = try SQLiteUsageStore(path: path)
+  @Test(arguments: Engine.allCases)
+  func `windows are listed newest first, the open one even when it is empty`(engine: Engine)
+    async throws
+  {
+    try await withDatabase(engine) { place in
+      let database = try place.store()
       try database.commit(
         [
           (100, Sample.series("a"), 100, Quantity(1)), (100, Sample.series("b"), 100, Quantity(1)),
           (103, Sample.series("b"), 100, Quantity(1)),
         ], next: 2, open: 105)
-      let reader = try SQLiteUsageReader(path: path)
+      let reader = try place.reader()
       let windows = try reader.windows(before: nil, limit: 10)
       #expect(windows.map(\.hour.index) == [105, 103, 100])
       #expect(windows.map(\.isClosed) == [false, true, true])

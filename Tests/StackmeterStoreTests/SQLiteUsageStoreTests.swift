@@ -68,25 +68,27 @@ extension UsageStore {
 }
 
 @Suite struct UsageStoreTests {
-  @Test func `deltas add up exactly, across commits and signs`() throws {
-    try withDatabase { path in
-      let database = try SQLiteUsageStore(path: path)
+  @Test(arguments: Engine.allCases)
+  func `deltas add up exactly, across commits and signs`(engine: Engine) async throws {
+    try await withDatabase(engine) { place in
+      let database = try place.store()
       #expect(try database.position().journalID == 0)
       let series = Sample.series("a")
       let tiny = try #require(Quantity(units: 0, attos: 1))
       try database.commit([(100, series, 100, tiny)], next: 2, open: 100)
       try database.commit([(100, series, 100, Quantity(-3))], next: 3, open: 100)
       try database.commit([(100, series, 99, Quantity(5))], next: 4, open: 100)
-      let rows = try SQLiteUsageReader(path: path).all()
+      let rows = try place.reader().all()
       #expect(rows.map(\.quantity.description) == ["5", "-2.999999999999999999"])
       #expect(try database.position() == Sample.position(4, open: 100))
-      #expect(try SQLiteUsageReader(path: path).position() == Sample.position(4, open: 100))
+      #expect(try place.reader().position() == Sample.position(4, open: 100))
     }
   }
 
-  @Test func `a commit that fails leaves nothing behind`() throws {
-    try withDatabase { path in
-      let database = try SQLiteUsageStore(path: path)
+  @Test(arguments: Engine.allCases)
+  func `a commit that fails leaves nothing behind`(engine: Engine) async throws {
+    try await withDatabase(engine) { place in
+      let database = try place.store()
       try database.commit([(100, Sample.series("a"), 100, Quantity(1))], next: 2, open: 101)
       // The first row lies in a closed window, so the second must vanish with it.
       #expect(throws: StoreError.self) {
@@ -96,11 +98,11 @@ extension UsageStore {
             (100, Sample.series("a"), 100, Quantity(1)),
           ], next: 3, open: 101)
       }
-      #expect(try SQLiteUsageReader(path: path).all().map(\.quantity) == [Quantity(1)])
+      #expect(try place.reader().all().map(\.quantity) == [Quantity(1)])
       #expect(try database.position().nextPosition == 2)
       try database.commit([(101, Sample.series("b"), 101, Quantity(7))], next: 3, open: 101)
       #expect(
-        try SQLiteUsageReader(path: path).all().map(\.quantity) == [Quantity(1), Quantity(7)])
+        try place.reader().all().map(\.quantity) == [Quantity(1), Quantity(7)])
     }
   }
 
@@ -139,9 +141,10 @@ extension UsageStore {
     }
   }
 
-  @Test func `a series gets one number, and every field tells series apart`() throws {
-    try withDatabase { path in
-      let database = try SQLiteUsageStore(path: path)
+  @Test(arguments: Engine.allCases)
+  func `a series gets one number, and every field tells series apart`(engine: Engine) async throws {
+    try await withDatabase(engine) { place in
+      let database = try place.store()
       try database.begin()
       func intern(_ series: Series) throws -> Int64? {
         try database.intern([
@@ -170,9 +173,10 @@ extension UsageStore {
     }
   }
 
-  @Test func `a subscription has no more series than can be numbered`() throws {
-    try withDatabase { path in
-      let database = try SQLiteUsageStore(path: path, seriesMax: 2)
+  @Test(arguments: Engine.allCases)
+  func `a subscription has no more series than can be numbered`(engine: Engine) async throws {
+    try await withDatabase(engine) { place in
+      let database = try place.store(seriesMax: 2)
       try database.begin()
       let numbers = try database.intern(
         ["/1", "/2", "/3", "/1"].map {
@@ -183,13 +187,16 @@ extension UsageStore {
     }
   }
 
-  @Test func `the catalog is replaced, but a meter that usage speaks of stays`() throws {
-    try withDatabase { path in
-      let database = try SQLiteUsageStore(path: path)
+  @Test(arguments: Engine.allCases)
+  func `the catalog is replaced, but a meter that usage speaks of stays`(engine: Engine)
+    async throws
+  {
+    try await withDatabase(engine) { place in
+      let database = try place.store()
       try database.replaceCatalog(Sample.catalog)
       try database.commit([(100, Sample.series("a"), 100, Quantity(1))], next: 2, open: 100)
       try database.replaceCatalog(try MeterCatalog([Sample.meter("net", unit: "Bytes")]))
-      #expect(try SQLiteUsageReader(path: path).meters().map(\.id) == ["cpu", "net"])
+      #expect(try place.reader().meters().map(\.id) == ["cpu", "net"])
     }
   }
 
@@ -263,9 +270,12 @@ extension UsageStore {
     }
   }
 
-  @Test func `a reader before the first writer says that the database is missing`() throws {
-    try withDatabase { path in
-      let error = #expect(throws: StoreError.self) { _ = try SQLiteUsageReader(path: path) }
+  @Test(arguments: Engine.allCases)
+  func `a reader before the first writer says that the database is missing`(engine: Engine)
+    async throws
+  {
+    try await withDatabase(engine) { place in
+      let error = #expect(throws: StoreError.self) { _ = try place.reader() }
       #expect(error?.kind == .missing)
     }
   }
@@ -275,16 +285,6 @@ extension UsageStore {
 func withDatabase(_ body: (String) throws -> Void) throws {
   let directory = try TemporaryDirectory()
   try body("\(directory.path)/usage.sqlite")
-}
-
-extension SQLiteUsageReader {
-  /// Every hourly aggregate.
-  func all() throws -> [UsageAggregate] {
-    try aggregates(
-      windows: Hour(index: 0)..<Hour(index: 10_000_000), granularity: .hourly,
-      filter: UsageFilter(subscriptions: nil, meters: nil), after: nil, limit: 10_000
-    ).aggregates
-  }
 }
 
 @Suite struct SQLiteSizeTests {

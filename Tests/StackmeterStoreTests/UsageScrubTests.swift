@@ -6,9 +6,9 @@ import Testing
 @testable import StackmeterStore
 
 @Suite struct UsageScrubTests {
-  /// A database of three closed windows, with nothing in its WAL.
-  private func makeDatabase(_ path: String) throws {
-    let database = try SQLiteUsageStore(path: path)
+  /// A database of three closed windows, with nothing in a WAL of SQLite.
+  private func makeDatabase(_ place: TestDatabase) throws {
+    let database = try place.store()
     for window in Int64(100)...102 {
       let rows = (0..<60).map { number in
         (
@@ -18,11 +18,12 @@ import Testing
       }
       try database.commit(rows, next: UInt64(window), open: window + 1)
     }
-    try database.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    guard case .sqlite = place.database else { return }
+    try place.byHand("PRAGMA wal_checkpoint(TRUNCATE)")
   }
 
-  private func damage(_ path: String) throws(StoreError) -> [String] {
-    let reader = try SQLiteUsageReader(path: path)
+  private func damage(_ place: TestDatabase) throws(StoreError) -> [String] {
+    let reader = try place.reader()
     var problems = try reader.integrityProblems()
     var scrub = UsageScrub(reader)
     while true {
@@ -35,19 +36,20 @@ import Testing
   }
 
   /// What closed windows answer.
-  private func answers(_ path: String) throws(StoreError) -> [UsageAggregate] {
-    let reader = try SQLiteUsageReader(path: path)
+  private func answers(_ place: TestDatabase) throws(StoreError) -> [UsageAggregate] {
+    let reader = try place.reader()
     return try reader.aggregates(
       windows: Hour(index: 0)..<Hour(index: 103), granularity: .hourly,
       filter: UsageFilter(subscriptions: nil, meters: nil), after: nil, limit: 10_000
     ).aggregates
   }
 
-  @Test func `a database as it was written has no damage`() throws {
-    try withDatabase { path in
-      try makeDatabase(path)
-      #expect(try damage(path) == [])
-      #expect(try answers(path).count == 180)
+  @Test(arguments: Engine.allCases)
+  func `a database as it was written has no damage`(engine: Engine) async throws {
+    try await withDatabase(engine) { place in
+      try makeDatabase(place)
+      #expect(try damage(place) == [])
+      #expect(try answers(place).count == 180)
     }
   }
 
@@ -59,15 +61,36 @@ import Testing
     "UPDATE closed_window SET row_count = 0 WHERE window = 102",
     "DELETE FROM closed_window WHERE window = 100",
   ])
-  func `whoever takes the triggers away is found out`(sql: String) throws {
-    try withDatabase { path in
-      try makeDatabase(path)
-      let byHand = try SQLite(path, .writer)
-      for trigger in [
+  func `whoever takes the triggers away is found out`(sql: String) async throws {
+    try await expectDamage(
+      .sqlite,
+      [
         "closed_update", "closed_delete", "series_update", "hash_update", "hash_delete",
-      ] { try byHand.execute("DROP TRIGGER \(trigger)") }
-      try byHand.execute(sql)
-      let found = try damage(path)
+      ].map { "DROP TRIGGER \($0)" }, sql)
+  }
+
+  @Test(arguments: [
+    "UPDATE aggregate SET quantity = 8 WHERE reporting_window = 101 AND quantity = 7",
+    "DELETE FROM aggregate WHERE reporting_window = 101 AND quantity = 7",
+    "UPDATE series SET location = 'x' WHERE subscription = 1 AND id = 1",
+    "DELETE FROM series WHERE subscription = 1 AND id = 1",
+    "UPDATE closed_window SET end_position = 0 WHERE reporting_window = 100",
+    "UPDATE closed_window SET row_count = 0 WHERE reporting_window = 102",
+    "DELETE FROM closed_window WHERE reporting_window = 100",
+  ])
+  func `whoever takes the triggers of PostgreSQL away is found out`(sql: String) async throws {
+    try await expectDamage(
+      .postgresql,
+      ["aggregate", "series", "closed_window"].map { "ALTER TABLE \($0) DISABLE TRIGGER USER" },
+      sql)
+  }
+
+  private func expectDamage(_ engine: Engine, _ off: [String], _ sql: String) async throws {
+    try await withDatabase(engine) { place in
+      try makeDatabase(place)
+      for statement in off { try place.byHand(statement) }
+      try place.byHand(sql)
+      let found = try damage(place)
       #expect(found.count == 1)
       #expect(found.first?.contains("is not as it was closed") == true)
     }
@@ -78,8 +101,8 @@ import Testing
       let directory = try TemporaryDirectory()
       let original = "\(directory.path)/original.sqlite"
       let path = "\(directory.path)/flipped.sqlite"
-      try makeDatabase(original)
-      let expected = try answers(original)
+      try makeDatabase(self.place(original))
+      let expected = try answers(place(original))
       let bytes = try content(original)
       var found = 0
       var silent: [Int] = []
@@ -89,10 +112,10 @@ import Testing
         flipped[place] ^= 1 << UInt8.random(in: 0..<8, using: &random)
         try write(flipped, path)
         do throws(StoreError) {
-          let damage = try damage(path)
+          let damage = try self.damage(self.place(path))
           if !damage.isEmpty {
             found += 1
-          } else if try answers(path) != expected {
+          } else if try answers(self.place(path)) != expected {
             silent.append(place)
           }
         } catch {
@@ -103,6 +126,10 @@ import Testing
       try #require(silent == [], "bytes that changed an answer")
       try #require(found > 30)
     }
+  }
+
+  private func place(_ path: String) -> TestDatabase {
+    TestDatabase(database: .sqlite(path: path, cell: "local"))
   }
 
   private func content(_ path: String) throws -> [UInt8] {
@@ -132,17 +159,19 @@ import Testing
     #expect(first(15) == "2024-11-30T23:00:00Z")
   }
 
-  @Test func `old windows go in steps, their hashes stay, and nothing is answered in part`() throws
+  @Test(arguments: Engine.allCases)
+  func `old windows go in steps, their hashes stay, and nothing is answered in part`(engine: Engine)
+    async throws
   {
-    try withDatabase { path in
-      let database = try SQLiteUsageStore(path: path)
+    try await withDatabase(engine) { place in
+      let database = try place.store()
       for window in Int64(100)...102 {
         try database.commit(
           (0..<10).map { (window, Sample.series("s\($0)"), window, Quantity(1)) },
           next: UInt64(window), open: window + 1)
       }
       try database.retain(from: Hour(index: 101))
-      let reader = try SQLiteUsageReader(path: path)
+      let reader = try place.reader()
       for left in [7, 4, 1, 0, 0] {
         #expect(try reader.all().count == 20)
         #expect(try reader.windows(before: nil, limit: 9).map(\.hour.index) == [103, 102, 101])

@@ -20,6 +20,8 @@ import Testing
       "stackmeter.v1.ListUsageRequest": "caller.role",
       "stackmeter.v1.SummarizeRequest": "caller.role",
       "stackmeter.v1.ListSubscriptionsRequest": "caller.role",
+      "stackmeter.v1.ExplainRequest": "caller.role",
+      "stackmeter.v1.ExplainResponse": "aggregation",
       "stackmeter.v1.QuarantineEntry": "entries",
       "stackmeter.v1.ResolveQuarantineRequest": "numbers",
     ]

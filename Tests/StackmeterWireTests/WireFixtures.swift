@@ -45,6 +45,21 @@ extension WireFixture {
       ]),
     WireFixture("stackmeter.v1.ConfirmAppliedResponse", [ConfirmAppliedResponse()]),
     WireFixture(
+      "stackmeter.v1.FindUsageRequest",
+      [
+        FindUsageRequest(
+          positions: 0..<0, journalID: 0, subscription: "", meter: "", usageHour: Hour(index: 0)),
+        FindUsageRequest(
+          positions: 1..<(.max), journalID: .max, subscription: "s", meter: "m", resourceURI: "/r",
+          usageHour: Hour(index: 498_736), limit: 1000),
+      ]),
+    WireFixture(
+      "stackmeter.v1.FindUsageResponse",
+      [
+        FindUsageResponse(usage: [], nextPosition: 0),
+        FindUsageResponse(usage: JournaledUsage.several, nextPosition: .max),
+      ]),
+    WireFixture(
       "stackmeter.v1.ListQuarantineRequest",
       [
         ListQuarantineRequest(afterNumber: 0, pageSize: 0),
@@ -154,6 +169,28 @@ extension WireFixture {
             id: "m", name: "Maß", unit: "GB*hours", category: "Storage",
             resourceProvider: "Microsoft.Storage", aggregation: .sum, isBillable: true)
         ]),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ExplainRequest",
+      [
+        ExplainRequest(
+          caller: .operator, subscription: "s", meter: "m", usageHour: Hour(index: 0)),
+        ExplainRequest(
+          caller: .tenant(subscriptions: ["s"]), subscription: "s", meter: "m", resourceURI: "/r",
+          usageHour: Hour(index: 498_736), window: Hour(index: 498_737), pageSize: .max,
+          pageToken: "t"),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ExplainResponse",
+      [
+        ExplainResponse(
+          parts: [], nextPageToken: "", aggregation: .sum, aggregate: .zero, explained: .zero,
+          isProvisional: false, problem: ""),
+        ExplainResponse(
+          parts: JournaledUsage.several.map {
+            ExplainedPart(usage: $0, part: Quantity.max.negated, window: Hour(index: -1))
+          }, nextPageToken: "t", aggregation: .uniqueCount, aggregate: .max, explained: Quantity(1),
+          isProvisional: true, problem: "p"),
       ]),
     WireFixture(
       "stackmeter.v1.ListWindowsRequest",
@@ -385,4 +422,12 @@ extension ServerReflectionRequest {
     nil, .file(name: "a/b.proto"), .fileDeclaring(symbol: "a.B"),
     .fileExtending(type: "a.B", number: .min), .extensionNumbers(type: ""), .services("*"),
   ].map { ServerReflectionRequest(host: "h", $0) }
+}
+
+extension JournaledUsage {
+  fileprivate static let several = UsageEvent.several.enumerated().map { index, event in
+    JournaledUsage(
+      position: UInt64(index), reportedTime: Instant(nanoseconds: -1), event: event,
+      takesBack: index % 2 == 0 ? .max : nil, counts: index % 3 == 0 ? event.quantity : nil)
+  }
 }

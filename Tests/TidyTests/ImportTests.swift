@@ -15,7 +15,10 @@ import Testing
     "StackmeterJournal": [
       "CStackmeterSupport", "CZstd", "StackmeterCore", "Crypto", "Synchronization", "Glibc",
     ],
-    "StackmeterStore": ["CSQLite", "StackmeterCore", "Crypto", "Synchronization", "Glibc"],
+    "StackmeterStore": [
+      "CPQ", "CSQLite", "StackmeterCore", "Crypto", "Synchronization", "Glibc",
+    ],
+    "StackmeterAudit": ["StackmeterCore", "StackmeterJournal", "StackmeterStore", "Crypto"],
     "StackmeterRPC": [
       "StackmeterCore", "StackmeterWire", "GRPCCore", "GRPCNIOTransportHTTP2Posix",
       "NIOCore", "NIOPosix", "Logging", "Synchronization", "Glibc",
@@ -67,6 +70,7 @@ import Testing
     ],
     "stackmeter-query": [
       "AggregatorClient", "CollectorClient", "QueryServer", "StackmeterRPC", "StackmeterRuntime",
+      "StackmeterStore",
     ],
     "stackmeter-gateway": [
       "CollectorClient", "GatewayServer", "QueryClient", "StackmeterRPC", "StackmeterRuntime",
@@ -77,18 +81,20 @@ import Testing
     ],
     "StackmeterCommand": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-      "CollectorClient", "QueryClient", "GatewayServer", "ArgumentParser", "GRPCCore",
+      "StackmeterJournal", "StackmeterAudit", "CollectorClient", "QueryClient", "GatewayServer",
+      "AggregatorServer", "ArgumentParser", "Crypto", "GRPCCore",
       "UnixSignals", "Glibc", "Synchronization",
     ],
+    "LocalPostgreSQL": ["StackmeterRuntime", "Glibc", "Synchronization"],
     "StackmeterBench": [
-      "CPQ", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
-      "CollectorClient", "ArgumentParser", "GRPCCore", "Histogram", "UnixSignals", "Glibc",
-      "Synchronization",
+      "LocalPostgreSQL", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
+      "StackmeterStore", "AggregatorClient", "CollectorClient", "QueryClient", "ArgumentParser",
+      "GRPCCore", "Histogram", "UnixSignals", "Glibc", "Synchronization",
     ],
     "stackmeter": ["StackmeterCommand"],
     "stackmeter-bench": ["StackmeterBench"],
     "StackmeterTesting": [
-      "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal",
+      "LocalPostgreSQL", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal",
       "StackmeterRuntime", "GRPCCore",
       "GRPCInProcessTransport", "Foundation", "Glibc", "Logging", "Synchronization",
     ],
@@ -135,7 +141,7 @@ import Testing
 
   @Test(arguments: [
     ("CStackmeterProto", "StackmeterWire"), ("CSQLite", "StackmeterStore"),
-    ("CPQ", "StackmeterBench"),
+    ("CPQ", "StackmeterStore"),
   ])
   func `a C module has one importer`(module: String, importer: String) {
     #expect(Self.allowed.filter { $0.value.contains(module) }.map(\.key) == [importer])
@@ -153,7 +159,8 @@ import Testing
       if !module.hasPrefix("stackmeter-") && module != "StackmeterCommand" {
         #expect(servers.isEmpty, "\(module)")
       }
-      #expect(servers.count <= 1, "\(module)")
+      // The command line works upon the files of any service that does not run.
+      if module != "StackmeterCommand" { #expect(servers.count <= 1, "\(module)") }
     }
   }
 

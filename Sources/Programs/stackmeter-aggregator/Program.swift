@@ -10,8 +10,10 @@ struct Program {
   static func main() async {
     await ServiceProgram.main("aggregator") { settings, logger in
       try StateLock.take("\(settings.stateDirectory)/aggregator.lock")
+      let database = UsageDatabase(
+        postgresql: settings.storePostgreSQL, path: settings.usageDatabase, cell: settings.cell)
       let aggregator = try Aggregator(
-        store: SQLiteUsageStore(path: settings.usageDatabase, cell: settings.cell),
+        store: try open(database),
         catalog: try meterCatalog(settings.meterCatalog),
         configuration: AggregatorConfiguration(
           latenessLimitDays: settings.latenessLimitDays,
@@ -28,14 +30,23 @@ struct Program {
         StoppablePart { try await aggregator.runMaintenance() },
         StoppablePart { try await DirectoryFile(path: settings.subscriptions).run(aggregator) },
         StoppablePart {
-          let database = settings.usageDatabase
           try await Scrubber(
-            open: { () throws(StoreError) in try SQLiteUsageReader(path: database) },
+            open: { () throws(StoreError) in try database.reader() },
             report: { aggregator.note(damage: $0) }
           ).run()
         },
         StoppablePart(run: server.run, stop: server.stop),
       ]
+    }
+  }
+
+  /// A database that another start would refuse again is a matter of the settings.
+  private static func open(_ database: UsageDatabase) throws -> any UsageStore {
+    do throws(StoreError) {
+      return try database.store()
+    } catch {
+      guard error.kind == .newerSchema || error.kind == .otherCell else { throw error }
+      throw SettingsError(problems: [error.message])
     }
   }
 }

@@ -3,6 +3,7 @@ import CollectorClient
 import QueryServer
 import StackmeterRPC
 import StackmeterRuntime
+import StackmeterStore
 
 /// Answers every question about usage.
 @main
@@ -14,7 +15,9 @@ struct Program {
       let collector = try RPCConnection(socketPath: settings.socketPath("collector"))
       let aggregator = try RPCConnection(socketPath: settings.socketPath("aggregator"))
       let query = Query(
-        databasePath: settings.usageDatabase, tokenKey: tokenKey,
+        database: UsageDatabase(
+          postgresql: settings.storePostgreSQL, path: settings.usageDatabase, cell: settings.cell),
+        tokenKey: tokenKey,
         collector: CollectorClient(collector.channel),
         aggregator: AggregatorClient(aggregator.channel), clock: SystemClock())
       let server = try RPCServer(

@@ -1,5 +1,7 @@
+internal import LocalPostgreSQL
 internal import StackmeterCore
 internal import StackmeterRuntime
+internal import StackmeterStore
 
 /// The collector's and the aggregator's work by PostgreSQL: unique events, and a sum for each series and usage
 /// hour, both durable when a batch is answered. One statement, and so one transaction, for each batch.
@@ -36,24 +38,18 @@ enum PostgreSQLLoad {
     select count(*) from new
     """
 
-  /// How long the server may take until it answers.
-  private static let startMax: Duration = .seconds(60)
+  /// What differs from the defaults: room to work in. `fsync`, `synchronous_commit` and `full_page_writes` are on, as
+  /// they are by default.
+  static let serverSettings = [
+    "shared_buffers=1GB", "effective_cache_size=2GB", "work_mem=64MB", "wal_buffers=64MB",
+    "max_wal_size=16GB", "checkpoint_timeout=30min", "jit=off",
+  ]
 
-  /// Makes the tables and the series, once the server answers.
+  /// Makes the tables and the series.
   static func prepare(_ workload: Workload, _ server: PostgreSQLServer) async throws {
-    let begin = ContinuousClock.now
-    while true {
-      let answer = await blocking {
-        Result { () throws(BenchFailure) in _ = try PostgreSQLConnection(server.connectionText) }
-      }
-      guard case .failure(let failure) = answer else { break }
-      try server.checkIsRunning()
-      guard ContinuousClock.now - begin < startMax else { throw failure }
-      try await Task.sleep(for: .milliseconds(50))
-    }
     let made = await blocking {
-      Result { () throws(BenchFailure) in
-        try PostgreSQLConnection(server.connectionText).execute(schema + series(workload))
+      Result { () throws(StoreError) in
+        try PostgreSQL(server.connectionText()).execute(schema + series(workload))
       }
     }
     try made.get()
@@ -76,8 +72,8 @@ enum PostgreSQLLoad {
     _ server: PostgreSQLServer
   ) async throws -> LoadFigures {
     let answer = await blocking {
-      Result { () throws(BenchFailure) in
-        try report(workload, number, newCount, batchEvents, server.connectionText)
+      Result {
+        try report(workload, number, newCount, batchEvents, server.connectionText())
       }
     }
     return try answer.get()
@@ -86,9 +82,8 @@ enum PostgreSQLLoad {
   private static func report(
     _ workload: Workload, _ number: Int, _ newCount: UInt64, _ batchEvents: Int,
     _ connectionText: String
-  ) throws(BenchFailure) -> LoadFigures {
-    let connection = try PostgreSQLConnection(connectionText)
-    try connection.prepare("report", statement)
+  ) throws -> LoadFigures {
+    let connection = try PostgreSQL(connectionText)
     var reporter = Reporter(workload, number: number, inFlight: 1)
     var figures = LoadFigures()
     while reporter.newCount < newCount {
@@ -96,7 +91,7 @@ enum PostgreSQLLoad {
       let prepared = reporter.next(batchEvents, newMax: newCount - reporter.newCount)
       let parameters = parameters(prepared)
       let sent = ContinuousClock.now
-      let accepted = try connection.number(prepared: "report", parameters)
+      let accepted = try Self.number(connection.query(statement, parameters))
       figures.latencies.record(ContinuousClock.now - sent)
       guard accepted == prepared.expected.newCount else {
         throw BenchFailure(
@@ -108,17 +103,22 @@ enum PostgreSQLLoad {
     return figures
   }
 
+  /// The number in the only row and column.
+  private static func number(_ rows: PostgreSQLRows) -> UInt64 {
+    UInt64(bitPattern: rows.integer(0, 0))
+  }
+
   /// The numbers of the series are known to whoever reports; that costs PostgreSQL nothing here.
-  private static func parameters(_ prepared: PreparedBatch) -> [BinaryParameter] {
+  private static func parameters(_ prepared: PreparedBatch) -> [PostgreSQLParameter] {
     let batch = prepared.batch
     return [
-      BinaryParameter(1),
-      BinaryParameter(
+      PostgreSQLParameter(Int32(1)),
+      PostgreSQLParameter(
         integers: batch.usageStart.map { Int32(Instant(nanoseconds: $0).hour.index) }),
-      BinaryParameter(texts: batch.ids, ends: batch.idEnds),
-      BinaryParameter(integers: batch.seriesIndex.map { Int32(prepared.series[Int($0)]) }),
-      BinaryParameter(bigints: batch.usageStart), BinaryParameter(bigints: batch.usageEnd),
-      BinaryParameter(attos: batch.attos),
+      PostgreSQLParameter(texts: batch.ids, ends: batch.idEnds),
+      PostgreSQLParameter(integers: batch.seriesIndex.map { Int32(prepared.series[Int($0)]) }),
+      PostgreSQLParameter(bigints: batch.usageStart), PostgreSQLParameter(bigints: batch.usageEnd),
+      PostgreSQLParameter(attos: batch.attos),
     ]
   }
 
@@ -128,15 +128,15 @@ enum PostgreSQLLoad {
   ) async throws -> UInt64 {
     let accepted = figures.accepted
     let answer = await blocking {
-      Result { () throws(BenchFailure) -> UInt64 in
-        let connection = try PostgreSQLConnection(server.connectionText)
-        let events = try connection.number("select count(*) from events")
-        let summed = try connection.number("select sum(events)::bigint from hourly")
+      Result { () throws -> UInt64 in
+        let connection = try PostgreSQL(server.connectionText())
+        let events = try Self.number(connection.query("select count(*) from events"))
+        let summed = try Self.number(connection.query("select sum(events)::bigint from hourly"))
         guard events == accepted, summed == accepted else {
           throw BenchFailure(
             "PostgreSQL holds \(events) events and sums of \(summed), not \(accepted)")
         }
-        return try connection.number("select pg_database_size(current_database())")
+        return try Self.number(connection.query("select pg_database_size(current_database())"))
       }
     }
     return try answer.get()

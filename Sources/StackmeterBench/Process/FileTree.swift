@@ -37,35 +37,6 @@ enum FileTree {
     rmdir(path)
   }
 
-  static func giveTo(_ uid: uid_t, _ gid: gid_t, _ path: String) throws(BenchFailure) {
-    guard chown(path, uid, gid) == 0 else { throw BenchFailure("give away", path, errno: errno) }
-  }
-
-  /// Throws where a user that is in no group but its own may not enter `path` or a folder on the way to it.
-  static func check(
-    canBeReached path: String, by uid: uid_t, _ gid: gid_t, _ user: String
-  ) throws(BenchFailure) {
-    guard let resolved = realpath(path, nil) else {
-      throw BenchFailure("find", path, errno: errno)
-    }
-    defer { free(resolved) }
-    var folder = ""
-    for name in String(cString: resolved).split(separator: "/") {
-      folder += "/\(name)"
-      var status = stat()
-      guard stat(folder, &status) == 0 else {
-        throw BenchFailure("look at", folder, errno: errno)
-      }
-      let mayEnter =
-        status.st_uid == uid ? S_IXUSR : status.st_gid == gid ? S_IXGRP : S_IXOTH
-      guard isDirectory(status), status.st_mode & mayEnter != 0 else {
-        throw BenchFailure(
-          "the user \(user) cannot enter \(folder), so PostgreSQL cannot run below \(path); "
-            + "choose another --directory, or chmod o+x \(folder)")
-      }
-    }
-  }
-
   private static func isDirectory(_ status: stat) -> Bool {
     status.st_mode & S_IFMT == S_IFDIR
   }

@@ -11,7 +11,7 @@ struct FileChecks {
     [
       directory("run directory", settings.runDirectory),
       directory("state directory", settings.stateDirectory),
-      disk(), catalog(), keys(), agentMapping(), library(),
+      disk(), catalog(), keys(), agentMapping(), library(), store(),
     ]
   }
 
@@ -108,6 +108,38 @@ struct FileChecks {
         advice: "the agent cannot say who uses this host; see deploy/config/agent.json")
     } catch {
       return .fail(subject, "\(settings.agentMapping): \(error)", advice: "correct the file")
+    }
+  }
+
+  /// Which store has the aggregates, and whether it answers.
+  func store() -> Finding {
+    let subject = "usage database"
+    let database = UsageDatabase(
+      postgresql: settings.storePostgreSQL, path: settings.usageDatabase, cell: settings.cell)
+    let place =
+      settings.storePostgreSQL.isEmpty ? "SQLite, \(settings.usageDatabase)" : "PostgreSQL"
+    do throws(StoreError) {
+      let reader = try database.reader()
+      let position = try reader.position().nextPosition
+      return .ok(
+        subject,
+        "\((reader as? PostgreSQLUsageReader)?.place ?? place), counted up to position \(position)")
+    } catch {
+      let reason = "\(place): \(error.message)"
+      switch error.kind {
+      case .missing: return .warn(subject, reason, advice: "the aggregator makes it; start it")
+      case .olderSchema:
+        return .warn(subject, reason, advice: "start everything with stackmeter up")
+      case .interrupted:
+        return .fail(
+          subject, reason,
+          advice: "start PostgreSQL, or correct store.postgresql; see deploy/postgres")
+      default:
+        return .fail(
+          subject, reason,
+          advice: "run the version that made it, or restore a backup; the journal has all that it "
+            + "was made from")
+      }
     }
   }
 

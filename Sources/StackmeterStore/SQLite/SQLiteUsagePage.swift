@@ -225,7 +225,7 @@ extension SQLite {
 
 extension Statement {
   /// A series from six columns.
-  fileprivate func series(_ column: Int32) -> Series {
+  func series(_ column: Int32) -> Series {
     Series(
       subscription: text(column), meter: text(column + 1),
       resource: Resource(
@@ -236,7 +236,7 @@ extension Statement {
 
 extension Granularity {
   /// The hours of one period.
-  fileprivate var hours: Int64 {
+  var hours: Int64 {
     switch self {
     case .hourly: 1
     case .daily: 24

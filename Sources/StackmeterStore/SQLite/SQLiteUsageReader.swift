@@ -29,10 +29,16 @@ package final class SQLiteUsageReader: UsageReader {
   }
 
   /// Runs `body` upon one snapshot.
-  private func snapshot<Answer>(
+  private func inTransaction<Answer>(
     _ body: () throws(StoreError) -> Answer
   ) throws(StoreError) -> Answer {
     try connection.transaction("BEGIN", body)
+  }
+
+  package func snapshot<Answer>(
+    _ ask: (any UsageReader) throws(StoreError) -> Answer
+  ) throws(StoreError) -> Answer {
+    try inTransaction { () throws(StoreError) in try ask(self) }
   }
 
   package func position() throws(StoreError) -> PipelinePosition {
@@ -51,7 +57,7 @@ package final class SQLiteUsageReader: UsageReader {
     windows: Range<Hour>, granularity: Granularity, filter: UsageFilter, after cursor: UsageCursor?,
     limit: Int
   ) throws(StoreError) -> (aggregates: [UsageAggregate], next: UsageCursor?) {
-    try snapshot { () throws(StoreError) in
+    try inTransaction { () throws(StoreError) in
       var page = try SQLiteUsagePage(
         connection, granularity: granularity, filter: filter, limit: limit)
       return try page.read(windows: windows, after: cursor)
@@ -61,7 +67,7 @@ package final class SQLiteUsageReader: UsageReader {
   package func totals(
     hours: Range<Hour>, byDay: Bool, bySubscription: Bool, filter: UsageFilter, limit: Int
   ) throws(StoreError) -> [UsageTotal] {
-    try snapshot { () throws(StoreError) in
+    try inTransaction { () throws(StoreError) in
       let retainedFrom = try position().retainedFrom
       // Usage is never reported before the window of its hour, but for what lies just ahead of the clock.
       let firstWindow = hours.lowerBound.index - 1
@@ -146,13 +152,6 @@ package final class SQLiteUsageReader: UsageReader {
     return String(decoding: writer.bytes, as: UTF8.self)
   }
 
-  /// The texts of a JSON array.
-  private func names(_ json: String) -> [String] {
-    guard case .array(let elements)? = try? JSONValue(parsing: Array(json.utf8), limits: .batch)
-    else { return [] }
-    return elements.compactMap { if case .string(let name) = $0 { name } else { nil } }
-  }
-
   package func meters() throws(StoreError) -> [Meter] {
     let statement = try connection.prepare(
       """
@@ -194,7 +193,8 @@ package final class SQLiteUsageReader: UsageReader {
           missingAtClose: statement.isNull(3)
             ? .none
             : MissingSources(
-              names: names(statement.text(3)), others: UInt64(bitPattern: statement.integer(4)))))
+              names: MissingSources.names(json: statement.text(3)),
+              others: UInt64(bitPattern: statement.integer(4)))))
     }
     return windows
   }
@@ -236,10 +236,60 @@ package final class SQLiteUsageReader: UsageReader {
     return UInt64(statement.integer(0))
   }
 
+  package func series(after number: Int64, limit: Int) throws(StoreError) -> [StoredSeries] {
+    let statement = try connection.prepare(
+      """
+      SELECT n.name, s.meter, s.resource_uri, s.location, s.tags, s.additional_info, s.id,
+        s.first_window, s.first_position
+      FROM series s JOIN subscription n ON n.id = s.id >> \(SeriesNumbers.bitsWithinSubscription)
+      WHERE s.id > ? ORDER BY s.id LIMIT ?
+      """)
+    statement.bind(1, number)
+    statement.bind(2, Int64(limit))
+    var series: [StoredSeries] = []
+    while try statement.step() {
+      series.append(
+        StoredSeries(
+          number: statement.integer(6), series: statement.series(0),
+          firstWindow: Hour(index: statement.integer(7)),
+          firstPosition: UInt64(bitPattern: statement.integer(8))))
+    }
+    return series
+  }
+
+  package func unapplied(limit: Int) throws(StoreError) -> [UnappliedQuantity] {
+    let statement = try connection.prepare(
+      """
+      SELECT window, series, usage_hour, units, attos, position, reason FROM unapplied
+      ORDER BY id LIMIT ?
+      """)
+    statement.bind(1, Int64(limit))
+    var quantities: [UnappliedQuantity] = []
+    while try statement.step() {
+      quantities.append(
+        UnappliedQuantity(
+          window: Hour(index: statement.integer(0)),
+          series: statement.isNull(1) ? nil : statement.integer(1),
+          usageHour: Hour(index: statement.integer(2)),
+          quantity: try connection.quantity(statement, 3),
+          position: UInt64(bitPattern: statement.integer(5)), reason: statement.text(6)))
+    }
+    return quantities
+  }
+
   package func integrityProblems() throws(StoreError) -> [String] {
     let statement = try connection.prepare("PRAGMA integrity_check(10)")
     var problems: [String] = []
     while try statement.step() { problems.append(statement.text(0)) }
     return problems == ["ok"] ? [] : problems
+  }
+}
+
+extension MissingSources {
+  /// The names as a database has them: a JSON array.
+  static func names(json: String) -> [String] {
+    guard case .array(let elements)? = try? JSONValue(parsing: Array(json.utf8), limits: .batch)
+    else { return [] }
+    return elements.compactMap { if case .string(let name) = $0 { name } else { nil } }
   }
 }

@@ -85,6 +85,15 @@ func hours(
   return Hour(index: from)..<Hour(index: to)
 }
 
+/// One hour from outside.
+func hour(_ index: Int64, _ field: String) throws(WireError) -> Hour {
+  guard (0...hourIndexMax).contains(index) else {
+    throw .invalidField(
+      field: field, problem: "is \(index); hours since 1970 from 0 to \(hourIndexMax) are taken")
+  }
+  return Hour(index: index)
+}
+
 /// Names to filter by.
 func filter(
   _ pointer: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ count: Int, _ field: String

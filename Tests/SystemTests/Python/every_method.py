@@ -175,6 +175,33 @@ totals = query.Summarize(
 assert [(t.subscription, t.quantity.units) for t in totals] == [("from-python", 4)], totals
 done("Query.Summarize")
 
+found = collector.FindUsage(
+    collector_pb2.FindUsageRequest(
+        from_position=1, to_position=4, journal_id=chunks[-1].journal_id,
+        subscription="From-Python", meter=series.meter, usage_hour=start // HOUR),
+    timeout=DEADLINE)
+assert [(u.position, u.event.id, u.counts, u.takes_back) for u in found.usage] == [
+    (1, "1", True, False), (2, "a", True, False), (3, "b", True, False)], found
+assert found.next_position == 4, found
+done("Collector.FindUsage")
+
+explained = query.Explain(
+    query_pb2.ExplainRequest(
+        caller=operator, subscription="from-python", meter=series.meter, usage_hour=start // HOUR),
+    timeout=DEADLINE)
+assert [(p.part.units, p.part.attos) for p in explained.parts] == [(1, 5 * 10**17), (1, 0), (2, 0)]
+assert explained.aggregate == explained.explained and not explained.problem, explained
+try:
+    query.Explain(
+        query_pb2.ExplainRequest(
+            caller=common_pb2.Caller(role=common_pb2.Caller.ROLE_TENANT, subscriptions=["other"]),
+            subscription="from-python", meter=series.meter, usage_hour=start // HOUR),
+        timeout=DEADLINE)
+    raise AssertionError("a tenant was told of another's usage")
+except grpc.RpcError as error:
+    assert error.code() == grpc.StatusCode.NOT_FOUND, error
+done("Query.Explain")
+
 meters = query.ListMeters(query_pb2.ListMetersRequest(), timeout=DEADLINE).meters
 assert "agent-cpu-core-seconds" in {m.id for m in meters}
 done("Query.ListMeters")

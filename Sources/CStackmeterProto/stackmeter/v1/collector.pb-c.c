@@ -1042,6 +1042,141 @@ void   stackmeter__v1__collector_status__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__collector_status__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stackmeter__v1__find_usage_request__init
+                     (Stackmeter__V1__FindUsageRequest         *message)
+{
+  static const Stackmeter__V1__FindUsageRequest init_value = STACKMETER__V1__FIND_USAGE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__find_usage_request__get_packed_size
+                     (const Stackmeter__V1__FindUsageRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__find_usage_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__find_usage_request__pack
+                     (const Stackmeter__V1__FindUsageRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__find_usage_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__find_usage_request__pack_to_buffer
+                     (const Stackmeter__V1__FindUsageRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__find_usage_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__FindUsageRequest *
+       stackmeter__v1__find_usage_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__FindUsageRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__find_usage_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__find_usage_request__free_unpacked
+                     (Stackmeter__V1__FindUsageRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__find_usage_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__journaled_usage__init
+                     (Stackmeter__V1__JournaledUsage         *message)
+{
+  static const Stackmeter__V1__JournaledUsage init_value = STACKMETER__V1__JOURNALED_USAGE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__journaled_usage__get_packed_size
+                     (const Stackmeter__V1__JournaledUsage *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__journaled_usage__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__journaled_usage__pack
+                     (const Stackmeter__V1__JournaledUsage *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__journaled_usage__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__journaled_usage__pack_to_buffer
+                     (const Stackmeter__V1__JournaledUsage *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__journaled_usage__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__JournaledUsage *
+       stackmeter__v1__journaled_usage__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__JournaledUsage *)
+     protobuf_c_message_unpack (&stackmeter__v1__journaled_usage__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__journaled_usage__free_unpacked
+                     (Stackmeter__V1__JournaledUsage *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__journaled_usage__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__find_usage_response__init
+                     (Stackmeter__V1__FindUsageResponse         *message)
+{
+  static const Stackmeter__V1__FindUsageResponse init_value = STACKMETER__V1__FIND_USAGE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__find_usage_response__get_packed_size
+                     (const Stackmeter__V1__FindUsageResponse *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__find_usage_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__find_usage_response__pack
+                     (const Stackmeter__V1__FindUsageResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__find_usage_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__find_usage_response__pack_to_buffer
+                     (const Stackmeter__V1__FindUsageResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__find_usage_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__FindUsageResponse *
+       stackmeter__v1__find_usage_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__FindUsageResponse *)
+     protobuf_c_message_unpack (&stackmeter__v1__find_usage_response__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__find_usage_response__free_unpacked
+                     (Stackmeter__V1__FindUsageResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__find_usage_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor stackmeter__v1__heartbeat_request__field_descriptors[3] =
 {
   {
@@ -2962,6 +3097,302 @@ const ProtobufCMessageDescriptor stackmeter__v1__collector_status__descriptor =
   (ProtobufCMessageInit) stackmeter__v1__collector_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor stackmeter__v1__find_usage_request__field_descriptors[8] =
+{
+  {
+    "from_position",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__FindUsageRequest, from_position),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "to_position",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__FindUsageRequest, to_position),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "journal_id",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_FIXED64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__FindUsageRequest, journal_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "subscription",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__FindUsageRequest, subscription),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "meter",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__FindUsageRequest, meter),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "resource_uri",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__FindUsageRequest, resource_uri),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "usage_hour",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__FindUsageRequest, usage_hour),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "limit",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__FindUsageRequest, limit),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__find_usage_request__field_indices_by_name[] = {
+  0,   /* field[0] = from_position */
+  2,   /* field[2] = journal_id */
+  7,   /* field[7] = limit */
+  4,   /* field[4] = meter */
+  5,   /* field[5] = resource_uri */
+  3,   /* field[3] = subscription */
+  1,   /* field[1] = to_position */
+  6,   /* field[6] = usage_hour */
+};
+static const ProtobufCIntRange stackmeter__v1__find_usage_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__find_usage_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.FindUsageRequest",
+  "FindUsageRequest",
+  "Stackmeter__V1__FindUsageRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__FindUsageRequest),
+  8,
+  stackmeter__v1__find_usage_request__field_descriptors,
+  stackmeter__v1__find_usage_request__field_indices_by_name,
+  1,  stackmeter__v1__find_usage_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__find_usage_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__journaled_usage__field_descriptors[7] =
+{
+  {
+    "position",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__JournaledUsage, position),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reported_time",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__JournaledUsage, reported_time),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "event",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__JournaledUsage, event),
+    &stackmeter__v1__usage_event__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "takes_back",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__JournaledUsage, takes_back),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "corrected_position",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__JournaledUsage, corrected_position),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "counts",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__JournaledUsage, counts),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "declared",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__JournaledUsage, declared),
+    &stackmeter__v1__quantity__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__journaled_usage__field_indices_by_name[] = {
+  4,   /* field[4] = corrected_position */
+  5,   /* field[5] = counts */
+  6,   /* field[6] = declared */
+  2,   /* field[2] = event */
+  0,   /* field[0] = position */
+  1,   /* field[1] = reported_time */
+  3,   /* field[3] = takes_back */
+};
+static const ProtobufCIntRange stackmeter__v1__journaled_usage__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__journaled_usage__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.JournaledUsage",
+  "JournaledUsage",
+  "Stackmeter__V1__JournaledUsage",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__JournaledUsage),
+  7,
+  stackmeter__v1__journaled_usage__field_descriptors,
+  stackmeter__v1__journaled_usage__field_indices_by_name,
+  1,  stackmeter__v1__journaled_usage__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__journaled_usage__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__find_usage_response__field_descriptors[2] =
+{
+  {
+    "usage",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__FindUsageResponse, n_usage),
+    offsetof(Stackmeter__V1__FindUsageResponse, usage),
+    &stackmeter__v1__journaled_usage__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_position",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__FindUsageResponse, next_position),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__find_usage_response__field_indices_by_name[] = {
+  1,   /* field[1] = next_position */
+  0,   /* field[0] = usage */
+};
+static const ProtobufCIntRange stackmeter__v1__find_usage_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__find_usage_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.FindUsageResponse",
+  "FindUsageResponse",
+  "Stackmeter__V1__FindUsageResponse",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__FindUsageResponse),
+  2,
+  stackmeter__v1__find_usage_response__field_descriptors,
+  stackmeter__v1__find_usage_response__field_indices_by_name,
+  1,  stackmeter__v1__find_usage_response__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__find_usage_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCEnumValue stackmeter__v1__outcome__enum_values_by_number[7] =
 {
   { "OUTCOME_UNSPECIFIED", "STACKMETER__V1__OUTCOME__OUTCOME_UNSPECIFIED", 0 },
@@ -3034,7 +3465,7 @@ const ProtobufCEnumDescriptor stackmeter__v1__quarantine_state__descriptor =
   stackmeter__v1__quarantine_state__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor stackmeter__v1__collector__method_descriptors[10] =
+static const ProtobufCMethodDescriptor stackmeter__v1__collector__method_descriptors[11] =
 {
   { "Report", &stackmeter__v1__report_request__descriptor, &stackmeter__v1__report_response__descriptor },
   { "ReportStream", &stackmeter__v1__event_batch__descriptor, &stackmeter__v1__batch_result__descriptor },
@@ -3046,10 +3477,12 @@ static const ProtobufCMethodDescriptor stackmeter__v1__collector__method_descrip
   { "DiscardQuarantine", &stackmeter__v1__resolve_quarantine_request__descriptor, &stackmeter__v1__resolve_quarantine_response__descriptor },
   { "Heartbeat", &stackmeter__v1__heartbeat_request__descriptor, &stackmeter__v1__heartbeat_response__descriptor },
   { "GetStatus", &stackmeter__v1__get_status_request__descriptor, &stackmeter__v1__collector_status__descriptor },
+  { "FindUsage", &stackmeter__v1__find_usage_request__descriptor, &stackmeter__v1__find_usage_response__descriptor },
 };
 const unsigned stackmeter__v1__collector__method_indices_by_name[] = {
   4,        /* ConfirmApplied */
   7,        /* DiscardQuarantine */
+  10,        /* FindUsage */
   5,        /* GetQuarantineEntry */
   9,        /* GetStatus */
   8,        /* Heartbeat */
@@ -3066,7 +3499,7 @@ const ProtobufCServiceDescriptor stackmeter__v1__collector__descriptor =
   "Collector",
   "Stackmeter__V1__Collector",
   "stackmeter.v1",
-  10,
+  11,
   stackmeter__v1__collector__method_descriptors,
   stackmeter__v1__collector__method_indices_by_name
 };
@@ -3149,6 +3582,14 @@ void stackmeter__v1__collector__get_status(ProtobufCService *service,
 {
   assert(service->descriptor == &stackmeter__v1__collector__descriptor);
   service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void stackmeter__v1__collector__find_usage(ProtobufCService *service,
+                                           const Stackmeter__V1__FindUsageRequest *input,
+                                           Stackmeter__V1__FindUsageResponse_Closure closure,
+                                           void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__collector__descriptor);
+  service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__collector__init (Stackmeter__V1__Collector_Service *service,
                                       Stackmeter__V1__Collector_ServiceDestroy destroy)

@@ -322,6 +322,141 @@ void   stackmeter__v1__summarize_response__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__summarize_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stackmeter__v1__explain_request__init
+                     (Stackmeter__V1__ExplainRequest         *message)
+{
+  static const Stackmeter__V1__ExplainRequest init_value = STACKMETER__V1__EXPLAIN_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__explain_request__get_packed_size
+                     (const Stackmeter__V1__ExplainRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__explain_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__explain_request__pack
+                     (const Stackmeter__V1__ExplainRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__explain_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__explain_request__pack_to_buffer
+                     (const Stackmeter__V1__ExplainRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__explain_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ExplainRequest *
+       stackmeter__v1__explain_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ExplainRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__explain_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__explain_request__free_unpacked
+                     (Stackmeter__V1__ExplainRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__explain_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__explained_part__init
+                     (Stackmeter__V1__ExplainedPart         *message)
+{
+  static const Stackmeter__V1__ExplainedPart init_value = STACKMETER__V1__EXPLAINED_PART__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__explained_part__get_packed_size
+                     (const Stackmeter__V1__ExplainedPart *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__explained_part__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__explained_part__pack
+                     (const Stackmeter__V1__ExplainedPart *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__explained_part__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__explained_part__pack_to_buffer
+                     (const Stackmeter__V1__ExplainedPart *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__explained_part__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ExplainedPart *
+       stackmeter__v1__explained_part__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ExplainedPart *)
+     protobuf_c_message_unpack (&stackmeter__v1__explained_part__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__explained_part__free_unpacked
+                     (Stackmeter__V1__ExplainedPart *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__explained_part__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__explain_response__init
+                     (Stackmeter__V1__ExplainResponse         *message)
+{
+  static const Stackmeter__V1__ExplainResponse init_value = STACKMETER__V1__EXPLAIN_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__explain_response__get_packed_size
+                     (const Stackmeter__V1__ExplainResponse *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__explain_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__explain_response__pack
+                     (const Stackmeter__V1__ExplainResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__explain_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__explain_response__pack_to_buffer
+                     (const Stackmeter__V1__ExplainResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__explain_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ExplainResponse *
+       stackmeter__v1__explain_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ExplainResponse *)
+     protobuf_c_message_unpack (&stackmeter__v1__explain_response__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__explain_response__free_unpacked
+                     (Stackmeter__V1__ExplainResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__explain_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stackmeter__v1__list_meters_request__init
                      (Stackmeter__V1__ListMetersRequest         *message)
 {
@@ -1537,6 +1672,315 @@ const ProtobufCMessageDescriptor stackmeter__v1__summarize_response__descriptor 
   (ProtobufCMessageInit) stackmeter__v1__summarize_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor stackmeter__v1__explain_request__field_descriptors[8] =
+{
+  {
+    "caller",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExplainRequest, caller),
+    &stackmeter__v1__caller__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "subscription",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExplainRequest, subscription),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "meter",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExplainRequest, meter),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "resource_uri",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExplainRequest, resource_uri),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "usage_hour",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExplainRequest, usage_hour),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "window",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExplainRequest, window),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_size",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExplainRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExplainRequest, page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__explain_request__field_indices_by_name[] = {
+  0,   /* field[0] = caller */
+  2,   /* field[2] = meter */
+  6,   /* field[6] = page_size */
+  7,   /* field[7] = page_token */
+  3,   /* field[3] = resource_uri */
+  1,   /* field[1] = subscription */
+  4,   /* field[4] = usage_hour */
+  5,   /* field[5] = window */
+};
+static const ProtobufCIntRange stackmeter__v1__explain_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__explain_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ExplainRequest",
+  "ExplainRequest",
+  "Stackmeter__V1__ExplainRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ExplainRequest),
+  8,
+  stackmeter__v1__explain_request__field_descriptors,
+  stackmeter__v1__explain_request__field_indices_by_name,
+  1,  stackmeter__v1__explain_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__explain_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__explained_part__field_descriptors[3] =
+{
+  {
+    "usage",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExplainedPart, usage),
+    &stackmeter__v1__journaled_usage__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "part",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExplainedPart, part),
+    &stackmeter__v1__quantity__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "window",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExplainedPart, window),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__explained_part__field_indices_by_name[] = {
+  1,   /* field[1] = part */
+  0,   /* field[0] = usage */
+  2,   /* field[2] = window */
+};
+static const ProtobufCIntRange stackmeter__v1__explained_part__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__explained_part__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ExplainedPart",
+  "ExplainedPart",
+  "Stackmeter__V1__ExplainedPart",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ExplainedPart),
+  3,
+  stackmeter__v1__explained_part__field_descriptors,
+  stackmeter__v1__explained_part__field_indices_by_name,
+  1,  stackmeter__v1__explained_part__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__explained_part__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__explain_response__field_descriptors[7] =
+{
+  {
+    "parts",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__ExplainResponse, n_parts),
+    offsetof(Stackmeter__V1__ExplainResponse, parts),
+    &stackmeter__v1__explained_part__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExplainResponse, next_page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "aggregation",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExplainResponse, aggregation),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "aggregate",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExplainResponse, aggregate),
+    &stackmeter__v1__quantity__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "explained",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExplainResponse, explained),
+    &stackmeter__v1__quantity__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "provisional",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExplainResponse, provisional),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "problem",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExplainResponse, problem),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__explain_response__field_indices_by_name[] = {
+  3,   /* field[3] = aggregate */
+  2,   /* field[2] = aggregation */
+  4,   /* field[4] = explained */
+  1,   /* field[1] = next_page_token */
+  0,   /* field[0] = parts */
+  6,   /* field[6] = problem */
+  5,   /* field[5] = provisional */
+};
+static const ProtobufCIntRange stackmeter__v1__explain_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__explain_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ExplainResponse",
+  "ExplainResponse",
+  "Stackmeter__V1__ExplainResponse",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ExplainResponse),
+  7,
+  stackmeter__v1__explain_response__field_descriptors,
+  stackmeter__v1__explain_response__field_indices_by_name,
+  1,  stackmeter__v1__explain_response__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__explain_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 #define stackmeter__v1__list_meters_request__field_descriptors NULL
 #define stackmeter__v1__list_meters_request__field_indices_by_name NULL
 #define stackmeter__v1__list_meters_request__number_ranges NULL
@@ -2411,7 +2855,7 @@ const ProtobufCEnumDescriptor stackmeter__v1__granularity__descriptor =
   stackmeter__v1__granularity__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor stackmeter__v1__query__method_descriptors[7] =
+static const ProtobufCMethodDescriptor stackmeter__v1__query__method_descriptors[8] =
 {
   { "ListUsage", &stackmeter__v1__list_usage_request__descriptor, &stackmeter__v1__list_usage_response__descriptor },
   { "Summarize", &stackmeter__v1__summarize_request__descriptor, &stackmeter__v1__summarize_response__descriptor },
@@ -2419,10 +2863,12 @@ static const ProtobufCMethodDescriptor stackmeter__v1__query__method_descriptors
   { "ListWindows", &stackmeter__v1__list_windows_request__descriptor, &stackmeter__v1__list_windows_response__descriptor },
   { "ListSubscriptions", &stackmeter__v1__list_subscriptions_request__descriptor, &stackmeter__v1__list_subscriptions_response__descriptor },
   { "ListSources", &stackmeter__v1__list_sources_request__descriptor, &stackmeter__v1__list_sources_response__descriptor },
+  { "Explain", &stackmeter__v1__explain_request__descriptor, &stackmeter__v1__explain_response__descriptor },
   { "GetStatus", &stackmeter__v1__get_status_request__descriptor, &stackmeter__v1__pipeline_status__descriptor },
 };
 const unsigned stackmeter__v1__query__method_indices_by_name[] = {
-  6,        /* GetStatus */
+  6,        /* Explain */
+  7,        /* GetStatus */
   2,        /* ListMeters */
   5,        /* ListSources */
   4,        /* ListSubscriptions */
@@ -2437,7 +2883,7 @@ const ProtobufCServiceDescriptor stackmeter__v1__query__descriptor =
   "Query",
   "Stackmeter__V1__Query",
   "stackmeter.v1",
-  7,
+  8,
   stackmeter__v1__query__method_descriptors,
   stackmeter__v1__query__method_indices_by_name
 };
@@ -2489,13 +2935,21 @@ void stackmeter__v1__query__list_sources(ProtobufCService *service,
   assert(service->descriptor == &stackmeter__v1__query__descriptor);
   service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void stackmeter__v1__query__explain(ProtobufCService *service,
+                                    const Stackmeter__V1__ExplainRequest *input,
+                                    Stackmeter__V1__ExplainResponse_Closure closure,
+                                    void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__query__descriptor);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void stackmeter__v1__query__get_status(ProtobufCService *service,
                                        const Stackmeter__V1__GetStatusRequest *input,
                                        Stackmeter__V1__PipelineStatus_Closure closure,
                                        void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__query__descriptor);
-  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__query__init (Stackmeter__V1__Query_Service *service,
                                   Stackmeter__V1__Query_ServiceDestroy destroy)

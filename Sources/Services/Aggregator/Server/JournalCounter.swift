@@ -21,6 +21,8 @@ final class JournalCounter {
   private static let changesMax = 200_000
   /// Rows that one step of the maintenance removes at most of each kind.
   static let removedPerStep = 5_000
+  /// How often what was interrupted is begun anew before its caller hears of it.
+  private static let attemptsMax = 5
   /// Series that are remembered between commits.
   private static let knownSeriesMax = 1_000_000
 
@@ -31,17 +33,20 @@ final class JournalCounter {
   private(set) var position: PipelinePosition
   /// As of the position.
   private(set) var sources: SourceTable
+  /// The last transaction may be committed or not: the database knows.
+  private var isPositionUnknown = false
   private var series = SeriesIndex(seed: .random(in: .min ... .max))
   /// A sentence for each meter that the catalog would have counted in another way.
   let conflicts: [String]
 
   /// Takes over the usage database, and puts the catalog into it. A meter that has usage is counted as before,
-  /// whatever the catalog says now.
+  /// whatever the catalog says now; `earlierRules` say so in place of rules that the database does not have yet.
   init(
-    store: any UsageStore, catalog: MeterCatalog, latenessLimitDays: Int
+    store: any UsageStore, catalog: MeterCatalog, earlierRules: [MeterRule] = [],
+    latenessLimitDays: Int
   ) throws(StoreError) {
     try store.replaceCatalog(catalog)
-    let rules = try store.rules()
+    let rules = earlierRules + (try store.rules())
     var aggregations: [ExactText: Aggregation] = [:]
     for meter in catalog.meters { aggregations[ExactText(meter.id)] = meter.aggregation }
     for rule in rules { aggregations[ExactText(rule.meter)] = rule.aggregation }
@@ -63,7 +68,7 @@ final class JournalCounter {
       }
       return "meter \(meter.id) is counted as \(rule.aggregation.rawValue) since journal position "
         + "\(rule.fromPosition), but the catalog says \(meter.aggregation.rawValue): "
-        + "run stackmeter restate, or set the catalog back"
+        + "stackmeter restate --dry-run shows what that would change; set the catalog back"
     }
   }
 
@@ -88,6 +93,24 @@ final class JournalCounter {
   /// Applies whole chunks, in one transaction unless they touch very many aggregates, and tells of each. After an
   /// error, nothing after the last commit is applied.
   func apply(_ chunks: [JournalChunk], committed: (Commit) -> Void = { _ in }) throws {
+    var attempts = 1
+    while true {
+      do {
+        try applyOnce(chunks, committed)
+        return
+      } catch let error as StoreError
+        where error.kind == .interrupted && attempts < JournalCounter.attemptsMax
+      {
+        attempts += 1
+      }
+    }
+  }
+
+  private func applyOnce(_ chunks: [JournalChunk], _ committed: (Commit) -> Void) throws {
+    if isPositionUnknown {
+      position = try store.position()
+      isPositionUnknown = false
+    }
     do {
       try apply(chunks, .bulk, committed)
     } catch let error as StoreError where error.kind == .overflow {
@@ -101,8 +124,8 @@ final class JournalCounter {
   ) throws {
     if series.count >= JournalCounter.knownSeriesMax { forgetSeries() }
     var change = PendingChange(rollup: newRollup(from: position, sources))
-    try writer.begin()
     do {
+      try writer.begin()
       for chunk in chunks {
         let journal = try change.rollup.enter(journal: chunk.journalID)
         for record in Record.all(in: chunk.records, of: journal) {
@@ -124,6 +147,7 @@ final class JournalCounter {
       committed(try commit(&change, durablePosition: chunks.last?.durablePosition ?? 0))
     } catch {
       writer.rollback()
+      if (error as? StoreError)?.kind == .interrupted { isPositionUnknown = true }
       // Numbers that were given in this transaction are gone with it.
       forgetSeries()
       throw error

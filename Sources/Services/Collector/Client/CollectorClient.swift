@@ -98,6 +98,12 @@ package struct CollectorClient: Sendable {
       timeout: CollectorClient.reportTimeout)
   }
 
+  /// What the journal counts in some positions; a call looks at so much and no more.
+  package func findUsage(_ request: FindUsageRequest) async throws(RPCError) -> FindUsageResponse {
+    try await channel.call(
+      CollectorMethods.findUsage, request, timeout: CollectorClient.reportTimeout)
+  }
+
   package func status() async throws(RPCError) -> CollectorStatus {
     try await channel.call(
       CollectorMethods.getStatus, GetStatusRequest(), timeout: CollectorClient.statusTimeout)

@@ -23,5 +23,7 @@ package enum CollectorMethods {
   >(service, "DiscardQuarantine")
   package static let heartbeat = RPCMethod<HeartbeatRequest, HeartbeatResponse>(
     service, "Heartbeat")
+  package static let findUsage = RPCMethod<FindUsageRequest, FindUsageResponse>(
+    service, "FindUsage")
   package static let getStatus = RPCMethod<GetStatusRequest, CollectorStatus>(service, "GetStatus")
 }

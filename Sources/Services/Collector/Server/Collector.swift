@@ -28,6 +28,8 @@ package final class Collector: Sendable {
   private let journalID: LogID
   let quarantineReader: QuarantineReader
   let reader = ReaderThread()
+  /// For questions that may read much, so that the journal's readers do not wait for them.
+  private let usageReader = ReaderThread()
   private let counts: Mutex<CollectorStatus>
   /// Seals and removes segments, when there is time for it.
   private let housekeeping: Housekeeping
@@ -341,6 +343,33 @@ package final class Collector: Sendable {
       guard follow else { return }
       await broadcast.wait(after: tail)
       tail = broadcast.tail
+    }
+  }
+
+  /// What the journal counts for one subscription, meter and usage hour.
+  package func findUsage(
+    _ request: FindUsageRequest
+  ) async throws(CollectorError) -> FindUsageResponse {
+    guard let known = LogID(rawValue: request.journalID) else { throw .unnamedJournal }
+    guard known == journalID else { throw .otherJournal(journalID, read: known) }
+    let tail = broadcast.tail
+    guard request.positions.upperBound <= tail.nextPosition else {
+      throw .beyondJournal(
+        position: request.positions.upperBound, nextPosition: tail.nextPosition)
+    }
+    let (disk, directory) = (disk, configuration.journalDirectory)
+    return try await usageReader.read { () throws(CollectorError) in
+      var reader = LogReader(
+        disk: disk, directory: directory, fromPosition: request.positions.lowerBound)
+      var finder = UsageFinder(request)
+      do throws(RecordLogError) {
+        try finder.run(&reader, tail)
+      } catch .removed(let position, let first) {
+        throw .removedFromJournal(position: position, first: first)
+      } catch {
+        throw .logDamaged(error)
+      }
+      return FindUsageResponse(usage: finder.found, nextPosition: finder.nextPosition)
     }
   }
 

@@ -49,6 +49,7 @@ package struct CollectorEndpoint: RPCEndpoint {
     routes.unary(CollectorMethods.heartbeat) { request in
       HeartbeatResponse(source: try await collector.heartbeat(request.heartbeat))
     }
+    routes.unary(CollectorMethods.findUsage) { try await collector.findUsage($0) }
     routes.unary(CollectorMethods.getStatus) { _ in collector.status() }
   }
 }

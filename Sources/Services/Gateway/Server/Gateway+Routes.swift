@@ -4,7 +4,8 @@ extension RouteTable {
   /// Everything that the gateway answers.
   static func gateway(
     azure: AzureUsage, usage: UsageAnswers, catalog: CatalogAnswers, status: StatusAnswers,
-    events: EventsAnswers, quarantine: QuarantineAnswers, sources: SourceAnswers
+    events: EventsAnswers, quarantine: QuarantineAnswers, explain: ExplainAnswers,
+    sources: SourceAnswers
   ) -> RouteTable {
     let tenant = "/subscriptions/{id}/providers/Microsoft.Commerce"
     let provider = "/subscriptions/{id}/providers/Microsoft.Commerce.Admin"
@@ -17,6 +18,7 @@ extension RouteTable {
       Route(.get, "/v1/usage", .caller, usage.usage),
       Route(.get, "/v1/usage/summary", .caller, usage.summary),
       Route(.get, "/v1/subscriptions", .caller, catalog.subscriptions),
+      Route(.get, "/v1/explain", .caller, explain.explain),
       Route(.get, "/v1/meters", .caller, catalog.meters),
       Route(.get, "/v1/windows", .caller, catalog.windows),
       Route(.get, "/v1/status", .operatorOnly, status.status),

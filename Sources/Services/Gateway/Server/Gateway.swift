@@ -52,6 +52,7 @@ package struct Gateway: Service {
         status: StatusAnswers(query: query, collector: collector),
         events: EventsAnswers(collector: collector),
         quarantine: QuarantineAnswers(collector: collector),
+        explain: ExplainAnswers(query: query),
         sources: SourceAnswers(query: query, collector: collector)),
       keys: try APIKeyFile(path: configuration.apiKeysPath, clock: clock, logger: logger),
       logger: logger)

@@ -27,6 +27,11 @@ package struct QueryClient: Sendable {
     try await channel.call(QueryMethods.summarize, request, timeout: QueryClient.timeout)
   }
 
+  /// One page; the next one by its `nextPageToken`.
+  package func explain(_ request: ExplainRequest) async throws(RPCError) -> ExplainResponse {
+    try await channel.call(QueryMethods.explain, request, timeout: QueryClient.timeout)
+  }
+
   package func listMeters() async throws(RPCError) -> [Meter] {
     try await channel.call(
       QueryMethods.listMeters, ListMetersRequest(), timeout: QueryClient.timeout

@@ -17,5 +17,6 @@ package enum QueryMethods {
   >(service, "ListSubscriptions")
   package static let listSources = RPCMethod<ListSourcesRequest, ListSourcesResponse>(
     service, "ListSources")
+  package static let explain = RPCMethod<ExplainRequest, ExplainResponse>(service, "Explain")
   package static let getStatus = RPCMethod<GetStatusRequest, PipelineStatus>(service, "GetStatus")
 }

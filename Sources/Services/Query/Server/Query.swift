@@ -2,24 +2,26 @@ package import AggregatorClient
 package import CollectorClient
 internal import GRPCCore
 package import StackmeterCore
-internal import StackmeterStore
+package import StackmeterStore
 package import StackmeterWire
 
 /// Answers every question about usage, within what its caller may see.
 package final class Query: Sendable {
-  private let readers: ReaderPool
+  let readers: ReaderPool
   private let tokens: PageTokens
-  private let collector: CollectorClient
+  let explainTokens: ExplainTokens
+  let collector: CollectorClient
   private let aggregator: AggregatorClient
   private let clock: any WallClock
 
   /// `tokenKey` proves page tokens: 32 random bytes that outlive the process. `clock` says which sources are overdue.
   package init(
-    databasePath: String, tokenKey: [UInt8], collector: CollectorClient,
+    database: UsageDatabase, tokenKey: [UInt8], collector: CollectorClient,
     aggregator: AggregatorClient, clock: any WallClock
   ) {
-    readers = ReaderPool(path: databasePath)
+    readers = ReaderPool(database)
     tokens = PageTokens(key: tokenKey)
+    explainTokens = ExplainTokens(key: tokenKey)
     self.collector = collector
     self.aggregator = aggregator
     self.clock = clock
@@ -152,7 +154,7 @@ package final class Query: Sendable {
 
   /// What a question may look at; nil where its caller may see nothing of what it asks for. The only place
   /// where a caller's scope becomes a filter.
-  private func filter(
+  func filter(
     _ caller: Caller, _ subscriptions: [String], _ meters: [String]
   ) -> UsageFilter? {
     let asked: [String]? = subscriptions.isEmpty ? nil : subscriptions

@@ -21,6 +21,7 @@ package struct QueryEndpoint: RPCEndpoint {
     routes.unary(QueryMethods.listWindows) { try await query.listWindows($0) }
     routes.unary(QueryMethods.listSubscriptions) { try await query.listSubscriptions($0) }
     routes.unary(QueryMethods.listSources) { _ in try await query.listSources() }
+    routes.unary(QueryMethods.explain) { try await query.explain($0) }
     routes.unary(QueryMethods.getStatus) { _ in await query.status() }
   }
 }

@@ -7,6 +7,10 @@ package enum QueryError: Error, Equatable {
   /// The answer would be larger than answers may be.
   case tooWide(String)
   case store(StoreError)
+  /// There is nothing of what was asked for, or the caller may not see it.
+  case missing(String)
+  /// The collector gave no answer, or this one.
+  case collector(RPCError.Code, String)
   /// All readers are busy.
   case busy
 }
@@ -17,14 +21,16 @@ extension QueryError: RPCErrorConvertible {
     switch self {
     case .invalid: .invalidArgument
     case .tooWide: .outOfRange
+    case .missing: .notFound
+    case .collector(let code, _): code
     case .busy: .resourceExhausted
     case .store(let error):
       switch error.kind {
-      case .missing: .unavailable
+      case .missing, .interrupted: .unavailable
       case .olderSchema: .unavailable
       case .overflow, .removed: .outOfRange
       case .tooSlow: .deadlineExceeded
-      case .newerSchema, .otherCell, .system: .internalError
+      case .newerSchema, .otherCell, .otherWriter, .system: .internalError
       }
     }
   }
@@ -32,7 +38,11 @@ extension QueryError: RPCErrorConvertible {
   package var rpcErrorMessage: String {
     switch self {
     case .invalid(let field, let problem): "\(field): \(problem)"
-    case .tooWide(let problem): problem
+    case .tooWide(let problem), .missing(let problem): problem
+    case .collector(let code, let problem):
+      code == .outOfRange
+        ? "the events behind this aggregate are no longer in the journal: \(problem)"
+        : "collector: \(problem)"
     case .busy: "too many questions are being answered; retry after a pause"
     case .store(let error):
       error.kind == .missing

@@ -16,12 +16,12 @@ final class ReaderPool: Sendable {
     var waiting = 0
   }
 
-  private let path: String
+  private let database: UsageDatabase
   private let threads = NIOThreadPool(numberOfThreads: ReaderPool.readersMax)
   private let idle = Mutex(Idle())
 
-  init(path: String) {
-    self.path = path
+  init(_ database: UsageDatabase) {
+    self.database = database
     threads.start()
   }
 
@@ -42,11 +42,7 @@ final class ReaderPool: Sendable {
     defer { idle.withLock { $0.waiting -= 1 } }
     do {
       return try await threads.runIfActive { [self] in
-        let reader = try take()
-        // After an error the connection is not used again: the file may have been replaced.
-        let answer = try reader.within(ReaderPool.questionMax, question)
-        give(reader)
-        return answer
+        try answer(question)
       }
     } catch let error as StoreError {
       throw .store(error)
@@ -55,14 +51,31 @@ final class ReaderPool: Sendable {
     }
   }
 
-  private func take() throws(StoreError) -> any UsageReader {
-    let reader = idle.withLock { idle in
+  /// After an error the connection is not used again: the file may have been replaced, the server restarted.
+  private func answer<Answer>(
+    _ question: (any UsageReader) throws(StoreError) -> Answer
+  ) throws(StoreError) -> Answer {
+    var reader: any UsageReader
+    let answer: Answer
+    do throws(StoreError) {
+      if let idle = take() { reader = idle } else { reader = try database.reader() }
+      answer = try reader.within(ReaderPool.questionMax, question)
+    } catch {
+      // A connection that was idle may be lost: a new one tells.
+      guard error.kind == .interrupted else { throw error }
+      reader = try database.reader()
+      answer = try reader.within(ReaderPool.questionMax, question)
+    }
+    give(reader)
+    return answer
+  }
+
+  private func take() -> (any UsageReader)? {
+    idle.withLock { idle in
       // It leaves the list here, so that only this thread has it.
       nonisolated(unsafe) let reader = idle.readers.popLast()
       return reader
     }
-    if let reader { return reader }
-    return try SQLiteUsageReader(path: path)
   }
 
   private func give(_ reader: any UsageReader) {

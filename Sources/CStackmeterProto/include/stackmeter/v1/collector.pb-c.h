@@ -39,6 +39,9 @@ typedef struct Stackmeter__V1__ResolveQuarantineRequest Stackmeter__V1__ResolveQ
 typedef struct Stackmeter__V1__QuarantineResult Stackmeter__V1__QuarantineResult;
 typedef struct Stackmeter__V1__ResolveQuarantineResponse Stackmeter__V1__ResolveQuarantineResponse;
 typedef struct Stackmeter__V1__CollectorStatus Stackmeter__V1__CollectorStatus;
+typedef struct Stackmeter__V1__FindUsageRequest Stackmeter__V1__FindUsageRequest;
+typedef struct Stackmeter__V1__JournaledUsage Stackmeter__V1__JournaledUsage;
+typedef struct Stackmeter__V1__FindUsageResponse Stackmeter__V1__FindUsageResponse;
 
 
 /* --- enums --- */
@@ -640,6 +643,90 @@ struct  Stackmeter__V1__CollectorStatus
     , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0, 0 }
 
 
+struct  Stackmeter__V1__FindUsageRequest
+{
+  ProtobufCMessage base;
+  /*
+   * The first position that is looked at, and the one behind the last.
+   */
+  uint64_t from_position;
+  uint64_t to_position;
+  /*
+   * The journal that these are positions of; never 0.
+   */
+  uint64_t journal_id;
+  /*
+   * Case does not matter.
+   */
+  char *subscription;
+  char *meter;
+  /*
+   * Byte for byte; empty for all.
+   */
+  char *resource_uri;
+  /*
+   * Hours since 1970-01-01T00:00Z: what touches this hour.
+   */
+  int64_t usage_hour;
+  /*
+   * At most 1,000; 0 for 1,000.
+   */
+  uint32_t limit;
+};
+#define STACKMETER__V1__FIND_USAGE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__find_usage_request__descriptor) \
+    , 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0 }
+
+
+/*
+ * What one event counts from its position on; of a correction, what it takes back or what it counts instead.
+ */
+struct  Stackmeter__V1__JournaledUsage
+{
+  ProtobufCMessage base;
+  uint64_t position;
+  /*
+   * Nanoseconds since 1970-01-01T00:00:00Z.
+   */
+  int64_t reported_time;
+  /*
+   * With the series, the usage time and the quantity that count, which is negative where something is taken back.
+   */
+  Stackmeter__V1__UsageEvent *event;
+  /*
+   * It takes back the event that it corrects, which stands at `corrected_position`.
+   */
+  protobuf_c_boolean takes_back;
+  uint64_t corrected_position;
+  /*
+   * It counts an event of its own, of this quantity. Both, where the difference of the two is what counts.
+   */
+  protobuf_c_boolean counts;
+  Stackmeter__V1__Quantity *declared;
+};
+#define STACKMETER__V1__JOURNALED_USAGE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__journaled_usage__descriptor) \
+    , 0, 0, NULL, 0, 0, 0, NULL }
+
+
+struct  Stackmeter__V1__FindUsageResponse
+{
+  ProtobufCMessage base;
+  /*
+   * In the order of the journal.
+   */
+  size_t n_usage;
+  Stackmeter__V1__JournaledUsage **usage;
+  /*
+   * Nothing before it is missing; `to_position` once all was looked at. A call looks at so much and no more.
+   */
+  uint64_t next_position;
+};
+#define STACKMETER__V1__FIND_USAGE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__find_usage_response__descriptor) \
+    , 0,NULL, 0 }
+
+
 /* Stackmeter__V1__HeartbeatRequest methods */
 void   stackmeter__v1__heartbeat_request__init
                      (Stackmeter__V1__HeartbeatRequest         *message);
@@ -1077,6 +1164,63 @@ Stackmeter__V1__CollectorStatus *
 void   stackmeter__v1__collector_status__free_unpacked
                      (Stackmeter__V1__CollectorStatus *message,
                       ProtobufCAllocator *allocator);
+/* Stackmeter__V1__FindUsageRequest methods */
+void   stackmeter__v1__find_usage_request__init
+                     (Stackmeter__V1__FindUsageRequest         *message);
+size_t stackmeter__v1__find_usage_request__get_packed_size
+                     (const Stackmeter__V1__FindUsageRequest   *message);
+size_t stackmeter__v1__find_usage_request__pack
+                     (const Stackmeter__V1__FindUsageRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__find_usage_request__pack_to_buffer
+                     (const Stackmeter__V1__FindUsageRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__FindUsageRequest *
+       stackmeter__v1__find_usage_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__find_usage_request__free_unpacked
+                     (Stackmeter__V1__FindUsageRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__JournaledUsage methods */
+void   stackmeter__v1__journaled_usage__init
+                     (Stackmeter__V1__JournaledUsage         *message);
+size_t stackmeter__v1__journaled_usage__get_packed_size
+                     (const Stackmeter__V1__JournaledUsage   *message);
+size_t stackmeter__v1__journaled_usage__pack
+                     (const Stackmeter__V1__JournaledUsage   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__journaled_usage__pack_to_buffer
+                     (const Stackmeter__V1__JournaledUsage   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__JournaledUsage *
+       stackmeter__v1__journaled_usage__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__journaled_usage__free_unpacked
+                     (Stackmeter__V1__JournaledUsage *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__FindUsageResponse methods */
+void   stackmeter__v1__find_usage_response__init
+                     (Stackmeter__V1__FindUsageResponse         *message);
+size_t stackmeter__v1__find_usage_response__get_packed_size
+                     (const Stackmeter__V1__FindUsageResponse   *message);
+size_t stackmeter__v1__find_usage_response__pack
+                     (const Stackmeter__V1__FindUsageResponse   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__find_usage_response__pack_to_buffer
+                     (const Stackmeter__V1__FindUsageResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__FindUsageResponse *
+       stackmeter__v1__find_usage_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__find_usage_response__free_unpacked
+                     (Stackmeter__V1__FindUsageResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Stackmeter__V1__HeartbeatRequest_Closure)
@@ -1148,6 +1292,15 @@ typedef void (*Stackmeter__V1__ResolveQuarantineResponse_Closure)
 typedef void (*Stackmeter__V1__CollectorStatus_Closure)
                  (const Stackmeter__V1__CollectorStatus *message,
                   void *closure_data);
+typedef void (*Stackmeter__V1__FindUsageRequest_Closure)
+                 (const Stackmeter__V1__FindUsageRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__JournaledUsage_Closure)
+                 (const Stackmeter__V1__JournaledUsage *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__FindUsageResponse_Closure)
+                 (const Stackmeter__V1__FindUsageResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -1195,6 +1348,10 @@ struct Stackmeter__V1__Collector_Service
                      const Stackmeter__V1__GetStatusRequest *input,
                      Stackmeter__V1__CollectorStatus_Closure closure,
                      void *closure_data);
+  void (*find_usage)(Stackmeter__V1__Collector_Service *service,
+                     const Stackmeter__V1__FindUsageRequest *input,
+                     Stackmeter__V1__FindUsageResponse_Closure closure,
+                     void *closure_data);
 };
 typedef void (*Stackmeter__V1__Collector_ServiceDestroy)(Stackmeter__V1__Collector_Service *);
 void stackmeter__v1__collector__init (Stackmeter__V1__Collector_Service *service,
@@ -1212,7 +1369,8 @@ void stackmeter__v1__collector__init (Stackmeter__V1__Collector_Service *service
       function_prefix__ ## redrive_quarantine,\
       function_prefix__ ## discard_quarantine,\
       function_prefix__ ## heartbeat,\
-      function_prefix__ ## get_status  }
+      function_prefix__ ## get_status,\
+      function_prefix__ ## find_usage  }
 void stackmeter__v1__collector__report(ProtobufCService *service,
                                        const Stackmeter__V1__ReportRequest *input,
                                        Stackmeter__V1__ReportResponse_Closure closure,
@@ -1253,6 +1411,10 @@ void stackmeter__v1__collector__get_status(ProtobufCService *service,
                                            const Stackmeter__V1__GetStatusRequest *input,
                                            Stackmeter__V1__CollectorStatus_Closure closure,
                                            void *closure_data);
+void stackmeter__v1__collector__find_usage(ProtobufCService *service,
+                                           const Stackmeter__V1__FindUsageRequest *input,
+                                           Stackmeter__V1__FindUsageResponse_Closure closure,
+                                           void *closure_data);
 
 /* --- descriptors --- */
 
@@ -1281,6 +1443,9 @@ extern const ProtobufCMessageDescriptor stackmeter__v1__resolve_quarantine_reque
 extern const ProtobufCMessageDescriptor stackmeter__v1__quarantine_result__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__resolve_quarantine_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__collector_status__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__find_usage_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__journaled_usage__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__find_usage_response__descriptor;
 extern const ProtobufCServiceDescriptor stackmeter__v1__collector__descriptor;
 
 PROTOBUF_C__END_DECLS

@@ -25,6 +25,9 @@ typedef struct Stackmeter__V1__ListUsageResponse Stackmeter__V1__ListUsageRespon
 typedef struct Stackmeter__V1__SummarizeRequest Stackmeter__V1__SummarizeRequest;
 typedef struct Stackmeter__V1__UsageTotal Stackmeter__V1__UsageTotal;
 typedef struct Stackmeter__V1__SummarizeResponse Stackmeter__V1__SummarizeResponse;
+typedef struct Stackmeter__V1__ExplainRequest Stackmeter__V1__ExplainRequest;
+typedef struct Stackmeter__V1__ExplainedPart Stackmeter__V1__ExplainedPart;
+typedef struct Stackmeter__V1__ExplainResponse Stackmeter__V1__ExplainResponse;
 typedef struct Stackmeter__V1__ListMetersRequest Stackmeter__V1__ListMetersRequest;
 typedef struct Stackmeter__V1__Meter Stackmeter__V1__Meter;
 typedef struct Stackmeter__V1__ListMetersResponse Stackmeter__V1__ListMetersResponse;
@@ -219,6 +222,97 @@ struct  Stackmeter__V1__SummarizeResponse
 #define STACKMETER__V1__SUMMARIZE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__summarize_response__descriptor) \
     , 0,NULL, NULL }
+
+
+struct  Stackmeter__V1__ExplainRequest
+{
+  ProtobufCMessage base;
+  Stackmeter__V1__Caller *caller;
+  /*
+   * Case does not matter.
+   */
+  char *subscription;
+  char *meter;
+  /*
+   * Byte for byte; empty for all resources.
+   */
+  char *resource_uri;
+  /*
+   * Hours since 1970-01-01T00:00Z.
+   */
+  int64_t usage_hour;
+  /*
+   * The reporting window; 0 for all.
+   */
+  int64_t window;
+  /*
+   * 1–1,000; 0 for 100.
+   */
+  uint32_t page_size;
+  /*
+   * From the last answer, for the same caller and question.
+   */
+  char *page_token;
+};
+#define STACKMETER__V1__EXPLAIN_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__explain_request__descriptor) \
+    , NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Stackmeter__V1__ExplainedPart
+{
+  ProtobufCMessage base;
+  Stackmeter__V1__JournaledUsage *usage;
+  /*
+   * How much the aggregate grows by it. Of a sum: the part of its quantity in this usage hour.
+   */
+  Stackmeter__V1__Quantity *part;
+  /*
+   * The reporting window that it counts in.
+   */
+  int64_t window;
+};
+#define STACKMETER__V1__EXPLAINED_PART__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__explained_part__descriptor) \
+    , NULL, NULL, 0 }
+
+
+struct  Stackmeter__V1__ExplainResponse
+{
+  ProtobufCMessage base;
+  /*
+   * In the order of the journal. A page may have none and yet not be the last.
+   */
+  size_t n_parts;
+  Stackmeter__V1__ExplainedPart **parts;
+  /*
+   * Empty on the last page.
+   */
+  char *next_page_token;
+  /*
+   * How the meter is counted: sum, max, latest, unique_count.
+   */
+  char *aggregation;
+  /*
+   * What the usage database had when the first page was asked for.
+   */
+  Stackmeter__V1__Quantity *aggregate;
+  /*
+   * The sum of the parts, those of the pages before this one among them.
+   */
+  Stackmeter__V1__Quantity *explained;
+  /*
+   * A part of the aggregate is of the open window.
+   */
+  protobuf_c_boolean provisional;
+  /*
+   * On the last page: empty, or why the parts do not make the aggregate.
+   */
+  char *problem;
+};
+#define STACKMETER__V1__EXPLAIN_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__explain_response__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, NULL, 0, (char *)protobuf_c_empty_string }
 
 
 struct  Stackmeter__V1__ListMetersRequest
@@ -593,6 +687,63 @@ Stackmeter__V1__SummarizeResponse *
 void   stackmeter__v1__summarize_response__free_unpacked
                      (Stackmeter__V1__SummarizeResponse *message,
                       ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ExplainRequest methods */
+void   stackmeter__v1__explain_request__init
+                     (Stackmeter__V1__ExplainRequest         *message);
+size_t stackmeter__v1__explain_request__get_packed_size
+                     (const Stackmeter__V1__ExplainRequest   *message);
+size_t stackmeter__v1__explain_request__pack
+                     (const Stackmeter__V1__ExplainRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__explain_request__pack_to_buffer
+                     (const Stackmeter__V1__ExplainRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ExplainRequest *
+       stackmeter__v1__explain_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__explain_request__free_unpacked
+                     (Stackmeter__V1__ExplainRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ExplainedPart methods */
+void   stackmeter__v1__explained_part__init
+                     (Stackmeter__V1__ExplainedPart         *message);
+size_t stackmeter__v1__explained_part__get_packed_size
+                     (const Stackmeter__V1__ExplainedPart   *message);
+size_t stackmeter__v1__explained_part__pack
+                     (const Stackmeter__V1__ExplainedPart   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__explained_part__pack_to_buffer
+                     (const Stackmeter__V1__ExplainedPart   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ExplainedPart *
+       stackmeter__v1__explained_part__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__explained_part__free_unpacked
+                     (Stackmeter__V1__ExplainedPart *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ExplainResponse methods */
+void   stackmeter__v1__explain_response__init
+                     (Stackmeter__V1__ExplainResponse         *message);
+size_t stackmeter__v1__explain_response__get_packed_size
+                     (const Stackmeter__V1__ExplainResponse   *message);
+size_t stackmeter__v1__explain_response__pack
+                     (const Stackmeter__V1__ExplainResponse   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__explain_response__pack_to_buffer
+                     (const Stackmeter__V1__ExplainResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ExplainResponse *
+       stackmeter__v1__explain_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__explain_response__free_unpacked
+                     (Stackmeter__V1__ExplainResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Stackmeter__V1__ListMetersRequest methods */
 void   stackmeter__v1__list_meters_request__init
                      (Stackmeter__V1__ListMetersRequest         *message);
@@ -863,6 +1014,15 @@ typedef void (*Stackmeter__V1__UsageTotal_Closure)
 typedef void (*Stackmeter__V1__SummarizeResponse_Closure)
                  (const Stackmeter__V1__SummarizeResponse *message,
                   void *closure_data);
+typedef void (*Stackmeter__V1__ExplainRequest_Closure)
+                 (const Stackmeter__V1__ExplainRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__ExplainedPart_Closure)
+                 (const Stackmeter__V1__ExplainedPart *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__ExplainResponse_Closure)
+                 (const Stackmeter__V1__ExplainResponse *message,
+                  void *closure_data);
 typedef void (*Stackmeter__V1__ListMetersRequest_Closure)
                  (const Stackmeter__V1__ListMetersRequest *message,
                   void *closure_data);
@@ -933,6 +1093,10 @@ struct Stackmeter__V1__Query_Service
                        const Stackmeter__V1__ListSourcesRequest *input,
                        Stackmeter__V1__ListSourcesResponse_Closure closure,
                        void *closure_data);
+  void (*explain)(Stackmeter__V1__Query_Service *service,
+                  const Stackmeter__V1__ExplainRequest *input,
+                  Stackmeter__V1__ExplainResponse_Closure closure,
+                  void *closure_data);
   void (*get_status)(Stackmeter__V1__Query_Service *service,
                      const Stackmeter__V1__GetStatusRequest *input,
                      Stackmeter__V1__PipelineStatus_Closure closure,
@@ -951,6 +1115,7 @@ void stackmeter__v1__query__init (Stackmeter__V1__Query_Service *service,
       function_prefix__ ## list_windows,\
       function_prefix__ ## list_subscriptions,\
       function_prefix__ ## list_sources,\
+      function_prefix__ ## explain,\
       function_prefix__ ## get_status  }
 void stackmeter__v1__query__list_usage(ProtobufCService *service,
                                        const Stackmeter__V1__ListUsageRequest *input,
@@ -976,6 +1141,10 @@ void stackmeter__v1__query__list_sources(ProtobufCService *service,
                                          const Stackmeter__V1__ListSourcesRequest *input,
                                          Stackmeter__V1__ListSourcesResponse_Closure closure,
                                          void *closure_data);
+void stackmeter__v1__query__explain(ProtobufCService *service,
+                                    const Stackmeter__V1__ExplainRequest *input,
+                                    Stackmeter__V1__ExplainResponse_Closure closure,
+                                    void *closure_data);
 void stackmeter__v1__query__get_status(ProtobufCService *service,
                                        const Stackmeter__V1__GetStatusRequest *input,
                                        Stackmeter__V1__PipelineStatus_Closure closure,
@@ -991,6 +1160,9 @@ extern const ProtobufCMessageDescriptor stackmeter__v1__list_usage_response__des
 extern const ProtobufCMessageDescriptor stackmeter__v1__summarize_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__usage_total__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__summarize_response__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__explain_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__explained_part__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__explain_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_meters_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__meter__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_meters_response__descriptor;

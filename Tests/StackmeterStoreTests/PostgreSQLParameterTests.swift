@@ -1,11 +1,11 @@
 import Testing
 
-@testable import StackmeterBench
+@testable import StackmeterStore
 
-@Suite struct BinaryParameterTests {
+@Suite struct PostgreSQLParameterTests {
   @Test func `an array has one dimension that begins with 1`() {
     #expect(
-      BinaryParameter(texts: Array("abc".utf8), ends: [1, 3]).bytes == [
+      PostgreSQLParameter(texts: Array("abc".utf8), ends: [1, 3]).bytes == [
         0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 25, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 1, 97, 0, 0, 0, 2,
         98, 99,
       ])
@@ -30,7 +30,7 @@ import Testing
     (Int128(0), [0, 0, 0, 0, 0, 0, 0, 18]),
   ])
   func `a decimal is written to the base 10000`(attos: Int128, bytes: [UInt8]) {
-    let parameter = BinaryParameter(attos: [attos]).bytes
+    let parameter = PostgreSQLParameter(attos: [attos]).bytes
     #expect(Array(parameter[20..<24]) == [0, 0, 0, UInt8(bytes.count)])
     #expect(Array(parameter[24...]) == bytes)
   }

@@ -1,0 +1,293 @@
+package import StackmeterCore
+
+/// Reads a usage database in PostgreSQL.
+///
+/// Usage, totals, windows and meters are those of all cells. What only one pipeline has (position, rules, closed
+/// windows and their rows, what was kept aside) is that of one cell.
+package final class PostgreSQLUsageReader: UsageReader {
+  let connection: PostgreSQL
+  private let ownCell: String
+
+  /// `text` is a connection string or URI of libpq.
+  package init(_ text: String, cell: String) throws(StoreError) {
+    connection = try PostgreSQL(text)
+    ownCell = cell
+    try connection.execute("SET default_transaction_read_only = on")
+    switch try connection.schemaVersion() {
+    case PostgreSQLSchema.version: break
+    case 0: throw StoreError(.missing, "the PostgreSQL database has no tables yet")
+    case let found: throw PostgreSQLSchema.other(found)
+    }
+  }
+
+  /// The server and its version, for people.
+  package var place: String { connection.place }
+
+  package func within<Answer>(
+    _ limit: Duration, _ ask: (any UsageReader) throws(StoreError) -> Answer
+  ) throws(StoreError) -> Answer {
+    try connection.within(limit) { () throws(StoreError) in try ask(self) }
+  }
+
+  /// Runs `body` upon one snapshot.
+  private func inTransaction<Answer>(
+    _ body: () throws(StoreError) -> Answer
+  ) throws(StoreError) -> Answer {
+    try connection.transaction("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", body)
+  }
+
+  package func snapshot<Answer>(
+    _ ask: (any UsageReader) throws(StoreError) -> Answer
+  ) throws(StoreError) -> Answer {
+    try inTransaction { () throws(StoreError) in try ask(self) }
+  }
+
+  func ownNumber() throws(StoreError) -> Int64 {
+    let rows = try connection.query(
+      "SELECT number FROM cell WHERE name = $1::text", [PostgreSQLParameter(ownCell)])
+    guard rows.count == 1 else {
+      throw StoreError(.missing, "the PostgreSQL database has nothing of cell \"\(ownCell)\" yet")
+    }
+    return rows.integer(0, 0)
+  }
+
+  package func position() throws(StoreError) -> PipelinePosition {
+    try connection.pipelinePosition(of: ownNumber())
+  }
+
+  package func cell() throws(StoreError) -> String { ownCell }
+
+  package func rules() throws(StoreError) -> [MeterRule] {
+    try connection.meterRules(of: ownNumber())
+  }
+
+  package func aggregates(
+    windows: Range<Hour>, granularity: Granularity, filter: UsageFilter, after cursor: UsageCursor?,
+    limit: Int
+  ) throws(StoreError) -> (aggregates: [UsageAggregate], next: UsageCursor?) {
+    try inTransaction { () throws(StoreError) in
+      var page = try PostgreSQLUsagePage(
+        connection, granularity: granularity, filter: filter, limit: limit)
+      return try page.read(windows: windows, after: cursor)
+    }
+  }
+
+  package func totals(
+    hours: Range<Hour>, byDay: Bool, bySubscription: Bool, filter: UsageFilter, limit: Int
+  ) throws(StoreError) -> [UsageTotal] {
+    try inTransaction { () throws(StoreError) in
+      let state = try connection.cellsState()
+      // Usage is never reported before the window of its hour, but for what lies just ahead of the clock.
+      let firstWindow = hours.lowerBound.index - 1
+      guard firstWindow >= state.retainedFrom || state.retainedFrom == 0 else {
+        throw StoreError(
+          .removed,
+          "usage before \(Hour(index: state.retainedFrom).next.start) is no longer kept; "
+            + "ask for what comes after")
+      }
+      var parameters = [
+        PostgreSQLParameter(firstWindow), PostgreSQLParameter(hours.lowerBound.index),
+        PostgreSQLParameter(hours.upperBound.index), PostgreSQLParameter(state.openWindow),
+        PostgreSQLParameter(Int64(limit)), PostgreSQLParameter(texts: filter.meters ?? []),
+      ]
+      if let subscriptions = filter.subscriptions {
+        parameters.append(PostgreSQLParameter(texts: subscriptions))
+      }
+      let rows = try connection.query(
+        PostgreSQLUsageReader.totalsSQL(
+          byDay: byDay, bySubscription: bySubscription, filter: filter), parameters)
+      var totals: [UsageTotal] = []
+      for row in 0..<rows.count {
+        totals.append(
+          UsageTotal(
+            day: byDay ? Day(index: rows.integer(row, 0)) : nil,
+            subscription: bySubscription ? rows.text(row, 1) : nil, meter: rows.text(row, 2),
+            quantity: try rows.quantity(row, 3), isProvisional: rows.integer(row, 4) != 0))
+      }
+      return totals
+    }
+  }
+
+  /// Where subscriptions are named, each window is looked at only where these lie in it.
+  private static func totalsSQL(
+    byDay: Bool, bySubscription: Bool, filter: UsageFilter
+  ) -> String {
+    let source =
+      filter.subscriptions == nil
+      ? """
+      aggregate a JOIN subscription n ON n.cell = a.cell AND n.id = a.subscription
+      """
+      : """
+      w CROSS JOIN subscription n CROSS JOIN LATERAL (
+          SELECT * FROM aggregate b WHERE b.reporting_window = w.hour AND b.cell = n.cell
+            AND b.subscription = n.id OFFSET 0) a
+      """
+    return """
+      WITH RECURSIVE w (hour) AS (
+        SELECT min(reporting_window) FROM aggregate WHERE reporting_window >= $1::bigint
+        UNION ALL
+        SELECT (SELECT min(reporting_window) FROM aggregate WHERE reporting_window > w.hour) FROM w
+        WHERE w.hour IS NOT NULL)
+      SELECT \(byDay ? "floor(a.usage_hour / 24.0)::bigint" : "0::bigint") AS d,
+        \(bySubscription ? "n.name" : "''::text") COLLATE "C" AS b, s.meter AS m,
+        sum(a.quantity), bool_or(a.reporting_window >= $4::bigint)
+      FROM \(source)
+        JOIN series s ON s.cell = a.cell AND s.subscription = a.subscription AND s.id = a.series
+        JOIN pipeline p ON p.cell = a.cell AND p.retained_from <= a.reporting_window
+      WHERE a.reporting_window >= $1::bigint
+        AND a.usage_hour >= $2::bigint AND a.usage_hour < $3::bigint
+        AND \(filter.subscriptions == nil ? "true" : "n.name = ANY ($7::text[])")
+        AND \(filter.meters == nil ? "$6::text[] IS NOT NULL" : "lower(s.meter) = ANY ($6::text[])")
+      GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT $5::bigint
+      """
+  }
+
+  /// A meter that more than one cell has is told as its own cell has it, else as the first one does.
+  package func meters() throws(StoreError) -> [Meter] {
+    let rows = try connection.query(
+      """
+      SELECT * FROM (
+        SELECT DISTINCT ON (m.id) m.id, m.name, m.unit, m.category, m.resource_provider,
+          m.aggregation, m.billable
+        FROM meter m JOIN cell c ON c.number = m.cell
+        ORDER BY m.id, c.name = $1::text DESC, m.cell) m
+      ORDER BY m.category, m.name, m.id
+      """, [PostgreSQLParameter(ownCell)])
+    return (0..<rows.count).map { row in
+      Meter(
+        id: rows.text(row, 0), name: rows.text(row, 1), unit: rows.text(row, 2),
+        category: rows.text(row, 3), resourceProvider: rows.text(row, 4),
+        aggregation: Aggregation(rawValue: rows.text(row, 5)) ?? .sum,
+        isBillable: rows.integer(row, 6) != 0)
+    }
+  }
+
+  package func windows(before: Hour?, limit: Int) throws(StoreError) -> [ReportingWindow] {
+    try inTransaction { () throws(StoreError) in
+      let state = try connection.cellsState()
+      let rows = try connection.query(
+        """
+        SELECT w.hour, sum(w.row_count)::bigint FROM (
+          SELECT c.reporting_window AS hour, c.row_count
+          FROM closed_window c JOIN pipeline p ON p.cell = c.cell
+          WHERE c.reporting_window >= p.retained_from AND c.reporting_window < p.open_window
+          UNION ALL
+          SELECT p.open_window, (SELECT count(*) FROM aggregate a
+            WHERE a.reporting_window = p.open_window AND a.cell = p.cell)
+          FROM pipeline p) w
+        WHERE w.hour < $1::bigint AND w.hour > 0
+        GROUP BY w.hour ORDER BY w.hour DESC LIMIT $2::bigint
+        """, [PostgreSQLParameter(before?.index ?? .max), PostgreSQLParameter(Int64(limit))])
+      guard rows.count > 0 else { return [] }
+      let missing = try missingAtClose(rows.integer(rows.count - 1, 0)..<rows.integer(0, 0) + 1)
+      return (0..<rows.count).map { row in
+        let window = rows.integer(row, 0)
+        return ReportingWindow(
+          hour: Hour(index: window), isClosed: window < state.openWindow,
+          aggregates: UInt64(bitPattern: rows.integer(row, 1)),
+          missingAtClose: missing[window] ?? .none)
+      }
+    }
+  }
+
+  package func closedWindows(before: Hour?, limit: Int) throws(StoreError) -> [ClosedWindow] {
+    let rows = try connection.query(
+      """
+      SELECT reporting_window, end_position, row_count, hash FROM closed_window
+      WHERE cell = $1::bigint AND reporting_window < $2::bigint
+      ORDER BY reporting_window DESC LIMIT $3::bigint
+      """,
+      [
+        PostgreSQLParameter(try ownNumber()), PostgreSQLParameter(before?.index ?? .max),
+        PostgreSQLParameter(Int64(limit)),
+      ])
+    return (0..<rows.count).map { row in
+      ClosedWindow(
+        window: Hour(index: rows.integer(row, 0)),
+        endPosition: UInt64(bitPattern: rows.integer(row, 1)),
+        rowCount: UInt64(bitPattern: rows.integer(row, 2)), hash: rows.bytes(row, 3))
+    }
+  }
+
+  package func rows(
+    of window: Hour, after key: SeriesHour?, limit: Int
+  ) throws(StoreError) -> [WindowRow] {
+    try connection.windowRows(of: window, cell: ownNumber(), after: key, limit: limit)
+  }
+
+  package func unappliedCount() throws(StoreError) -> UInt64 {
+    let rows = try connection.query(
+      "SELECT count(*) FROM unapplied WHERE cell = $1::bigint",
+      [PostgreSQLParameter(try ownNumber())])
+    return UInt64(rows.integer(0, 0))
+  }
+
+  package func series(after number: Int64, limit: Int) throws(StoreError) -> [StoredSeries] {
+    let rows = try connection.query(
+      """
+      SELECT n.name, s.meter, s.resource_uri, s.location, s.tags, s.additional_info,
+        s.subscription, s.id, s.first_window, s.first_position
+      FROM series s JOIN subscription n ON n.cell = s.cell AND n.id = s.subscription
+      WHERE s.cell = $1::bigint AND (s.subscription, s.id) > ($2::bigint, $3::bigint)
+      ORDER BY s.subscription, s.id LIMIT $4::bigint
+      """,
+      [
+        PostgreSQLParameter(try ownNumber()),
+        PostgreSQLParameter(SeriesNumbers.subscription(ofSeries: number)),
+        PostgreSQLParameter(SeriesNumbers.withinSubscription(number)),
+        PostgreSQLParameter(Int64(limit)),
+      ])
+    return (0..<rows.count).map { row in
+      StoredSeries(
+        number: SeriesNumbers.number(rows.integer(row, 6), rows.integer(row, 7)),
+        series: rows.series(row, 0), firstWindow: Hour(index: rows.integer(row, 8)),
+        firstPosition: UInt64(bitPattern: rows.integer(row, 9)))
+    }
+  }
+
+  package func unapplied(limit: Int) throws(StoreError) -> [UnappliedQuantity] {
+    let rows = try connection.query(
+      """
+      SELECT reporting_window, subscription, series, usage_hour, quantity,
+        position, reason
+      FROM unapplied WHERE cell = $1::bigint ORDER BY id LIMIT $2::bigint
+      """, [PostgreSQLParameter(try ownNumber()), PostgreSQLParameter(Int64(limit))])
+    var quantities: [UnappliedQuantity] = []
+    for row in 0..<rows.count {
+      quantities.append(
+        UnappliedQuantity(
+          window: Hour(index: rows.integer(row, 0)),
+          series: rows.isNull(row, 1)
+            ? nil : SeriesNumbers.number(rows.integer(row, 1), rows.integer(row, 2)),
+          usageHour: Hour(index: rows.integer(row, 3)), quantity: try rows.quantity(row, 4),
+          position: UInt64(bitPattern: rows.integer(row, 5)), reason: rows.text(row, 6)))
+    }
+    return quantities
+  }
+
+  /// PostgreSQL looks after its files by itself (`data_checksums`, `pg_amcheck`); what the rows say is the scrub's
+  /// business.
+  package func integrityProblems() throws(StoreError) -> [String] { [] }
+}
+
+/// What holds for all cells together.
+struct CellsState {
+  /// The windows before it are closed in every cell that has counted something and is not retired.
+  let openWindow: Int64
+  /// The windows from it on are kept in every cell.
+  let retainedFrom: Int64
+}
+
+extension PostgreSQL {
+  func cellsState() throws(StoreError) -> CellsState {
+    let rows = try query(
+      """
+      SELECT coalesce(
+          min(p.open_window) FILTER (WHERE NOT c.is_retired AND p.journal_id <> 0),
+          max(p.open_window), 0),
+        coalesce(max(p.retained_from), 0)
+      FROM pipeline p JOIN cell c ON c.number = p.cell
+      """)
+    return CellsState(openWindow: rows.integer(0, 0), retainedFrom: rows.integer(0, 1))
+  }
+}
