@@ -119,14 +119,13 @@ package final class UsageWriter {
         totals.append((delta.key, total))
         continue
       }
-      guard case .single = mode, let quantity = Quantity(attos: delta.sum) else {
-        throw StoreError(.overflow, "a quantity is too large to aggregate")
-      }
       totals.append((delta.key, held))
-      aside.append(
-        UnappliedQuantity(
-          window: window, series: delta.key.series, usageHour: delta.key.usageHour,
-          quantity: quantity, position: delta.position, reason: "the aggregate would be too large"))
+      for part in try UsageWriter.parts(delta.sum, mode) {
+        aside.append(
+          UnappliedQuantity(
+            window: window, series: delta.key.series, usageHour: delta.key.usageHour,
+            quantity: part, position: delta.position, reason: "the aggregate would be too large"))
+      }
     }
     try store.put(aggregates: totals, of: window)
   }
@@ -170,17 +169,25 @@ extension UsageWriter {
         rows.grow(key, by: delta)
         continue
       }
-      // Twice what a quantity holds at most, so in two parts.
-      guard case .single = mode, let half = Quantity(attos: delta / 2),
-        let rest = Quantity(attos: delta - delta / 2)
-      else { throw StoreError(.overflow, "a quantity is too large to aggregate") }
-      for part in [half, rest] {
+      for part in try UsageWriter.parts(delta, mode) {
         aside.append(
           UnappliedQuantity(
             window: change.window, series: key.series, usageHour: key.usageHour, quantity: part,
             position: net.position(of: key), reason: "the aggregate would be too large"))
       }
     }
+  }
+
+  /// What is kept aside for one event or correction, which changes an aggregate by twice what a quantity holds at most:
+  /// in two parts where one cannot hold it.
+  fileprivate static func parts(_ attos: Int128, _ mode: Mode) throws(StoreError) -> [Quantity] {
+    guard case .single = mode else {
+      throw StoreError(.overflow, "a quantity is too large to aggregate")
+    }
+    if let whole = Quantity(attos: attos) { return [whole] }
+    guard let half = Quantity(attos: attos / 2), let rest = Quantity(attos: attos - attos / 2)
+    else { throw StoreError(.overflow, "a quantity is too large to aggregate") }
+    return [half, rest]
   }
 
   /// The level of each key as the samples in the database have it; of a unique count, as far as the values that come

@@ -254,6 +254,25 @@ import Testing
   }
 
   @Test(arguments: Engine.allCases)
+  func `a correction by twice what a quantity holds is kept aside in two parts`(engine: Engine)
+    async throws
+  {
+    let pipeline = try await Pipeline(engine)
+    var target = event("1", "sum", 0)
+    target.quantity = try #require(Quantity(units: .max, attos: 0))
+    var replacement = correction(.replaces, of: target, by: "r")
+    replacement.quantity = try #require(Quantity(units: -.max, attos: 0))
+    try pipeline.report(target)
+    try pipeline.wait(hours: 1)
+    try pipeline.correct(replacement, of: target)
+    #expect(try pipeline.rows == ["0 0 sum \(Int64.max)", "1 0 sum 0"])
+    let part = "2 \(-Int64.max) the aggregate would be too large"
+    #expect(try pipeline.unapplied == [part, part])
+    try pipeline.report(event("2", "sum", 1))
+    #expect(try pipeline.rows == ["0 0 sum \(Int64.max)", "1 0 sum 1"])
+  }
+
+  @Test(arguments: Engine.allCases)
   func `a series without a number is kept aside, and the others are counted`(engine: Engine)
     async throws
   {

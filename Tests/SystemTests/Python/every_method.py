@@ -175,6 +175,21 @@ totals = query.Summarize(
 assert [(t.subscription, t.quantity.units) for t in totals] == [("from-python", 4)], totals
 done("Query.Summarize")
 
+listed = query.ListSubscriptions(
+    query_pb2.ListSubscriptionsRequest(caller=operator), timeout=DEADLINE).subscriptions
+assert [(s.id, s.state) for s in listed] == [("from-python", "unassigned")], listed
+done("Query.ListSubscriptions")
+
+heartbeat = collector.Heartbeat(
+    collector_pb2.HeartbeatRequest(source="python", cadence_seconds=3600, complete_until=start),
+    timeout=DEADLINE)
+assert (heartbeat.cadence_seconds, heartbeat.complete_until) == (3600, start), heartbeat
+done("Collector.Heartbeat")
+while not (sources := query.ListSources(query_pb2.ListSourcesRequest(), timeout=DEADLINE).sources):
+    time.sleep(0.02)
+assert [(s.name, s.complete_until) for s in sources] == [("python", start)], sources
+done("Query.ListSources")
+
 found = collector.FindUsage(
     collector_pb2.FindUsageRequest(
         from_position=1, to_position=4, journal_id=chunks[-1].journal_id,
