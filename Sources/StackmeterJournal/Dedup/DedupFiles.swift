@@ -76,17 +76,24 @@ final class DedupFiles: Sendable {
     }
   }
 
-  /// Says that all sections of hours from `firstHour` on are read soon.
+  /// Says that all sections of hours from `firstHour` on are read soon, as far as no runs have them.
   func expectReading(from firstHour: Hour) {
-    for file in entries where file.sections.contains(where: { $0.hour >= firstHour }) {
+    for file in entries
+    where file.sections.contains(where: { $0.hour >= firstHour && !isCovered($0, of: file) }) {
       disk.expectReading(path(DedupEntriesFile.name(firstPosition: file.positions.lowerBound)))
     }
+  }
+
+  /// Whether the hour's runs have all of a section.
+  private func isCovered(_ section: DedupEntriesFile.Section, of file: DedupEntriesFile) -> Bool {
+    coveredPosition(of: section.hour) >= file.positions.upperBound
   }
 
   /// The entries of one section that the hour's runs do not have.
   func read(
     _ section: DedupEntriesFile.Section, of file: DedupEntriesFile
   ) throws(DedupError) -> [DedupEntry] {
+    guard !isCovered(section, of: file) else { return [] }
     let path = path(DedupEntriesFile.name(firstPosition: file.positions.lowerBound))
     let entries: [DedupEntry]?
     do throws(DiskError) {
