@@ -41,17 +41,12 @@ package final class RPCServer: Sendable {
   package func run() async throws {
     defer { socket.release() }
     try await withThrowingTaskGroup(of: Void.self) { group in
-      group.addTask(executorPreference: executor) { [server, supervisor] in
-        do {
-          try await server.serve()
-        } catch let error as RuntimeError
-          where error.code == .serverIsStopped && supervisor.stop.isRaised
-        {
-          // It was stopped before it could start, which is no failure.
-        }
-      }
-      group.addTask { [supervisor] in
+      group.addTask(executorPreference: executor) { [server] in try await server.serve() }
+      group.addTask { [server, supervisor] in
         await supervisor.stop.wait()
+        // A listener may not be closed while it is being set up, so an early stop waits for it.
+        _ = await server.transport.listeningAddress
+        server.beginGracefulShutdown()
         try? await Task.sleep(for: RPCLimits.drainMax)
       }
       // Either the server has ended by itself, or the time to drain is over.
@@ -60,11 +55,10 @@ package final class RPCServer: Sendable {
     }
   }
 
-  /// Refuses new calls, tells health checks, and ends streams.
+  /// Refuses new calls, tells health checks, and ends streams. It may be called before `run`, which then ends at once.
   package func stop() {
     health.stop()
     supervisor.stop.raise()
-    server.beginGracefulShutdown()
   }
 
   /// Keeps the lock of the socket for as long as the server runs.
