@@ -104,10 +104,21 @@ extension Instant: CustomStringConvertible {
     return remainder < 0 ? remainder + Instant.nanosecondsPerSecond : remainder
   }
 
+  /// Longer texts are no time.
+  private static let textBytesMax = 64
+
   /// Reads RFC 3339 (`2026-11-23T15:04:05.123456789+01:00`). An offset is needed; digits past the ninth of
   /// a second must be zero; a leap second is refused. Nil for all else, and outside `Instant.accepted`.
   package init?(parsing text: some StringProtocol) {
-    var scanner = DigitScanner(text)
+    var text = String(text)
+    guard let instant = text.withUTF8({ Instant(parsing: $0) }) else { return nil }
+    self = instant
+  }
+
+  /// As `init(parsing:)` of a text, of its bytes.
+  package init?(parsing bytes: UnsafeBufferPointer<UInt8>) {
+    guard bytes.count <= Instant.textBytesMax else { return nil }
+    var scanner = DigitScanner(bytes: bytes)
     guard let year = scanner.digits(4), scanner.skip("-"),
       let month = scanner.digits(2), scanner.skip("-"),
       let day = scanner.digits(2),
@@ -140,16 +151,10 @@ extension Instant: CustomStringConvertible {
 
 /// A cursor over ASCII digits and separators.
 private struct DigitScanner {
-  static let textBytesMax = 64
-  private let bytes: [UInt8]
-  private var position = 0
+  let bytes: UnsafeBufferPointer<UInt8>
+  private(set) var position = 0
 
-  init(_ text: some StringProtocol) {
-    // One byte more than may be used, so that no longer text is cut to one that is a time.
-    bytes = Array(text.utf8.prefix(DigitScanner.textBytesMax + 1))
-  }
-
-  var isAtEnd: Bool { position == bytes.count && position <= DigitScanner.textBytesMax }
+  var isAtEnd: Bool { position == bytes.count }
 
   mutating func skip(_ separator: Unicode.Scalar) -> Bool {
     guard position < bytes.count, bytes[position] == UInt8(ascii: separator) else { return false }

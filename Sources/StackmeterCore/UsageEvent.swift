@@ -194,6 +194,11 @@ package struct SourcedBatch: Hashable, Sendable {
   package var batch: EventBatch
   /// Where each event of the batch stands in the request.
   package var requestIndices: [Int]
+
+  package init(batch: EventBatch, requestIndices: [Int]) {
+    self.batch = batch
+    self.requestIndices = requestIndices
+  }
 }
 
 /// Gathers rows into one batch for each source.

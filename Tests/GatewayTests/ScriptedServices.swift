@@ -115,20 +115,22 @@ final class ScriptedCollector: RPCEndpoint {
   }
 
   func register<Transport: ServerTransport>(with routes: inout RPCRoutes<Transport>) {
-    routes.unary(CollectorMethods.report) { [self] request in
-      let result: Result<ReportResponse, RPCError> = script.withLock { script in
-        if let failure = script.failure, script.calls.count >= script.callsBeforeFailure {
-          return .failure(failure)
+    routes.bidirectional(CollectorMethods.reportStream) { [self] batches, writer in
+      for try await numbered in batches {
+        let results: Result<EventResults, RPCError> = script.withLock { script in
+          if let failure = script.failure, script.calls.count >= script.callsBeforeFailure {
+            return .failure(failure)
+          }
+          let events = (0..<numbered.batch.count).map { numbered.batch.event($0) }
+          script.calls.append(events)
+          return .success(
+            EventResults(
+              events.map {
+                script.results[$0.id] ?? .accepted(position: 1, reportedTime: Instant(seconds: 1))
+              }))
         }
-        let events = request.events
-        script.calls.append(events)
-        return .success(
-          ReportResponse(
-            results: events.map {
-              script.results[$0.id] ?? .accepted(position: 1, reportedTime: Instant(seconds: 1))
-            }))
+        try await writer.write(BatchResult(number: numbered.number, results: try results.get()))
       }
-      return try result.get()
     }
     routes.unary(CollectorMethods.listQuarantine) { [self] request in
       try answer { script in

@@ -34,7 +34,7 @@ enum GatewayLoad {
       figures.latencies.record(ContinuousClock.now - sent)
       let expected = prepared.expected
       let wanted =
-        #"{"accepted":\#(expected.newCount),"duplicates":\#(expected.retryCount),"rejected":[]}"#
+        #"{"accepted":\#(expected.newCount),"duplicates":\#(expected.retryCount),"parked":0,"rejected":[]}"#
       guard answer.status == 202, answer.body.starts(with: wanted.utf8) else {
         throw BenchFailure(
           "the gateway answered \(answer.status) \(String(decoding: answer.body.prefix(500), as: UTF8.self))"

@@ -10,7 +10,8 @@ package struct CloudEventError: Error, Equatable {
 
 extension UsageEvent {
   /// The `type` of a CloudEvent that carries usage.
-  package static let cloudEventType = "stackmeter.usage.v1"
+  package static let cloudEventType = "\(cloudEventTypeBytes)"
+  static let cloudEventTypeBytes: StaticString = "stackmeter.usage.v1"
 
   /// Reads one CloudEvent 1.0 in its JSON format.
   ///

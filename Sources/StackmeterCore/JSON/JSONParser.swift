@@ -6,31 +6,38 @@ extension JSONValue {
   }
 }
 
-private struct JSONParser {
-  let bytes: [UInt8]
-  let limits: JSONLimits
-  var position = 0
-  var valuesLeft: Int
+/// Reads a JSON text from its start, value by value.
+package struct JSONParser {
+  package let bytes: [UInt8]
+  private let limits: JSONLimits
+  /// Where the text goes on.
+  package var position = 0
+  private var valuesLeft: Int
 
-  init(bytes: [UInt8], limits: JSONLimits) {
+  package init(bytes: [UInt8], limits: JSONLimits) {
     self.bytes = bytes
     self.limits = limits
     valuesLeft = limits.valuesMax
   }
 
   /// A failure here, or at `offset` where the fault began before.
-  func failure(_ problem: String, at offset: Int? = nil) -> JSONError {
+  package func failure(_ problem: String, at offset: Int? = nil) -> JSONError {
     JSONError(offset: offset ?? position, problem: problem)
   }
 
-  mutating func wholeText() throws(JSONError) -> JSONValue {
+  package mutating func wholeText() throws(JSONError) -> JSONValue {
     let value = try value(depth: 0)
-    skipSpace()
-    guard position == bytes.count else { throw failure("more text after the value") }
+    try end()
     return value
   }
 
-  mutating func skipSpace() {
+  /// Throws where anything but space is left.
+  package mutating func end() throws(JSONError) {
+    skipSpace()
+    guard position == bytes.count else { throw failure("more text after the value") }
+  }
+
+  package mutating func skipSpace() {
     while position < bytes.count {
       switch bytes[position] {
       case 0x20, 0x09, 0x0A, 0x0D: position += 1
@@ -39,13 +46,15 @@ private struct JSONParser {
     }
   }
 
-  mutating func skip(_ byte: Unicode.Scalar) -> Bool {
+  /// Passes this byte where it is the next one.
+  package mutating func skip(_ byte: Unicode.Scalar) -> Bool {
     guard position < bytes.count, bytes[position] == UInt8(ascii: byte) else { return false }
     position += 1
     return true
   }
 
-  mutating func value(depth: Int) throws(JSONError) -> JSONValue {
+  /// The next value; `depth` is how many arrays and objects it lies in.
+  package mutating func value(depth: Int) throws(JSONError) -> JSONValue {
     skipSpace()
     guard depth < limits.depthMax else {
       throw failure("nested deeper than \(limits.depthMax) levels")
@@ -64,14 +73,16 @@ private struct JSONParser {
     }
   }
 
-  mutating func word(_ word: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue {
+  private mutating func word(_ word: StaticString, _ value: JSONValue) throws(JSONError)
+    -> JSONValue
+  {
     let matches = word.withUTF8Buffer { bytes[position...].starts(with: $0) }
     guard matches else { throw failure("not a value") }
     position += word.utf8CodeUnitCount
     return value
   }
 
-  mutating func members(depth: Int) throws(JSONError) -> [JSONValue.Member] {
+  private mutating func members(depth: Int) throws(JSONError) -> [JSONValue.Member] {
     position += 1
     var members: [JSONValue.Member] = []
     // Few members are compared directly; many by a set, so that no text costs quadratic time.
@@ -100,7 +111,7 @@ private struct JSONParser {
     }
   }
 
-  mutating func elements(depth: Int) throws(JSONError) -> [JSONValue] {
+  private mutating func elements(depth: Int) throws(JSONError) -> [JSONValue] {
     position += 1
     var elements: [JSONValue] = []
     skipSpace()
@@ -113,7 +124,7 @@ private struct JSONParser {
     }
   }
 
-  mutating func number() throws(JSONError) -> String {
+  private mutating func number() throws(JSONError) -> String {
     let start = position
     func digit() -> Bool { position < bytes.count && (0x30...0x39).contains(bytes[position]) }
     _ = skip("-")
@@ -141,7 +152,7 @@ private struct JSONParser {
     return String(decoding: bytes[start..<position], as: UTF8.self)
   }
 
-  mutating func string() throws(JSONError) -> String {
+  private mutating func string() throws(JSONError) -> String {
     position += 1
     let start = position
     // The common case: no escape, so the bytes are the value.
@@ -177,7 +188,7 @@ private struct JSONParser {
   }
 
   /// The text of a string whose first byte is at `start`. Failures point at its opening quotation mark.
-  func checked(_ slice: ArraySlice<UInt8>, from start: Int) throws(JSONError) -> String {
+  private func checked(_ slice: ArraySlice<UInt8>, from start: Int) throws(JSONError) -> String {
     guard slice.count <= limits.stringBytesMax else {
       throw failure("a string of more than \(limits.stringBytesMax) bytes", at: start - 1)
     }
@@ -188,7 +199,7 @@ private struct JSONParser {
   }
 
   /// The character of an escape whose backslash was just passed. Failures point at that backslash.
-  mutating func escape() throws(JSONError) -> Unicode.Scalar {
+  private mutating func escape() throws(JSONError) -> Unicode.Scalar {
     let start = position - 1
     guard position < bytes.count else { throw failure("a string does not end") }
     let byte = bytes[position]
@@ -216,7 +227,7 @@ private struct JSONParser {
     return scalar
   }
 
-  mutating func hexadecimal(escapeStart: Int) throws(JSONError) -> UInt32 {
+  private mutating func hexadecimal(escapeStart: Int) throws(JSONError) -> UInt32 {
     guard position + 4 <= bytes.count else {
       throw failure("four hexadecimal digits must follow", at: escapeStart)
     }

@@ -18,13 +18,12 @@ struct SeriesIndex {
   /// The bytes of all series, one after the other.
   private var bytes: [UInt8] = []
   private var ends: [Int] = []
-  /// So that nobody can choose series that meet in one bucket.
-  private let seed: UInt64
+  private let hash: ByteHash
 
   private static let bucketsMin = 1024
 
   init(seed: UInt64) {
-    self.seed = seed | 1
+    hash = ByteHash(seed: seed)
     buckets = Array(repeating: 0, count: SeriesIndex.bucketsMin)
   }
 
@@ -34,7 +33,7 @@ struct SeriesIndex {
   mutating func slot(
     _ series: UnsafeRawBufferPointer, aggregation: (Series) -> Aggregation
   ) -> Int? {
-    let hash = hash(series)
+    let hash = hash.hash(series)
     let mask = buckets.count - 1
     var bucket = Int(truncatingIfNeeded: hash) & mask
     while buckets[bucket] != 0 {
@@ -98,28 +97,5 @@ struct SeriesIndex {
       while buckets[bucket] != 0 { bucket = (bucket + 1) & mask }
       buckets[bucket] = UInt32(slot + 1)
     }
-  }
-
-  /// Eight bytes at a time, each mixed by a wide multiplication.
-  private func hash(_ series: UnsafeRawBufferPointer) -> UInt64 {
-    var hash = seed ^ UInt64(series.count)
-    var offset = 0
-    while offset + 8 <= series.count {
-      hash = SeriesIndex.mix(hash ^ series.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-      offset += 8
-    }
-    var rest: UInt64 = 0
-    while offset < series.count {
-      rest = rest << 8 | UInt64(series[offset])
-      offset += 1
-    }
-    return SeriesIndex.mix(SeriesIndex.mix(hash ^ rest) &+ seed)
-  }
-
-  @inline(__always)
-  private static func mix(_ value: UInt64) -> UInt64 {
-    let (high, low) = (value ^ 0x9E37_79B9_7F4A_7C15).multipliedFullWidth(
-      by: 0xA076_1D64_78BD_642F)
-    return high ^ low
   }
 }

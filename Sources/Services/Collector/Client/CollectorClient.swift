@@ -27,6 +27,32 @@ package struct CollectorClient: Sendable {
     return response.results
   }
 
+  /// Reports batches, one after the other; one result for each event, in order. After an error nothing is known of
+  /// any of them.
+  package func report(batches: [EventBatch]) async throws(RPCError) -> [EventResults] {
+    do {
+      return try await reportStream(timeout: CollectorClient.reportTimeout) { writer in
+        for (number, batch) in batches.enumerated() {
+          try await writer.write(NumberedBatch(number: UInt64(number), batch: batch))
+        }
+      } consume: { answers in
+        var results: [EventResults] = []
+        for try await answer in answers { results.append(answer.results) }
+        guard results.count == batches.count,
+          zip(results, batches).allSatisfy({ $0.count == $1.count })
+        else {
+          throw RPCError(
+            code: .internalError, message: "the collector did not answer every event")
+        }
+        return results
+      }
+    } catch let error as RPCError {
+      throw error
+    } catch {
+      throw RPCError(code: .unknown, message: "\(error)")
+    }
+  }
+
   /// Reports batches as `produce` writes them, and lends the results as they come.
   package func reportStream<Result: Sendable>(
     timeout: Duration, produce: @escaping @Sendable (RPCWriter<NumberedBatch>) async throws -> Void,

@@ -42,8 +42,7 @@ enum GatewayLimits {
   static let connectionsMax = 1024
   /// A connection that sends nothing for so long is closed, in the middle of a request too.
   static let idleSeconds: Int64 = 20
-  /// Events of one call to the collector, and about how many bytes they have: half of what a message may.
-  static let callEventsMax = 2000
+  /// About how many bytes the events of one batch for the collector have: half of what a message may.
   static let callBytesMax = 2 << 20
   /// Rows of a page of Azure's API. Its clients count on it.
   static let azurePageRows: UInt32 = 1000

@@ -42,23 +42,18 @@ final class EventsAnswers: Sendable {
       announced: announced, max: GatewayLimits.eventsBodyBytesMax,
       within: GatewayLimits.eventsBodyTimeMax)
     let body = try EventsBody(bytes, form: form)
-    let results = try await report(body.events)
+    let results = try await report(body.batches)
     let outcome = ReportOutcome(body, results)
     return body.isSingle ? try outcome.singleReply() : outcome.reply()
   }
 
-  /// Sends the events in calls of bounded size, one after the other.
-  private func report(_ events: [UsageEvent]) async throws(HTTPProblem) -> [EventResult] {
-    var results: [EventResult] = []
-    results.reserveCapacity(events.count)
-    for call in EventsAnswers.calls(events) {
-      do throws(RPCError) {
-        results += try await collector.report(Array(events[call]))
-      } catch {
-        throw EventsAnswers.problem(error)
-      }
+  private func report(_ batches: [SourcedBatch]) async throws(HTTPProblem) -> [EventResults] {
+    guard !batches.isEmpty else { return [] }
+    do throws(RPCError) {
+      return try await collector.report(batches: batches.map(\.batch))
+    } catch {
+      throw EventsAnswers.problem(error)
     }
-    return results
   }
 
   /// Later calls may fail after earlier ones were accepted; so the answer speaks of no event at all.
@@ -81,37 +76,5 @@ final class EventsAnswers: Sendable {
       problem.status, problem.code,
       "the collector does not take events now; retrying is safe: events count once",
       headers: problem.headers)
-  }
-
-  /// Cuts events into calls within `GatewayLimits.callEventsMax` and `callBytesMax`.
-  static func calls(_ events: [UsageEvent]) -> [Range<Int>] {
-    var calls: [Range<Int>] = []
-    var start = 0
-    var bytes = 0
-    for (index, event) in events.enumerated() {
-      let size = event.messageBytesMax
-      if index - start == GatewayLimits.callEventsMax
-        || (index > start && bytes + size > GatewayLimits.callBytesMax)
-      {
-        calls.append(start..<index)
-        start = index
-        bytes = 0
-      }
-      bytes += size
-    }
-    if start < events.count { calls.append(start..<events.count) }
-    return calls
-  }
-}
-
-extension UsageEvent {
-  /// At least what the event takes in a message: its texts, and room for numbers, tags and lengths.
-  fileprivate var messageBytesMax: Int {
-    let resource = series.resource
-    let texts = [
-      id, source, series.subscription, series.meter, resource.uri, resource.location,
-      resource.tags, resource.additionalInfo, correction?.replaces ?? "", correction?.voids ?? "",
-    ]
-    return texts.reduce(128) { $0 + $1.utf8.count }
   }
 }

@@ -12,39 +12,65 @@ struct EventsBody {
 
   /// Whether the body is one event, which is then answered by a status of its own.
   let isSingle: Bool
-  private(set) var events: [UsageEvent] = []
-  /// Where each of `events` stands in the body.
-  private(set) var indices: [Int] = []
+  /// The events, by source.
+  var batches: [SourcedBatch] { batcher.batches }
   private(set) var malformed: [Malformed] = []
+  private var batcher = EventBatcher()
 
   init(_ bytes: [UInt8], form: Form) throws(HTTPProblem) {
-    let root: JSONValue
     do {
-      root = try JSONValue(parsing: bytes, limits: .batch)
-    } catch {
-      throw HTTPProblem(.badRequest, "Malformed", error.description)
-    }
-    switch (root, form) {
-    case (.object, .one), (.object, .either):
-      isSingle = true
-      read(root, index: 0)
-    case (.array(let elements), .many), (.array(let elements), .either):
-      isSingle = false
-      guard elements.count <= EventLimits.batchEventsMax else {
-        throw HTTPProblem(
-          .contentTooLarge, "ContentTooLarge",
-          "the batch has \(elements.count) events; at most \(EventLimits.batchEventsMax) are taken")
+      var parser = JSONParser(bytes: bytes, limits: .batch)
+      parser.skipSpace()
+      if form != .one, parser.skip("[") {
+        isSingle = false
+        try readElements(&parser)
+        try parser.end()
+        return
       }
-      for (index, element) in elements.enumerated() { read(element, index: index) }
-    default:
-      throw HTTPProblem(.badRequest, "Malformed", form.expectation)
+      let root = try parser.wholeText()
+      guard form != .many, case .object = root else {
+        throw HTTPProblem(.badRequest, "Malformed", form.expectation)
+      }
+      isSingle = true
+      read(root, index: 0, nil, bytes)
+    } catch let error as JSONError {
+      throw HTTPProblem(.badRequest, "Malformed", error.description)
+    } catch let problem as HTTPProblem {
+      throw problem
+    } catch {
+      throw HTTPProblem(.badRequest, "Malformed", "\(error)")
     }
   }
 
-  private mutating func read(_ value: JSONValue, index: Int) {
+  /// Reads events up to the end of the array whose bracket was passed.
+  private mutating func readElements(_ parser: inout JSONParser) throws {
+    parser.skipSpace()
+    guard !parser.skip("]") else { return }
+    var index = 0
+    repeat {
+      guard index < EventLimits.batchEventsMax else {
+        throw HTTPProblem(
+          .contentTooLarge, "ContentTooLarge",
+          "the batch has more than the \(EventLimits.batchEventsMax) events that are taken")
+      }
+      parser.skipSpace()
+      let skim = parser.bytes.withUnsafeBufferPointer { CloudEventSkim($0, at: parser.position) }
+      if let skim, batcher.append(skim, of: parser.bytes, index: index) {
+        parser.position = skim.end
+      } else {
+        read(try parser.value(depth: 1), index: index, skim?.seriesParts, parser.bytes)
+      }
+      index += 1
+      parser.skipSpace()
+    } while parser.skip(",")
+    guard parser.skip("]") else { throw parser.failure("a comma or ] must follow an element") }
+  }
+
+  private mutating func read(
+    _ value: JSONValue, index: Int, _ parts: CloudEventSkim.SeriesParts?, _ text: [UInt8]
+  ) {
     do throws(CloudEventError) {
-      events.append(try UsageEvent(cloudEvent: value))
-      indices.append(index)
+      batcher.append(try UsageEvent(cloudEvent: value), parts, of: text, index: index)
     } catch {
       let id = JSONObject(value, path: "")?["id"]?.string ?? ""
       malformed.append(

@@ -21,9 +21,9 @@ struct ReportOutcome {
   /// The fields at fault of the last malformed event.
   private var fields: [HTTPProblem.Field] = []
 
-  /// `results` are those of `body.events`. What was no event never reached the collector, so it is not in
+  /// `results` are those of `body.batches`. What was no event never reached the collector, so it is not in
   /// quarantine; its code `Malformed` says so.
-  init(_ body: EventsBody, _ results: [EventResult]) {
+  init(_ body: EventsBody, _ results: [EventResults]) {
     for malformed in body.malformed {
       fields = malformed.problems.map { .init(field: $0.field, message: $0.message) }
       let others = malformed.problems.dropFirst().map { "; \($0.field): \($0.message)" }
@@ -33,16 +33,22 @@ struct ReportOutcome {
           field: malformed.problems[0].field,
           message: malformed.problems[0].message + others.joined()))
     }
-    for (offset, result) in results.enumerated() {
-      switch result {
-      case .accepted: accepted += 1
-      case .duplicate: duplicates += 1
-      case .parked: parked += 1
-      case .conflict(_, let refusal), .quarantined(let refusal), .invalid(let refusal):
-        rejected.append(
-          Rejected(
-            index: body.indices[offset], id: body.events[offset].id, code: refusal.reason.name,
-            field: refusal.field, message: refusal.message))
+    for (sourced, results) in zip(body.batches, results) {
+      var offset = 0
+      for run in results.runs {
+        switch run.first {
+        case .accepted: accepted += run.count
+        case .duplicate: duplicates += run.count
+        case .parked: parked += run.count
+        case .conflict(_, let refusal), .quarantined(let refusal), .invalid(let refusal):
+          for place in offset..<offset + run.count {
+            rejected.append(
+              Rejected(
+                index: sourced.requestIndices[place], id: sourced.batch.id(place),
+                code: refusal.reason.name, field: refusal.field, message: refusal.message))
+          }
+        }
+        offset += run.count
       }
     }
     rejected.sort { $0.index < $1.index }
