@@ -14,12 +14,16 @@ struct JournalScript {
   static let kinds: [String: Aggregation] = [
     "sum": .sum, "max": .max, "latest": .latest, "unique": .uniqueCount,
   ]
-  static let catalog = try! MeterCatalog(
-    kinds.keys.sorted().map {
-      Meter(
-        id: $0, name: $0, unit: "u", category: "c", resourceProvider: "test",
-        aggregation: kinds[$0]!, isBillable: true)
-    })
+  static let catalog = catalog(kinds)
+
+  static func catalog(_ kinds: [String: Aggregation]) -> MeterCatalog {
+    try! MeterCatalog(
+      kinds.keys.sorted().map {
+        Meter(
+          id: $0, name: $0, unit: "u", category: "c", resourceProvider: "test",
+          aggregation: kinds[$0]!, isBillable: true)
+      })
+  }
 
   private(set) var entries: [Reference.Entry] = []
   private(set) var records: [Record] = []
@@ -170,7 +174,7 @@ struct JournalScript {
   }
 
   /// How many seeds on PostgreSQL: `STACKMETER_POSTGRESQL_SEEDS`, else 40. Each takes some tenths of a second.
-  private static var postgresqlSeeds: Int {
+  static var postgresqlSeeds: Int {
     getenv("STACKMETER_POSTGRESQL_SEEDS").flatMap { Int(String(cString: $0)) } ?? 40
   }
 
