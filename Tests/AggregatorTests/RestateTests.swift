@@ -18,8 +18,8 @@ import Testing
     /// Ascending.
     private(set) var changes: [(records: Int, kinds: [String: Aggregation])] = []
 
-    init(_ random: inout SeededRandom) {
-      script = JournalScript(&random)
+    init(_ random: inout SeededRandom, isPast: Bool = false) {
+      script = JournalScript(&random, isPast: isPast)
       for records in 1..<max(2, script.records.count + 1) where script.records.count >= records {
         while Int.random(in: 0..<4, using: &random) == 0 {
           let kinds = JournalScript.kinds.mapValues { _ in
@@ -56,10 +56,11 @@ import Testing
       return disk
     }
 
-    /// Counts into a store, by a new catalog again and again.
+    /// Counts into a store, by a new catalog again and again. What is restated behind the beginning of
+    /// the files in `disk`, has the journal from these.
     func count(
       _ store: any UsageStore, _ reader: any UsageReader, _ path: String,
-      _ random: inout SeededRandom
+      _ random: inout SeededRandom, from disk: SimulatedDisk? = nil
     ) throws {
       var counter = try JournalCounter(
         store: store, catalog: JournalScript.catalog, latenessLimitDays: 7)
@@ -74,7 +75,7 @@ import Testing
         for change in changes where change.records == end {
           counter = try JournalCounter(
             store: store, catalog: JournalScript.catalog(change.kinds), latenessLimitDays: 7)
-          try restate(counter, path)
+          try restate(counter, path, from: disk)
           try #require(try counter.changes().isEmpty && counter.conflicts.isEmpty)
         }
         let now = try reader.everything.filter { !$0.isProvisional }
@@ -83,14 +84,26 @@ import Testing
       }
     }
 
-    /// Restates what the counter's catalog says, from all records that it has counted.
-    func restate(_ counter: JournalCounter, _ path: String) throws {
+    /// Restates what the counter's catalog says, from all records that it has counted, or from what the files have.
+    func restate(_ counter: JournalCounter, _ path: String, from disk: SimulatedDisk?) throws {
       let changes = try counter.changes()
       guard !changes.isEmpty else { return }
       let restating = try RestateCounter(path: path, changes, latenessLimitDays: 7)
-      let chunk = script.chunk(script.records.indices)
-      _ = try restating.apply(
-        chunk.records, of: chunk.journalID, upTo: counter.position.nextPosition)
+      let end = counter.position.nextPosition
+      let first = try disk.flatMap { try LogTail.firstPosition($0, RestateTests.journal) } ?? 1
+      if let disk, first < end,
+        let tail = try LogTail.found(disk, RestateTests.journal, withLastCommit: true)
+      {
+        var reader = LogReader(
+          disk: disk, directory: RestateTests.journal, fromPosition: first)
+        while let chunk = try reader.next(upTo: tail) {
+          if try restating.apply(chunk.bytes, of: chunk.id.rawValue, upTo: end) { break }
+        }
+      } else {
+        let chunk = script.chunk(script.records.indices)
+        _ = try restating.apply(chunk.records, of: chunk.journalID, upTo: end)
+      }
+      try #require(restating.position == end)
       try restating.stage.finish()
       try counter.restate(
         restating.stage, fromHour: try #require(restating.fromHour), at: restating.position)
@@ -175,6 +188,41 @@ import Testing
         throw SeededFailure(seed: seed, cause: error)
       }
     }
+  }
+
+  @Test func `a journal without its beginning verifies what it can say`() async throws {
+    var random = try SeededRandom()
+    var (lost, restatedBehind) = (0, 0)
+    try await withTemporaryDirectory { directory in
+      for number in 0..<CountingTests.seeds / 8 {
+        let seed = number == 0 ? random.seed : random.next()
+        do {
+          var random = SeededRandom(seed: seed)
+          let plan = Plan(&random, isPast: true)
+          let disk = try plan.disk(segmentBytesMax: 300)
+          let sealed = try disk.list(Self.journal).filter { $0.hasSuffix(".sealed") }.sorted()
+          guard sealed.count > 2 else { continue }
+          for name in sealed.prefix(Int.random(in: 1...sealed.count - 2, using: &random)) {
+            try disk.remove("\(Self.journal)/\(name)")
+          }
+          let store = try SQLiteUsageStore(path: ":memory:")
+          let reader = SQLiteUsageReader(store.connection)
+          let isRestatedFromIt = Bool.random(using: &random)
+          try plan.count(
+            store, reader, "\(directory)/restate", &random, from: isRestatedFromIt ? disk : nil)
+          var verification = try Verification(
+            reader: reader, disk: disk, journalDirectory: Self.journal, latenessLimitDays: 7)
+          let report = try verification.run()
+          try #require(report.isGood, "\(report.differences)")
+          lost += 1
+          restatedBehind += try store.rules().filter { $0.restatement?.fromHour.index ?? 0 > 0 }
+            .count
+        } catch {
+          throw SeededFailure(seed: seed, cause: error)
+        }
+      }
+    }
+    #expect(lost > 0 && restatedBehind > 0)
   }
 
   @Test func `PostgreSQL restates the same`() async throws {
