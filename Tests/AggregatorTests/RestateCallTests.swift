@@ -2,6 +2,7 @@ import AggregatorClient
 import CollectorClient
 import CollectorServer
 import GRPCCore
+import Glibc
 import Logging
 import StackmeterCore
 import StackmeterRPC
@@ -100,7 +101,11 @@ import Testing
         #expect(nothing.meters.isEmpty && !nothing.isApplied && nothing.position == 151)
       }
       #expect(try pipeline.total == Quantity(5 * 465))
+      // What a restatement that was killed has left.
+      let scratch = "\(directory)/restate.sqlite"
+      _ = try SQLiteUsageStore(path: scratch)
       try await pipeline.withAggregator(.max) { aggregator, client in
+        #expect(access(scratch, F_OK) != 0)
         #expect(aggregator.status().warnings.count == 1)
         let dry = try await client.restate(RestateRequest(isDryRun: true))
         #expect(!dry.isApplied && dry.differences.map(\.quantity) == [Quantity(30 - 5 * 465)])
@@ -113,6 +118,7 @@ import Testing
         let response = try await client.restate(RestateRequest(isDryRun: false))
         #expect(response.isApplied && response.meters.map(\.hours) == [1])
         try await reports
+        _ = try await eventually { access(scratch, F_OK) != 0 ? true : nil }
         try await pipeline.reached(aggregator)
         #expect(aggregator.status().warnings == [])
         let again = try await client.restate(RestateRequest(isDryRun: false))

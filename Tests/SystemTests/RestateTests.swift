@@ -46,8 +46,8 @@ import Testing
     }
   }
 
-  /// Events of quantities up to 100 in each of two usage hours of each subscription; what they add up to, and the sum of
-  /// the greatest.
+  /// Events of quantities up to 100 in each of two usage hours of each subscription; what they add up to, and the sum
+  /// of the greatest.
   private static func report(_ cluster: Cluster) async throws -> (
     sums: [String: Quantity], greatest: [String: Quantity], position: UInt64
   ) {
@@ -77,8 +77,8 @@ import Testing
     )
   }
 
-  /// Kills the aggregator or the command at any time until the restatement is there. Totals are those of the old rule or
-  /// those of the new one, and nothing between.
+  /// Kills the aggregator or the command at any time until the restatement is there. Totals are those of the old rule
+  /// or those of the new one, and nothing between.
   private static func restateKilled(
     _ cluster: Cluster, _ sums: [String: Quantity], _ greatest: [String: Quantity],
     position: UInt64

@@ -45,6 +45,8 @@ package actor Aggregator {
     configuration: AggregatorConfiguration = AggregatorConfiguration(), logger: Logger,
     confirmInterval: Duration = .seconds(5)
   ) throws(StoreError) {
+    // What a restatement that was killed has left.
+    if let path = configuration.restatePath { try RestateStage.remove(path) }
     counter = try JournalCounter(
       store: store, catalog: catalog, latenessLimitDays: configuration.latenessLimitDays)
     self.configuration = configuration

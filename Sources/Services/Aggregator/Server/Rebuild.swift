@@ -157,15 +157,18 @@ package struct Rebuild {
       throw RebuildError.restatedBeyond(
         position: due.position, end: counter.position.nextPosition)
     }
+    try RestateStage.remove(restatePath)
     try removeWhatIsGone(store)
     var report = Report()
     report.position = counter.position.nextPosition
     return report
   }
 
+  private var restatePath: String { "\(part).restate" }
+
   /// Reads the journal from its beginning for a restatement.
   private func restateSource(_ disk: any Disk, _ directory: String) -> RestateSource {
-    RestateSource(path: "\(part).restate") { counter, end in
+    RestateSource(path: restatePath) { counter, end in
       guard let tail = try LogTail.found(disk, directory, withLastCommit: true) else {
         throw RebuildError.noJournal(directory)
       }
