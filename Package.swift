@@ -147,8 +147,9 @@ let package = Package(
       "StackmeterCommand",
       [
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-        "StackmeterJournal", "StackmeterAudit", "CollectorClient", "QueryClient", "GatewayServer",
-        "AggregatorServer", argumentParser, crypto, grpc, unixSignals,
+        "StackmeterJournal", "StackmeterAudit", "AggregatorClient", "CollectorClient",
+        "QueryClient", "GatewayServer", "AggregatorServer", argumentParser, crypto, grpc,
+        unixSignals,
       ]),
 
     // A PostgreSQL server of the host's package, for the load generator and the tests.

@@ -16,6 +16,8 @@ struct RecountedWindow {
   var sampled: Set<SeriesAndHour> = []
   /// Quantities whose subscription has no number left for their series.
   var unnumbered = 0
+  /// Meters were restated in it, and in usage hours before this one the journal does not suffice to say what changed.
+  var restatedUnknownBefore: Int64?
 
   var isEmpty: Bool { rows.isEmpty }
 }
@@ -25,7 +27,13 @@ struct RecountedWindow {
 /// meters that are no sum the events that may still be corrected.
 struct Recount {
   private(set) var series: AuditedSeries
-  private let rules: [ExactText: [MeterRule]]
+  /// The first rule of each meter, and what it is counted by.
+  private var firstRules: [ExactText: MeterRule] = [:]
+  private var inForce: [ExactText: Aggregation] = [:]
+  /// Rules that are replaced further on, in order.
+  private var switches: [RuleSwitch] = []
+  private var knownSwitches: Set<RuleSwitch> = []
+  private let restated: (RuleSwitch) throws(AuditError) -> RestatedUsage
   private let sampleHours: Int64
   /// Usage hours before it may have had samples that are no longer in the journal.
   private let samplesUnknownBefore: Int64
@@ -34,24 +42,42 @@ struct Recount {
   private(set) var events: UInt64 = 0
   private(set) var window: RecountedWindow
   private var samples = Samples()
-  /// Of the keys of meters that are no sum that this window has touched: their kind, and their level before.
-  private var touched: [SeriesAndHour: (kind: Aggregation, before: Int128)] = [:]
+  /// Of the keys of meters that are no sum that this window has touched: their meter, its kind, and their level before.
+  private var touched: [SeriesAndHour: (meter: ExactText, kind: Aggregation, before: Int128)] = [:]
   /// Windows that are over, until they are taken away.
   private var finished: [RecountedWindow] = []
   /// Meters that the usage database has no rule of.
   private(set) var unruled: Set<ExactText> = []
 
+  /// `restated` counts what a rule that replaces another one changes.
   init(
     from position: UInt64, in hour: Hour, rules: [MeterRule], series: AuditedSeries,
-    sampleHours: Int64,
-    samplesUnknownBefore: Int64
+    sampleHours: Int64, samplesUnknownBefore: Int64,
+    restated: @escaping (RuleSwitch) throws(AuditError) -> RestatedUsage
   ) {
     nextPosition = position
     self.series = series
     self.sampleHours = sampleHours
     self.samplesUnknownBefore = samplesUnknownBefore
-    self.rules = Dictionary(grouping: rules) { ExactText($0.meter) }
+    self.restated = restated
     window = RecountedWindow(window: hour)
+    adopt(rules)
+    // What was replaced in front of the journal's beginning.
+    for rule in switches where rule.position < position {
+      inForce[ExactText(rule.meter)] = rule.to
+    }
+    switches.removeAll { $0.position < position }
+  }
+
+  /// Takes the rules as the usage database has them now, those among them that have come since.
+  mutating func adopt(_ rules: [MeterRule]) {
+    for rule in rules where rule.restatement == nil && firstRules[ExactText(rule.meter)] == nil {
+      firstRules[ExactText(rule.meter)] = rule
+      inForce[ExactText(rule.meter)] = rule.aggregation
+    }
+    for rule in RuleSwitch.all(rules) where knownSwitches.insert(rule).inserted {
+      switches.append(rule)
+    }
   }
 
   /// Counts a record as far as `end`. False where `end` lies inside of it.
@@ -59,18 +85,21 @@ struct Recount {
     guard record.firstPosition <= nextPosition else {
       throw .journalEnds(position: nextPosition, expected: record.firstPosition)
     }
-    enter(record.firstTime.hour)
+    try enter(record.firstTime.hour)
     switch record.kind {
     case .batch:
       guard let batch = record.countedEvents else {
         throw .undecodable(position: record.firstPosition)
       }
-      let isNamed = batch.series.map { kind($0.meter, at: record.nextPosition) != .sum }
+      var isNamed = batch.series.map { kind($0.meter, at: record.nextPosition) != .sum }
       for place in 0..<batch.count {
         let position = record.firstPosition + UInt64(place)
         guard position >= nextPosition else { continue }
         guard position < end else { return false }
-        enter(record.firstTime.advanced(by: .nanoseconds(place)).hour)
+        try enter(record.firstTime.advanced(by: .nanoseconds(place)).hour)
+        if try replaceRules() {
+          isNamed = batch.series.map { kind($0.meter, at: record.nextPosition) != .sum }
+        }
         let index = Int(batch.seriesIndex[place])
         let event = isNamed[index] ? batch.event(place).identity : nil
         count(
@@ -78,7 +107,9 @@ struct Recount {
           event, position)
         nextPosition = position + 1
       }
-    case .correction: try count(correction: record)
+    case .correction:
+      try replaceRules()
+      try count(correction: record)
     case .tick, .refusal, .mark, .parked, .unparked, .heartbeat, .resolution: break
     }
     nextPosition = max(nextPosition, record.nextPosition)
@@ -86,7 +117,13 @@ struct Recount {
   }
 
   /// Begins the window `hour` where it is a later one.
-  mutating func enter(_ hour: Hour) {
+  mutating func enter(_ hour: Hour) throws(AuditError) {
+    guard hour > window.window else { return }
+    try replaceRules(in: hour)
+    begin(hour)
+  }
+
+  private mutating func begin(_ hour: Hour) {
     guard hour > window.window else { return }
     var over = current()
     over.endPosition = nextPosition
@@ -106,17 +143,66 @@ struct Recount {
   func current() -> RecountedWindow {
     var window = window
     for (key, value) in touched {
-      window.rows[key] = samples.level(key, value.kind) - value.before
+      window.rows[key, default: 0] += samples.level(key, value.kind) - value.before
       window.sampled.insert(key)
+    }
+    if let unknownBefore = window.restatedUnknownBefore {
+      window.unknown.formUnion(window.rows.keys.filter { $0.hour < unknownBefore })
     }
     return window
   }
 
-  /// How a meter is counted from a position on.
+  /// How a meter is counted now; it has its first rule in front of `position`.
   private mutating func kind(_ meter: String, at position: UInt64) -> Aggregation {
-    let rule = rules[ExactText(meter)]?.last { $0.fromPosition <= position }
-    if rule == nil { unruled.insert(ExactText(meter)) }
-    return rule?.aggregation ?? .sum
+    let meter = ExactText(meter)
+    guard let first = firstRules[meter], first.fromPosition <= position, let kind = inForce[meter]
+    else {
+      unruled.insert(meter)
+      return .sum
+    }
+    return kind
+  }
+}
+
+extension Recount {
+  /// Replaces the rules that are replaced here; those of windows before `hour` only, where that begins. Whether there
+  /// are any.
+  @discardableResult
+  mutating func replaceRules(in hour: Hour? = nil) throws(AuditError) -> Bool {
+    var isAny = false
+    while let rule = switches.first, rule.position <= nextPosition,
+      hour.map({ rule.window < $0 }) ?? true
+    {
+      switches.removeFirst()
+      begin(rule.window)
+      try replace(rule)
+      isAny = true
+    }
+    return isAny
+  }
+
+  private mutating func replace(_ rule: RuleSwitch) throws(AuditError) {
+    let meter = ExactText(rule.meter)
+    for (key, value) in touched where value.meter == meter {
+      add(samples.level(key, value.kind) - value.before, key)
+      window.sampled.insert(key)
+      touched[key] = nil
+    }
+    let usage = try restated(rule)
+    for difference in usage.differences {
+      guard let number = series.find(difference.series)?.number else { continue }
+      add(difference.attos, SeriesAndHour(series: number, hour: difference.hour))
+    }
+    if rule.fromHour.index < samplesUnknownBefore {
+      window.restatedUnknownBefore = samplesUnknownBefore
+    }
+    inForce[meter] = rule.to
+    // Of meters that were no sum, all events are known already.
+    guard rule.from == .sum else { return }
+    usage.forEachSample { texts, hour, events in
+      guard let number = series.find(texts)?.number else { return }
+      samples.put(SeriesAndHour(series: number, hour: hour), events)
+    }
   }
 }
 
@@ -136,7 +222,7 @@ extension Recount {
     }
     for hour in UsageParts.hours(start, end) {
       let key = SeriesAndHour(series: number, hour: hour)
-      touch(key, kind(series.meter, at: position))
+      touch(key, series.meter, kind(series.meter, at: position))
       samples.add(key, event, start: start, end: end, position: position, attos: attos)
     }
   }
@@ -162,7 +248,7 @@ extension Recount {
       }
       for hour in UsageParts.hours(start, end) {
         let key = SeriesAndHour(series: number, hour: hour)
-        touch(key, aggregation)
+        touch(key, series.meter, aggregation)
         if place == 0 { samples.remove(key, target) }
         // The last delta of a replacement is of the same usage as the replacement.
         if kind == .replaces && place == deltas.count - 1 {
@@ -189,9 +275,9 @@ extension Recount {
     if overflow { window.unknown.insert(key) }
   }
 
-  private mutating func touch(_ key: SeriesAndHour, _ kind: Aggregation) {
+  private mutating func touch(_ key: SeriesAndHour, _ meter: String, _ kind: Aggregation) {
     if key.hour < samplesUnknownBefore { window.unknown.insert(key) }
     guard touched[key] == nil else { return }
-    touched[key] = (kind, samples.level(key, kind))
+    touched[key] = (ExactText(meter), kind, samples.level(key, kind))
   }
 }

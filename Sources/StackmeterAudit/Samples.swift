@@ -2,7 +2,7 @@ internal import StackmeterCore
 
 /// All events that count in each usage hour of meters that are no sum, for as long as they may be corrected.
 struct Samples {
-  private struct Sample {
+  struct Sample {
     let start: Int64
     let end: Int64
     let position: UInt64
@@ -35,6 +35,14 @@ struct Samples {
   mutating func remove(_ key: SeriesAndHour, _ event: EventIdentity) {
     byKey[key]?[event] = nil
   }
+
+  /// Takes over the events of a key from another walk.
+  mutating func put(_ key: SeriesAndHour, _ events: [EventIdentity: Sample]) {
+    byKey[key] = events
+  }
+
+  /// All events, by key.
+  var all: [SeriesAndHour: [EventIdentity: Sample]] { byKey }
 
   /// What has events in usage hours before one.
   func keys(before hour: Int64) -> [SeriesAndHour] { byKey.keys.filter { $0.hour < hour } }

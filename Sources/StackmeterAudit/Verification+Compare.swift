@@ -198,6 +198,8 @@ struct ExpectedRows {
   private let setAside: SetAside
   private var found: [SeriesAndHour: Int128] = [:]
   private var seen: Set<SeriesAndHour> = []
+  /// Rows that the journal cannot say anything of.
+  private var extra: [SeriesAndHour: Int128] = [:]
 
   init(_ window: RecountedWindow, _ setAside: SetAside) {
     self.window = window
@@ -205,7 +207,13 @@ struct ExpectedRows {
   }
 
   mutating func see(_ key: SeriesAndHour, found attos: Int128) -> Outcome {
-    guard let wanted = window.rows[key] else { return .unexpected }
+    guard let wanted = window.rows[key] else {
+      guard let unknownBefore = window.restatedUnknownBefore, key.hour < unknownBefore else {
+        return .unexpected
+      }
+      extra[key] = attos
+      return .incomparable
+    }
     seen.insert(key)
     guard !isIncomparable(key) else {
       found[key] = attos
@@ -223,8 +231,14 @@ struct ExpectedRows {
 
   /// The rows as they were hashed; nil where the journal does not suffice for them.
   func rows(withFound: Bool) -> [(SeriesAndHour, Int128)]? {
+    guard window.restatedUnknownBefore == nil || withFound else { return nil }
     var rows: [(SeriesAndHour, Int128)] = []
-    for (key, attos) in window.rows.sorted(by: { $0.key < $1.key }) {
+    let all = window.rows.merging(extra) { row, _ in row }
+    for (key, attos) in all.sorted(by: { $0.key < $1.key }) {
+      guard extra[key] == nil else {
+        rows.append((key, attos))
+        continue
+      }
       if let found = found[key] {
         rows.append((key, found))
       } else {

@@ -84,8 +84,13 @@ package struct Verification {
     isFirstWhole = first <= 1
     walk = JournalWalk(disk: disk, directory: journalDirectory, from: first)
     cell = try store { () throws(StoreError) in try reader.cell() }
-    let rules = try store { () throws(StoreError) in try reader.rules() }
-    target = try Verification.target(reader)
+    // Both of one moment: no rule is newer than what was counted.
+    let (rules, position) = try store { () throws(StoreError) in
+      try reader.snapshot { (reader) throws(StoreError) in
+        (try reader.rules(), try reader.position())
+      }
+    }
+    target = try Verification.target(reader, at: position)
     var (firstWindow, unknownBefore) = (Hour(index: 0), Int64.min)
     var series = AuditedSeries(seriesMax: seriesMax)
     try Verification.forEachSeries(reader) { stored in
@@ -97,10 +102,15 @@ package struct Verification {
       // Usage may be reported an hour ahead.
       unknownBefore = firstWindow.index + 2
     }
+    let sampleHours = Verification.sampleHours(latenessLimitDays)
     recount = Recount(
-      from: first, in: firstWindow, rules: rules, series: series,
-      sampleHours: Verification.sampleHours(latenessLimitDays),
-      samplesUnknownBefore: unknownBefore)
+      from: first, in: firstWindow, rules: rules, series: series, sampleHours: sampleHours,
+      samplesUnknownBefore: unknownBefore
+    ) { (rule) throws(AuditError) in
+      var usage = RestatedUsage(rule, sampleHours: sampleHours)
+      try usage.run(disk: disk, directory: journalDirectory, from: first)
+      return usage
+    }
   }
 
   /// Twice as long as the aggregator keeps samples, so that a limit which was lowered makes no difference.
@@ -126,7 +136,8 @@ package struct Verification {
   package mutating func run() throws(AuditError) -> VerificationReport {
     // Mostly closed windows, which take their time; then what has come meanwhile, with the open window.
     try recount(upTo: target.position.nextPosition)
-    let (openRows, position) = try openWindow()
+    let (openRows, position, rules) = try openWindow()
+    recount.adopt(rules)
     target = try Verification.target(reader, at: position)
     try recount(upTo: position.nextPosition)
     try enter(position.openWindow)
@@ -149,14 +160,8 @@ package struct Verification {
 extension Verification {
   /// The closed windows and what was kept aside, now or up to a position.
   private static func target(
-    _ reader: any UsageReader, at known: PipelinePosition? = nil
+    _ reader: any UsageReader, at position: PipelinePosition
   ) throws(AuditError) -> Target {
-    let position: PipelinePosition
-    if let known {
-      position = known
-    } else {
-      position = try store { () throws(StoreError) in try reader.position() }
-    }
     var closed: [ClosedWindow] = []
     var before = position.openWindow
     while true {
@@ -174,8 +179,10 @@ extension Verification {
       setAside: SetAside(aside, before: position.nextPosition))
   }
 
-  /// The rows of the open window, and the position that they are of.
-  private func openWindow() throws(AuditError) -> (rows: [WindowRow], position: PipelinePosition) {
+  /// The rows of the open window, the position that they are of, and the rules.
+  private func openWindow() throws(AuditError) -> (
+    rows: [WindowRow], position: PipelinePosition, rules: [MeterRule]
+  ) {
     try store { () throws(StoreError) in
       try reader.snapshot { (reader) throws(StoreError) in
         let position = try reader.position()
@@ -183,7 +190,7 @@ extension Verification {
         while true {
           let page = try reader.rows(
             of: position.openWindow, after: rows.last?.key, limit: Verification.rowsPerRead)
-          guard !page.isEmpty else { return (rows, position) }
+          guard !page.isEmpty else { return (rows, position, try reader.rules()) }
           rows += page
         }
       }
@@ -215,7 +222,8 @@ extension Verification {
 
   /// Ends what the usage database has ended at its position.
   private mutating func enter(_ hour: Hour) throws(AuditError) {
-    recount.enter(hour)
+    try recount.enter(hour)
+    try recount.replaceRules()
     for window in recount.takeFinished() { try compare(window) }
   }
 }

@@ -16,6 +16,8 @@ package struct StoreError: Error, Equatable, CustomStringConvertible {
     case interrupted
     /// A total does not fit a quantity.
     case overflow
+    /// More would be written at once than may be.
+    case tooLarge
     /// The question is about windows that the retention has removed.
     case removed
     /// The question took longer than questions may.

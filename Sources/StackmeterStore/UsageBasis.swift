@@ -19,12 +19,17 @@ package struct UsageBasis: Hashable, Sendable {
   }
 
   package let aggregation: Aggregation
+  /// Whether another aggregation was in force before, by which earlier windows were reported.
+  package let isRestated: Bool
   package let journalID: UInt64
   /// Those with aggregates, in order.
   package let windows: [Window]
 
-  package init(aggregation: Aggregation, journalID: UInt64, windows: [Window]) {
+  package init(
+    aggregation: Aggregation, isRestated: Bool = false, journalID: UInt64, windows: [Window]
+  ) {
     self.aggregation = aggregation
+    self.isRestated = isRestated
     self.journalID = journalID
     self.windows = windows
   }

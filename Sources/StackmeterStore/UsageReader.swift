@@ -83,7 +83,7 @@ package protocol UsageReader: AnyObject {
     ids: [String]?, after id: String, limit: Int
   ) throws(StoreError) -> [Subscription]
 
-  /// Every rule, by meter and position: the last one of a meter is in force.
+  /// Every rule, by meter and number: the last one of a meter is in force.
   func rules() throws(StoreError) -> [MeterRule]
 
   /// The reporting windows before `before` that hold usage, and the open one; newest first. With the sources that

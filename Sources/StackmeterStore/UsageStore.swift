@@ -20,7 +20,7 @@ package protocol UsageStore: AnyObject {
   /// In a transaction of its own.
   func replaceDirectory(_ directory: SubscriptionDirectory) throws(StoreError)
 
-  /// Every rule, by meter and position: the last one of a meter is in force.
+  /// Every rule, by meter and number: the last one of a meter is in force.
   func rules() throws(StoreError) -> [MeterRule]
 
   func begin() throws(StoreError)
@@ -159,19 +159,6 @@ package struct PipelinePosition: Hashable, Sendable {
     self.journalID = journalID
     self.retainedFrom = retainedFrom
     self.samplesFrom = samplesFrom
-  }
-}
-
-/// How the events of a meter are counted from a journal position on.
-package struct MeterRule: Hashable, Sendable {
-  package let meter: String
-  package let fromPosition: UInt64
-  package let aggregation: Aggregation
-
-  package init(meter: String, fromPosition: UInt64, aggregation: Aggregation) {
-    self.meter = meter
-    self.fromPosition = fromPosition
-    self.aggregation = aggregation
   }
 }
 

@@ -17,7 +17,7 @@ package final class UsageWriter {
   /// How much longer samples are kept than corrections may come.
   private static let sampleMarginHours: Int64 = 48
 
-  private let store: any UsageStore
+  let store: any UsageStore
   private let sampleHours: Int64
   /// The meters that have a rule; nil where they must be read.
   private var knownRules: Set<ExactText>?
@@ -25,8 +25,13 @@ package final class UsageWriter {
   /// `latenessLimitDays` is how old the usage may be that is still reported or corrected.
   package init(store: any UsageStore, latenessLimitDays: Int) throws(StoreError) {
     self.store = store
-    sampleHours = Int64(latenessLimitDays) * 24 + UsageWriter.sampleMarginHours
+    sampleHours = UsageWriter.sampleHours(latenessLimitDays: latenessLimitDays)
     knownRules = nil
+  }
+
+  /// For how long the samples of a usage hour are kept.
+  package static func sampleHours(latenessLimitDays: Int) -> Int64 {
+    Int64(latenessLimitDays) * 24 + sampleMarginHours
   }
 
   /// The meters that have a rule.
@@ -76,7 +81,7 @@ package final class UsageWriter {
   }
 
   /// The first usage hour whose samples are complete for the events of a window.
-  private func samplesFrom(in window: Hour, _ position: PipelinePosition) -> Hour {
+  func samplesFrom(in window: Hour, _ position: PipelinePosition) -> Hour {
     max(position.samplesFrom, Hour(index: window.index - sampleHours))
   }
 
@@ -103,7 +108,7 @@ package final class UsageWriter {
   }
 
   /// Adds what aggregates of one window grow by.
-  private func write(
+  func write(
     _ rows: RowDeltas, _ window: Hour, _ mode: Mode, _ aside: inout [UnappliedQuantity]
   ) throws(StoreError) {
     let deltas = rows.sorted
@@ -219,7 +224,7 @@ extension Quantity {
 }
 
 /// What the aggregates of one window grow by, each key once.
-private struct RowDeltas {
+struct RowDeltas {
   private var sums: [SumDelta] = []
   private var touched: [SeriesHour: (delta: Int128, position: UInt64)] = [:]
 

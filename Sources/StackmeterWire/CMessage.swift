@@ -168,6 +168,30 @@ extension Stackmeter__V1__AggregatorStatus: CMessage {
   }
 }
 
+extension Stackmeter__V1__RestateRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__restate_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__RestateResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__restate_response__init(message)
+  }
+}
+
+extension Stackmeter__V1__RestatedMeter: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__restated_meter__init(message)
+  }
+}
+
+extension Stackmeter__V1__RestatedUsage: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__restated_usage__init(message)
+  }
+}
+
 extension Stackmeter__V1__ListUsageRequest: CMessage {
   package static func initialize(_ message: UnsafeMutablePointer<Self>) {
     stackmeter__v1__list_usage_request__init(message)

@@ -14,19 +14,26 @@ struct JournalScript {
   static let kinds: [String: Aggregation] = [
     "sum": .sum, "max": .max, "latest": .latest, "unique": .uniqueCount,
   ]
-  static let catalog = try! MeterCatalog(
-    kinds.keys.sorted().map {
-      Meter(
-        id: $0, name: $0, unit: "u", category: "c", resourceProvider: "test",
-        aggregation: kinds[$0]!, isBillable: true)
-    })
+  static let catalog = catalog(kinds)
+
+  static func catalog(_ kinds: [String: Aggregation]) -> MeterCatalog {
+    try! MeterCatalog(
+      kinds.keys.sorted().map {
+        Meter(
+          id: $0, name: $0, unit: "u", category: "c", resourceProvider: "test",
+          aggregation: kinds[$0]!, isBillable: true)
+      })
+  }
 
   private(set) var entries: [Reference.Entry] = []
   private(set) var records: [Record] = []
   private var position: UInt64 = 1
   private var time = Sample.start.start
+  private let isPast: Bool
 
-  init(_ random: inout SeededRandom) {
+  /// `isPast` leaves out usage that ends in the future, as the collector does.
+  init(_ random: inout SeededRandom, isPast: Bool = false) {
+    self.isPast = isPast
     for _ in 0..<Int.random(in: 1...12, using: &random) {
       // Mostly close to each other, now and then across some hours.
       let step = [1, 1_000_000_000, 1_200_000_000_000, 3_600_000_000_000, 9_000_000_000_000]
@@ -61,6 +68,13 @@ struct JournalScript {
       quantity: Quantity(attos: attos)!)
   }
 
+  private func past(_ event: UsageEvent) -> UsageEvent {
+    guard isPast else { return event }
+    var event = event
+    event.usageEnd = min(event.usageEnd, max(event.usageStart, time))
+    return event
+  }
+
   /// A batch; some ids are those of earlier events, of another hour.
   private mutating func report(_ random: inout SeededRandom) {
     // A record may lie across the end of an hour.
@@ -71,7 +85,7 @@ struct JournalScript {
     for _ in 0..<Int.random(in: 1...5, using: &random) {
       let start = time.advanced(by: .seconds(-Int64.random(in: 0...4, using: &random) * 1_700))
       let id = "\(Int.random(in: 0..<8, using: &random))"
-      let event = Self.event(id, start: start, &random)
+      let event = past(Self.event(id, start: start, &random))
       let isKnown =
         entries.contains { $0.event.identity == event.identity }
         || events.contains { $0.identity == event.identity }
@@ -119,7 +133,7 @@ struct JournalScript {
     }
     guard let target = open.randomElement(using: &random) else { return false }
     let start = target.event.usageStart
-    var event = Self.event("c\(position)", start: start, &random)
+    var event = past(Self.event("c\(position)", start: start, &random))
     if Bool.random(using: &random) {
       // The same usage with another quantity, which is one delta within an hour.
       event.series = target.event.series
@@ -170,7 +184,7 @@ struct JournalScript {
   }
 
   /// How many seeds on PostgreSQL: `STACKMETER_POSTGRESQL_SEEDS`, else 40. Each takes some tenths of a second.
-  private static var postgresqlSeeds: Int {
+  static var postgresqlSeeds: Int {
     getenv("STACKMETER_POSTGRESQL_SEEDS").flatMap { Int(String(cString: $0)) } ?? 40
   }
 

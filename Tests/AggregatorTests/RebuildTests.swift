@@ -45,12 +45,12 @@ import Testing
   }
 
   /// Every row of every table.
-  private static func content(_ path: String) throws -> [String] {
+  static func content(_ path: String) throws -> [String] {
     let connection = try SQLite(path, .reader)
     var rows: [String] = []
     for (table, columns) in [
       ("meter", "quote(id), quote(name), aggregation, billable"),
-      ("rule", "quote(meter), from_position, aggregation"),
+      ("rule", "quote(meter), number, from_position, aggregation, quote(window), quote(from_hour)"),
       ("subscription", "id, quote(name), first_window"),
       ("series", "id, digest, first_window, first_position, quote(meter), quote(resource_uri)"),
       ("aggregate", "window, series, lag, units, attos"),

@@ -116,6 +116,10 @@ extension WireFixture {
 
   private static let query = [
     WireFixture("stackmeter.v1.AggregatorStatus", [AggregatorStatus(), .full]),
+    WireFixture(
+      "stackmeter.v1.RestateRequest",
+      [RestateRequest(isDryRun: false), RestateRequest(isDryRun: true)]),
+    WireFixture("stackmeter.v1.RestateResponse", [RestateResponse(), .full]),
     WireFixture("stackmeter.v1.PipelineStatus", [PipelineStatus(), .full]),
     WireFixture(
       "stackmeter.v1.ListUsageRequest",
@@ -384,6 +388,32 @@ extension CollectorStatus {
     status.syncs = 13
     status.parkedCorrections = 14
     return status
+  }()
+}
+
+extension RestateResponse {
+  static let full: RestateResponse = {
+    var response = RestateResponse()
+    response.isApplied = true
+    response.position = .max
+    response.window = Hour(index: 498_736)
+    response.fromHour = Hour(index: 498_000)
+    var meter = RestatedMeter()
+    meter.meter = "Mèter"
+    (meter.from, meter.to) = (.latest, .uniqueCount)
+    (meter.series, meter.hours, meter.hoursLookedAt) = (1, 2, .max)
+    meter.totals = Totals(before: Quantity(-3), after: .max)
+    var other = RestatedMeter()
+    other.totals = nil
+    response.meters = [meter, other]
+    response.differences = [nil, .zero, Quantity(-3), .max].map {
+      Difference(
+        subscription: "s", meter: "Mèter", resourceURI: "/r", usageHour: Hour(index: 498_001),
+        quantity: $0)
+    }
+    response.differenceCount = .max
+    response.unapplied = 7
+    return response
   }()
 }
 

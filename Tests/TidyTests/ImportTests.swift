@@ -81,8 +81,8 @@ import Testing
     ],
     "StackmeterCommand": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-      "StackmeterJournal", "StackmeterAudit", "CollectorClient", "QueryClient", "GatewayServer",
-      "AggregatorServer", "ArgumentParser", "Crypto", "GRPCCore",
+      "StackmeterJournal", "StackmeterAudit", "AggregatorClient", "CollectorClient", "QueryClient",
+      "GatewayServer", "AggregatorServer", "ArgumentParser", "Crypto", "GRPCCore",
       "UnixSignals", "Glibc", "Synchronization",
     ],
     "LocalPostgreSQL": ["StackmeterRuntime", "Glibc", "Synchronization"],

@@ -17,7 +17,8 @@ struct Program {
         catalog: try meterCatalog(settings.meterCatalog),
         configuration: AggregatorConfiguration(
           latenessLimitDays: settings.latenessLimitDays,
-          retentionMonths: settings.usageRetentionMonths), logger: logger)
+          retentionMonths: settings.usageRetentionMonths,
+          restatePath: "\(settings.stateDirectory)/restate.sqlite"), logger: logger)
       let server = try RPCServer(
         socketPath: settings.socketPath("aggregator"), endpoints: [AggregatorEndpoint(aggregator)],
         logger: logger)

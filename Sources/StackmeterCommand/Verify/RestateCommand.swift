@@ -1,65 +1,78 @@
+internal import AggregatorClient
 internal import ArgumentParser
-internal import StackmeterAudit
 internal import StackmeterCore
-internal import StackmeterJournal
-internal import StackmeterRuntime
-internal import StackmeterStore
+internal import StackmeterWire
 
 /// `stackmeter restate`.
 struct RestateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "restate",
-    abstract: "Show what would change if the catalog's aggregations came into force.",
+    abstract: "Count meters anew whose aggregation in the catalog was changed.",
     discussion: """
-      A meter that has usage is counted as it was from the beginning, whatever the catalog says. This counts what the \
-      journal still has in both ways, and shows the differences by meter. It changes nothing; nothing can be restated \
-      by this version, so --dry-run is needed. Run it as the user of the services.
+      A meter that has usage is counted as it was from the beginning, until it is restated: the aggregator counts \
+      the journal in both ways and books what differs in the open reporting window, with the old usage hours. Closed \
+      windows never change. Differences and new rules come into force together, or not at all; run it again after \
+      anything that was interrupted. Restart the collector and the aggregator after the catalog was changed, look at \
+      what --dry-run says, then restate. The aggregator goes on counting meanwhile, and waits for the last part only.
       """)
 
   @OptionGroup var options: SettingsOptions
   @Flag(help: "Only show what would change.")
   var dryRun = false
 
-  func validate() throws {
-    guard dryRun else {
-      throw ValidationError(
-        "usage cannot be restated by this version; --dry-run shows what would change")
-    }
-  }
-
   func run() async throws {
     try await reportingFailure {
       let settings = try options.settings()
-      let catalog = try meterCatalog(settings.meterCatalog)
-      let reader = try SQLiteUsageReader(path: settings.usageDatabase)
-      var inForce: [ExactText: Aggregation] = [:]
-      for rule in try reader.rules() { inForce[ExactText(rule.meter)] = rule.aggregation }
-      let changes = catalog.meters.compactMap { meter in
-        inForce[ExactText(meter.id)].flatMap { known in
-          known == meter.aggregation ? nil : (meter: meter.id, from: known, to: meter.aggregation)
-        }
+      let isDryRun = dryRun
+      let response = try await withService("aggregator", of: settings) { channel in
+        try await AggregatorClient(channel).restate(RestateRequest(isDryRun: isDryRun))
       }
-      guard !changes.isEmpty else {
-        StandardStream.output.write("every meter with usage is counted as the catalog says\n")
-        return
-      }
-      let progress = PositionProgress("read")
-      var preview = RestatePreview(changes, latenessLimitDays: settings.latenessLimitDays)
-      let meters = try preview.run(
-        disk: FileDisk(), journalDirectory: settings.journalDirectory,
-        upTo: try reader.position().nextPosition, progress: progress.show)
-      progress.finish()
-      StandardStream.output.write(meters.map { Self.text($0) }.joined())
+      StandardStream.output.write(Self.text(response))
     }
   }
 
-  static func text(_ meter: RestatedMeter) -> String {
-    func total(_ attos: Int128?) -> String {
-      attos.flatMap { Quantity(attos: $0) }?.description ?? "too large to show"
+  static func text(_ response: RestateResponse) -> String {
+    guard !response.meters.isEmpty else {
+      return "0 differences: every meter with usage is counted as the catalog says that the "
+        + "aggregator read when it started\n"
     }
+    var lines = response.meters.map { text($0, isApplied: response.isApplied) }
+    lines += response.differences.map { difference in
+      let quantity = difference.quantity?.description ?? "too large to show"
+      return
+        "  \(difference.usageHour.start)  \(terminalText(difference.subscription))  "
+        + "\(terminalText(difference.meter))  \(terminalText(difference.resourceURI))  \(quantity)"
+    }
+    let untold = response.differenceCount - UInt64(response.differences.count)
+    if untold > 0 { lines.append("  … and \(untold) other differences") }
+    if let fromHour = response.fromHour {
+      lines.append(
+        "usage hours before \(fromHour.start) stay as they were reported: the journal no longer "
+          + "has all of them")
+    }
+    if response.unapplied > 0 {
+      lines.append(
+        "\(response.unapplied) differences are too large for an aggregate; they are in the table "
+          + "unapplied")
+    }
+    lines.append(
+      response.isApplied
+        ? "\(response.differenceCount) differences were booked in window \(response.window.start); the "
+          + "new rules count from journal position \(response.position) on"
+        : "\(response.differenceCount) differences would be booked, as of journal position "
+          + "\(response.position); nothing was changed")
+    return lines.map { $0 + "\n" }.joined()
+  }
+
+  private static func text(
+    _ meter: RestateResponse.RestatedMeter, isApplied: Bool
+  ) -> String {
+    let totals =
+      meter.totals.map { "their total is \($0.before) before and \($0.after) after" }
+      ?? "their total is too large to show"
     return
-      "\(terminalText(meter.meter)): \(meter.from.rawValue) would become \(meter.to.rawValue): "
-      + "\(meter.hours) of \(meter.hoursLookedAt) usage hours of \(meter.series) series would change; "
-      + "their total, now \(total(meter.before)), would be \(total(meter.after))\n"
+      "\(terminalText(meter.meter)): \(meter.from.rawValue) \(isApplied ? "became" : "would become") "
+      + "\(meter.to.rawValue): \(meter.hours) of \(meter.hoursLookedAt) usage hours change, of "
+      + "\(meter.series) series; \(totals)"
   }
 }

@@ -8,12 +8,16 @@ extension PostgreSQLUsageStore {
     for rule in rules {
       try session.connection.query(
         """
-        INSERT INTO rule VALUES ($1::bigint, $2::text, $3::bigint, $4::text)
+        INSERT INTO rule VALUES ($1::bigint, $2::text, $5::bigint, $3::bigint, $4::text,
+          nullif($6::bigint, -1), nullif($7::bigint, -1))
         ON CONFLICT DO NOTHING
         """,
         [
           PostgreSQLParameter(session.number), PostgreSQLParameter(rule.meter),
           PostgreSQLParameter(rule.fromPosition), PostgreSQLParameter(rule.aggregation.rawValue),
+          PostgreSQLParameter(rule.number),
+          PostgreSQLParameter(rule.restatement?.window.index ?? -1),
+          PostgreSQLParameter(rule.restatement?.fromHour.index ?? -1),
         ])
       try session.connection.query(
         "UPDATE meter SET aggregation = $3::text WHERE cell = $1::bigint AND id = $2::text",

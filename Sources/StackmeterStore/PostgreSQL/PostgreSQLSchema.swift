@@ -35,9 +35,12 @@ enum PostgreSQLSchema {
     CREATE TABLE rule (
       cell integer NOT NULL,
       meter text COLLATE "C" NOT NULL,
+      number bigint NOT NULL,
       from_position bigint NOT NULL,
       aggregation text NOT NULL,
-      PRIMARY KEY (cell, meter, from_position)
+      reporting_window integer,
+      from_hour integer,
+      PRIMARY KEY (cell, meter, number)
     );
 
     CREATE TABLE subscription (

@@ -121,8 +121,8 @@ extension PostgreSQL {
   func meterRules(of cell: Int64) throws(StoreError) -> [MeterRule] {
     let rows = try query(
       """
-      SELECT meter, from_position, aggregation FROM rule WHERE cell = $1::bigint
-      ORDER BY meter, from_position
+      SELECT meter, number, aggregation, from_position, reporting_window, from_hour FROM rule
+      WHERE cell = $1::bigint ORDER BY meter, number
       """, [PostgreSQLParameter(cell)])
     var rules: [MeterRule] = []
     for row in 0..<rows.count {
@@ -134,8 +134,13 @@ extension PostgreSQL {
       }
       rules.append(
         MeterRule(
-          meter: rows.text(row, 0), fromPosition: UInt64(bitPattern: rows.integer(row, 1)),
-          aggregation: aggregation))
+          meter: rows.text(row, 0), number: rows.integer(row, 1),
+          fromPosition: UInt64(bitPattern: rows.integer(row, 3)), aggregation: aggregation,
+          restatement: rows.isNull(row, 4)
+            ? nil
+            : MeterRule.Restatement(
+              window: Hour(index: rows.integer(row, 4)),
+              fromHour: Hour(index: rows.integer(row, 5)))))
     }
     return rules
   }

@@ -85,7 +85,7 @@ package final class PostgreSQLUsageStore: UsageStore {
           """
           INSERT INTO meter VALUES ($1::bigint, $2::text, $3::text, $4::text, $5::text, $6::text,
             coalesce((SELECT aggregation FROM rule WHERE cell = $1::bigint AND meter = $2::text
-              ORDER BY from_position DESC LIMIT 1), $7::text), $8::bigint = 1)
+              ORDER BY number DESC LIMIT 1), $7::text), $8::bigint = 1)
           ON CONFLICT (cell, id) DO UPDATE SET
           name = excluded.name, unit = excluded.unit, category = excluded.category,
           resource_provider = excluded.resource_provider, aggregation = excluded.aggregation,

@@ -97,6 +97,9 @@ final class SQLite {
   /// The rows that the last statement that changes rows has changed.
   var changes: Int { Int(sqlite3_changes64(handle)) }
 
+  /// The number of the row that was inserted last.
+  var lastRow: Int64 { sqlite3_last_insert_rowid(handle) }
+
   func failure() -> StoreError {
     let reason = String(cString: sqlite3_errmsg(handle))
     if reason == "integer overflow" {

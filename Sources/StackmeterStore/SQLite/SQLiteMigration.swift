@@ -56,7 +56,7 @@ extension SQLiteUsageStore {
         SELECT u.position, u.window, n.new, u.usage_hour, u.units, u.attos,
           'the aggregate would be too large'
         FROM unapplied_1 u JOIN number_1 n ON n.old = u.series ORDER BY u.id;
-      INSERT INTO rule SELECT DISTINCT meter, 0, 'sum' FROM series;
+      INSERT INTO rule SELECT DISTINCT meter, 1, 0, 'sum', NULL, NULL FROM series;
       UPDATE pipeline SET (next_position, reported_time, open_window, journal_id)
         = (SELECT next_position, reported_time, open_window, journal_id FROM pipeline_1);
       """)

@@ -19,9 +19,12 @@ enum SQLiteSchema {
 
     CREATE TABLE rule (
       meter TEXT NOT NULL,
+      number INTEGER NOT NULL,
       from_position INTEGER NOT NULL,
       aggregation TEXT NOT NULL,
-      PRIMARY KEY (meter, from_position)
+      window INTEGER,
+      from_hour INTEGER,
+      PRIMARY KEY (meter, number)
     ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE subscription (
@@ -337,7 +340,10 @@ extension SQLite {
 
   func meterRules() throws(StoreError) -> [MeterRule] {
     let statement = try prepare(
-      "SELECT meter, from_position, aggregation FROM rule ORDER BY meter, from_position")
+      """
+      SELECT meter, number, aggregation, from_position, window, from_hour FROM rule
+      ORDER BY meter, number
+      """)
     var rules: [MeterRule] = []
     while try statement.step() {
       guard let aggregation = Aggregation(rawValue: statement.text(2)) else {
@@ -347,8 +353,13 @@ extension SQLite {
       }
       rules.append(
         MeterRule(
-          meter: statement.text(0), fromPosition: UInt64(bitPattern: statement.integer(1)),
-          aggregation: aggregation))
+          meter: statement.text(0), number: statement.integer(1),
+          fromPosition: UInt64(bitPattern: statement.integer(3)), aggregation: aggregation,
+          restatement: statement.isNull(4)
+            ? nil
+            : MeterRule.Restatement(
+              window: Hour(index: statement.integer(4)),
+              fromHour: Hour(index: statement.integer(5)))))
     }
     return rules
   }

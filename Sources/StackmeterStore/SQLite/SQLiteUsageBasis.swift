@@ -46,7 +46,8 @@ extension SQLiteUsageReader {
       }
       guard !windows.isEmpty else { return nil }
       return UsageBasis(
-        aggregation: rule.aggregation, journalID: position.journalID, windows: windows)
+        aggregation: rule.aggregation, isRestated: rule.restatement != nil,
+        journalID: position.journalID, windows: windows)
     }
   }
 

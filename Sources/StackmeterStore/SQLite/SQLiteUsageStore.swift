@@ -101,7 +101,7 @@ package final class SQLiteUsageStore: UsageStore {
     let put = try connection.prepare(
       """
       INSERT INTO meter VALUES (?1, ?2, ?3, ?4, ?5, coalesce((SELECT aggregation FROM rule
-        WHERE meter = ?1 ORDER BY from_position DESC LIMIT 1), ?6), ?7)
+        WHERE meter = ?1 ORDER BY number DESC LIMIT 1), ?6), ?7)
       ON CONFLICT DO UPDATE SET
       name = excluded.name, unit = excluded.unit, category = excluded.category,
       resource_provider = excluded.resource_provider, aggregation = excluded.aggregation,
@@ -161,12 +161,21 @@ package final class SQLiteUsageStore: UsageStore {
 extension SQLiteUsageStore {
   package func put(rules: [MeterRule]) throws(StoreError) {
     guard !rules.isEmpty else { return }
-    let put = try connection.prepare("INSERT INTO rule VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+    let put = try connection.prepare(
+      "INSERT INTO rule VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING")
     let show = try connection.prepare("UPDATE meter SET aggregation = ? WHERE id = ?")
     for rule in rules {
       put.bind(1, rule.meter)
-      put.bind(2, Int64(bitPattern: rule.fromPosition))
-      put.bind(3, rule.aggregation.rawValue)
+      put.bind(2, rule.number)
+      put.bind(3, Int64(bitPattern: rule.fromPosition))
+      put.bind(4, rule.aggregation.rawValue)
+      if let restatement = rule.restatement {
+        put.bind(5, restatement.window.index)
+        put.bind(6, restatement.fromHour.index)
+      } else {
+        put.bindNull(5)
+        put.bindNull(6)
+      }
       try put.run()
       show.bind(1, rule.aggregation.rawValue)
       show.bind(2, rule.meter)

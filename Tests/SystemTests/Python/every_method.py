@@ -25,7 +25,8 @@ assert (
 # The package grpc of grpcio shadows our stubs below grpc, so that their directory is added to it.
 sys.path.insert(0, work)
 import grpc  # noqa: E402
-from stackmeter.v1 import aggregator_pb2_grpc, collector_pb2, collector_pb2_grpc  # noqa: E402
+from stackmeter.v1 import aggregator_pb2, aggregator_pb2_grpc  # noqa: E402
+from stackmeter.v1 import collector_pb2, collector_pb2_grpc  # noqa: E402
 from stackmeter.v1 import common_pb2, query_pb2, query_pb2_grpc  # noqa: E402
 
 grpc.__path__.append(f"{work}/grpc")
@@ -148,6 +149,10 @@ done("Collector.GetStatus")
 while aggregator.GetStatus(common_pb2.GetStatusRequest(), timeout=DEADLINE).next_position < 4:
     time.sleep(0.02)
 done("Aggregator.GetStatus")
+
+restated = aggregator.Restate(aggregator_pb2.RestateRequest(dry_run=True), timeout=DEADLINE)
+assert not restated.applied and not restated.meters and restated.position >= 4, restated
+done("Aggregator.Restate")
 
 this_hour = now // HOUR
 usage = query.ListUsage(

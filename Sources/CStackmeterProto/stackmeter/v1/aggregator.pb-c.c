@@ -7,6 +7,186 @@
 #endif
 
 #include "stackmeter/v1/aggregator.pb-c.h"
+void   stackmeter__v1__restate_request__init
+                     (Stackmeter__V1__RestateRequest         *message)
+{
+  static const Stackmeter__V1__RestateRequest init_value = STACKMETER__V1__RESTATE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__restate_request__get_packed_size
+                     (const Stackmeter__V1__RestateRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__restate_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__restate_request__pack
+                     (const Stackmeter__V1__RestateRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__restate_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__restate_request__pack_to_buffer
+                     (const Stackmeter__V1__RestateRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__restate_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__RestateRequest *
+       stackmeter__v1__restate_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__RestateRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__restate_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__restate_request__free_unpacked
+                     (Stackmeter__V1__RestateRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__restate_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__restate_response__init
+                     (Stackmeter__V1__RestateResponse         *message)
+{
+  static const Stackmeter__V1__RestateResponse init_value = STACKMETER__V1__RESTATE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__restate_response__get_packed_size
+                     (const Stackmeter__V1__RestateResponse *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__restate_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__restate_response__pack
+                     (const Stackmeter__V1__RestateResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__restate_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__restate_response__pack_to_buffer
+                     (const Stackmeter__V1__RestateResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__restate_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__RestateResponse *
+       stackmeter__v1__restate_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__RestateResponse *)
+     protobuf_c_message_unpack (&stackmeter__v1__restate_response__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__restate_response__free_unpacked
+                     (Stackmeter__V1__RestateResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__restate_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__restated_meter__init
+                     (Stackmeter__V1__RestatedMeter         *message)
+{
+  static const Stackmeter__V1__RestatedMeter init_value = STACKMETER__V1__RESTATED_METER__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__restated_meter__get_packed_size
+                     (const Stackmeter__V1__RestatedMeter *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__restated_meter__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__restated_meter__pack
+                     (const Stackmeter__V1__RestatedMeter *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__restated_meter__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__restated_meter__pack_to_buffer
+                     (const Stackmeter__V1__RestatedMeter *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__restated_meter__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__RestatedMeter *
+       stackmeter__v1__restated_meter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__RestatedMeter *)
+     protobuf_c_message_unpack (&stackmeter__v1__restated_meter__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__restated_meter__free_unpacked
+                     (Stackmeter__V1__RestatedMeter *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__restated_meter__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__restated_usage__init
+                     (Stackmeter__V1__RestatedUsage         *message)
+{
+  static const Stackmeter__V1__RestatedUsage init_value = STACKMETER__V1__RESTATED_USAGE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__restated_usage__get_packed_size
+                     (const Stackmeter__V1__RestatedUsage *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__restated_usage__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__restated_usage__pack
+                     (const Stackmeter__V1__RestatedUsage *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__restated_usage__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__restated_usage__pack_to_buffer
+                     (const Stackmeter__V1__RestatedUsage *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__restated_usage__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__RestatedUsage *
+       stackmeter__v1__restated_usage__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__RestatedUsage *)
+     protobuf_c_message_unpack (&stackmeter__v1__restated_usage__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__restated_usage__free_unpacked
+                     (Stackmeter__V1__RestatedUsage *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__restated_usage__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stackmeter__v1__aggregator_status__init
                      (Stackmeter__V1__AggregatorStatus         *message)
 {
@@ -52,6 +232,418 @@ void   stackmeter__v1__aggregator_status__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__aggregator_status__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+static const ProtobufCFieldDescriptor stackmeter__v1__restate_request__field_descriptors[1] =
+{
+  {
+    "dry_run",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestateRequest, dry_run),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__restate_request__field_indices_by_name[] = {
+  0,   /* field[0] = dry_run */
+};
+static const ProtobufCIntRange stackmeter__v1__restate_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__restate_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.RestateRequest",
+  "RestateRequest",
+  "Stackmeter__V1__RestateRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__RestateRequest),
+  1,
+  stackmeter__v1__restate_request__field_descriptors,
+  stackmeter__v1__restate_request__field_indices_by_name,
+  1,  stackmeter__v1__restate_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__restate_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__restate_response__field_descriptors[8] =
+{
+  {
+    "applied",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestateResponse, applied),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "position",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestateResponse, position),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "window",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestateResponse, window),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "from_hour",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestateResponse, from_hour),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "meters",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__RestateResponse, n_meters),
+    offsetof(Stackmeter__V1__RestateResponse, meters),
+    &stackmeter__v1__restated_meter__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "differences",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__RestateResponse, n_differences),
+    offsetof(Stackmeter__V1__RestateResponse, differences),
+    &stackmeter__v1__restated_usage__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "difference_count",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestateResponse, difference_count),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unapplied",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestateResponse, unapplied),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__restate_response__field_indices_by_name[] = {
+  0,   /* field[0] = applied */
+  6,   /* field[6] = difference_count */
+  5,   /* field[5] = differences */
+  3,   /* field[3] = from_hour */
+  4,   /* field[4] = meters */
+  1,   /* field[1] = position */
+  7,   /* field[7] = unapplied */
+  2,   /* field[2] = window */
+};
+static const ProtobufCIntRange stackmeter__v1__restate_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__restate_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.RestateResponse",
+  "RestateResponse",
+  "Stackmeter__V1__RestateResponse",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__RestateResponse),
+  8,
+  stackmeter__v1__restate_response__field_descriptors,
+  stackmeter__v1__restate_response__field_indices_by_name,
+  1,  stackmeter__v1__restate_response__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__restate_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__restated_meter__field_descriptors[9] =
+{
+  {
+    "meter",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestatedMeter, meter),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "from",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestatedMeter, from),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "to",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestatedMeter, to),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "series",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestatedMeter, series),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "hours",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestatedMeter, hours),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "hours_looked_at",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestatedMeter, hours_looked_at),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "before",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestatedMeter, before),
+    &stackmeter__v1__quantity__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "after",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestatedMeter, after),
+    &stackmeter__v1__quantity__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "too_large",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestatedMeter, too_large),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__restated_meter__field_indices_by_name[] = {
+  7,   /* field[7] = after */
+  6,   /* field[6] = before */
+  1,   /* field[1] = from */
+  4,   /* field[4] = hours */
+  5,   /* field[5] = hours_looked_at */
+  0,   /* field[0] = meter */
+  3,   /* field[3] = series */
+  2,   /* field[2] = to */
+  8,   /* field[8] = too_large */
+};
+static const ProtobufCIntRange stackmeter__v1__restated_meter__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 9 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__restated_meter__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.RestatedMeter",
+  "RestatedMeter",
+  "Stackmeter__V1__RestatedMeter",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__RestatedMeter),
+  9,
+  stackmeter__v1__restated_meter__field_descriptors,
+  stackmeter__v1__restated_meter__field_indices_by_name,
+  1,  stackmeter__v1__restated_meter__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__restated_meter__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__restated_usage__field_descriptors[6] =
+{
+  {
+    "subscription",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestatedUsage, subscription),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "meter",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestatedUsage, meter),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "resource_uri",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestatedUsage, resource_uri),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "usage_hour",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestatedUsage, usage_hour),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "quantity",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestatedUsage, quantity),
+    &stackmeter__v1__quantity__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "too_large",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__RestatedUsage, too_large),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__restated_usage__field_indices_by_name[] = {
+  1,   /* field[1] = meter */
+  4,   /* field[4] = quantity */
+  2,   /* field[2] = resource_uri */
+  0,   /* field[0] = subscription */
+  5,   /* field[5] = too_large */
+  3,   /* field[3] = usage_hour */
+};
+static const ProtobufCIntRange stackmeter__v1__restated_usage__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__restated_usage__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.RestatedUsage",
+  "RestatedUsage",
+  "Stackmeter__V1__RestatedUsage",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__RestatedUsage),
+  6,
+  stackmeter__v1__restated_usage__field_descriptors,
+  stackmeter__v1__restated_usage__field_indices_by_name,
+  1,  stackmeter__v1__restated_usage__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__restated_usage__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor stackmeter__v1__aggregator_status__field_descriptors[10] =
 {
   {
@@ -207,12 +799,14 @@ const ProtobufCMessageDescriptor stackmeter__v1__aggregator_status__descriptor =
   (ProtobufCMessageInit) stackmeter__v1__aggregator_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor stackmeter__v1__aggregator__method_descriptors[1] =
+static const ProtobufCMethodDescriptor stackmeter__v1__aggregator__method_descriptors[2] =
 {
   { "GetStatus", &stackmeter__v1__get_status_request__descriptor, &stackmeter__v1__aggregator_status__descriptor },
+  { "Restate", &stackmeter__v1__restate_request__descriptor, &stackmeter__v1__restate_response__descriptor },
 };
 const unsigned stackmeter__v1__aggregator__method_indices_by_name[] = {
-  0         /* GetStatus */
+  0,        /* GetStatus */
+  1         /* Restate */
 };
 const ProtobufCServiceDescriptor stackmeter__v1__aggregator__descriptor =
 {
@@ -221,7 +815,7 @@ const ProtobufCServiceDescriptor stackmeter__v1__aggregator__descriptor =
   "Aggregator",
   "Stackmeter__V1__Aggregator",
   "stackmeter.v1",
-  1,
+  2,
   stackmeter__v1__aggregator__method_descriptors,
   stackmeter__v1__aggregator__method_indices_by_name
 };
@@ -232,6 +826,14 @@ void stackmeter__v1__aggregator__get_status(ProtobufCService *service,
 {
   assert(service->descriptor == &stackmeter__v1__aggregator__descriptor);
   service->invoke(service, 0, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void stackmeter__v1__aggregator__restate(ProtobufCService *service,
+                                         const Stackmeter__V1__RestateRequest *input,
+                                         Stackmeter__V1__RestateResponse_Closure closure,
+                                         void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__aggregator__descriptor);
+  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__aggregator__init (Stackmeter__V1__Aggregator_Service *service,
                                        Stackmeter__V1__Aggregator_ServiceDestroy destroy)

@@ -15,22 +15,28 @@ package actor Aggregator {
   /// How long one stream is used before it is opened anew from where it is.
   private static let streamTimeout: Duration = .seconds(600)
   private static let retryPause: Duration = .milliseconds(200)
+  private static let heldPause: Duration = .milliseconds(10)
   /// Problems of a directory that the status names.
   private static let directoryProblemsMax = 20
   private static let maintenanceInterval: Duration = .seconds(60)
   private static let maintenancePause: Duration = .milliseconds(100)
 
-  private let counter: JournalCounter
-  private let configuration: AggregatorConfiguration
+  let counter: JournalCounter
+  let configuration: AggregatorConfiguration
   private let logger: Logger
+  /// The one that is followed.
+  private(set) var collector: CollectorClient?
+  var isRestating = false
+  /// Nothing is applied meanwhile.
+  var isHeld = false
   /// How often the collector is told at most what is applied.
   private let confirmInterval: Duration
   private nonisolated let currentStatus: Mutex<AggregatorStatus>
   private nonisolated let directoryProblems = Mutex<[String]>([])
   /// What the scrub has found.
   private nonisolated let damage = Mutex<[String]>([])
-  /// Sentences about the catalog, which stay as long as the process runs.
-  private let conflicts: [String]
+  /// Sentences about the catalog, which stay until it is set back or meters are restated.
+  private nonisolated let conflicts: Mutex<[String]>
 
   /// Takes over the usage database, and puts the catalog into it. A meter that has usage is counted as before,
   /// whatever the catalog says now.
@@ -39,17 +45,19 @@ package actor Aggregator {
     configuration: AggregatorConfiguration = AggregatorConfiguration(), logger: Logger,
     confirmInterval: Duration = .seconds(5)
   ) throws(StoreError) {
+    // What a restatement that was killed has left.
+    if let path = configuration.restatePath { try RestateStage.remove(path) }
     counter = try JournalCounter(
       store: store, catalog: catalog, latenessLimitDays: configuration.latenessLimitDays)
     self.configuration = configuration
     self.logger = logger
     self.confirmInterval = confirmInterval
-    conflicts = counter.conflicts
+    conflicts = Mutex(counter.conflicts)
     var status = AggregatorStatus()
     status.nextPosition = counter.position.nextPosition
     status.appliedReportedTime = counter.position.reportedTime
     status.openWindow = counter.position.openWindow
-    status.warnings = conflicts
+    status.warnings = counter.conflicts
     currentStatus = Mutex(status)
   }
 
@@ -91,7 +99,7 @@ package actor Aggregator {
 
   /// All that somebody should look at.
   private nonisolated var warnings: [String] {
-    conflicts + directoryProblems.withLock { $0 } + damage.withLock { $0 }
+    conflicts.withLock { $0 } + directoryProblems.withLock { $0 } + damage.withLock { $0 }
   }
 
   /// Takes what the scrub has found wrong with the usage database, in place of what it had found before.
@@ -106,6 +114,22 @@ package actor Aggregator {
     for problem in damage {
       logger.error("the scrub found damage", metadata: ["problem": "\(problem)"])
     }
+  }
+
+  /// Says what was restated, and that the catalog is in force.
+  func noteRestated(_ response: RestateResponse) {
+    conflicts.withLock { $0 = counter.conflicts }
+    let warnings = warnings
+    currentStatus.withLock { status in
+      status.warnings = warnings
+      status.unappliedEvents += response.unapplied
+    }
+    logger.info(
+      "meters were restated",
+      metadata: [
+        "meters": "\(response.meters.map(\.meter).joined(separator: ", "))",
+        "position": "\(response.position)", "differences": "\(response.differenceCount)",
+      ])
   }
 
   /// Removes what need not be kept, until cancelled: little at a time, so that commits do not wait.
@@ -124,6 +148,7 @@ package actor Aggregator {
 
   /// Follows the collector's journal until cancelled, through its restarts.
   package func run(collector: CollectorClient) async throws(CancellationError) {
+    self.collector = collector
     while !Task.isCancelled {
       do {
         try await follow(collector)
@@ -200,6 +225,7 @@ package actor Aggregator {
       let chunks = await buffer.take()
       guard !chunks.isEmpty else { return }
       let started = clock.now
+      while isHeld { try await Task.sleep(for: Aggregator.heldPause) }
       try apply(chunks)
       try await Task.sleep(until: started + Aggregator.commitInterval, clock: clock)
     }

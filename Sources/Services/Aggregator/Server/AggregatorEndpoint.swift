@@ -16,5 +16,6 @@ package struct AggregatorEndpoint: RPCEndpoint {
   package func register<Transport: ServerTransport>(with routes: inout RPCRoutes<Transport>) {
     let aggregator = aggregator
     routes.unary(AggregatorMethods.getStatus) { _ in aggregator.status() }
+    routes.unary(AggregatorMethods.restate) { try await aggregator.restate($0) }
   }
 }

@@ -22,14 +22,19 @@ final class JournalCounter {
   /// Rows that one step of the maintenance removes at most of each kind.
   static let removedPerStep = 5_000
   /// How often what was interrupted is begun anew before its caller hears of it.
-  private static let attemptsMax = 5
+  static let attemptsMax = 5
   /// Series that are remembered between commits.
   private static let knownSeriesMax = 2_000_000
 
-  private let store: any UsageStore
-  private let writer: UsageWriter
+  let store: any UsageStore
+  let writer: UsageWriter
+  let catalog: MeterCatalog
+  let latenessLimitDays: Int
+  let restateSource: RestateSource?
+  /// What is to be restated on the way, in a database that is made anew.
+  private(set) var due: [DueRestatement]
   /// How each meter is counted, by its id.
-  private let aggregations: [ExactText: Aggregation]
+  private var aggregations: [ExactText: Aggregation]
   private(set) var position: PipelinePosition
   /// As of the position.
   private(set) var sources: SourceTable
@@ -37,20 +42,23 @@ final class JournalCounter {
   private var isPositionUnknown = false
   private var series = SeriesIndex(seed: .random(in: .min ... .max))
   /// A sentence for each meter that the catalog would have counted in another way.
-  let conflicts: [String]
+  private(set) var conflicts: [String]
 
   /// Takes over the usage database, and puts the catalog into it. A meter that has usage is counted as before,
-  /// whatever the catalog says now; `earlierRules` say so in place of rules that the database does not have yet.
+  /// whatever the catalog says now; `earlierRules` say so in place of rules that the database does not have yet, and
+  /// what they restated is restated from `restateSource` where the journal comes to it.
   init(
     store: any UsageStore, catalog: MeterCatalog, earlierRules: [MeterRule] = [],
-    latenessLimitDays: Int
+    restateSource: RestateSource? = nil, latenessLimitDays: Int
   ) throws(StoreError) {
     try store.replaceCatalog(catalog)
-    let rules = earlierRules + (try store.rules())
-    var aggregations: [ExactText: Aggregation] = [:]
-    for meter in catalog.meters { aggregations[ExactText(meter.id)] = meter.aggregation }
-    for rule in rules { aggregations[ExactText(rule.meter)] = rule.aggregation }
-    self.aggregations = aggregations
+    let rules = try store.rules()
+    self.catalog = catalog
+    self.latenessLimitDays = latenessLimitDays
+    self.restateSource = restateSource
+    due = DueRestatement.all(earlierRules, known: rules)
+    let firstRules = earlierRules.filter { $0.restatement == nil }
+    aggregations = JournalCounter.aggregations(catalog, firstRules + rules)
     position = try store.position()
     sources = SourceTable(try store.sources())
     writer = try UsageWriter(store: store, latenessLimitDays: latenessLimitDays)
@@ -58,18 +66,48 @@ final class JournalCounter {
     conflicts = JournalCounter.conflicts(catalog, rules)
   }
 
+  /// How each meter is counted: by its last rule, by the catalog where it has none.
+  private static func aggregations(
+    _ catalog: MeterCatalog, _ rules: [MeterRule]
+  ) -> [ExactText: Aggregation] {
+    var aggregations: [ExactText: Aggregation] = [:]
+    for meter in catalog.meters { aggregations[ExactText(meter.id)] = meter.aggregation }
+    for rule in rules { aggregations[ExactText(rule.meter)] = rule.aggregation }
+    return aggregations
+  }
+
   /// A sentence for each meter that the catalog would have counted in another way.
   private static func conflicts(_ catalog: MeterCatalog, _ rules: [MeterRule]) -> [String] {
-    var inForce: [ExactText: MeterRule] = [:]
-    for rule in rules { inForce[ExactText(rule.meter)] = rule }
-    return catalog.meters.compactMap { meter in
-      guard let rule = inForce[ExactText(meter.id)], rule.aggregation != meter.aggregation else {
-        return nil
-      }
-      return "meter \(meter.id) is counted as \(rule.aggregation.rawValue) since journal position "
-        + "\(rule.fromPosition), but the catalog says \(meter.aggregation.rawValue): "
-        + "stackmeter restate --dry-run shows what that would change; set the catalog back"
+    var positions: [ExactText: UInt64] = [:]
+    for rule in rules { positions[ExactText(rule.meter)] = rule.fromPosition }
+    return RuleChange.all(catalog, rules).map { change in
+      "meter \(change.meter) is counted as \(change.from.rawValue) since journal position "
+        + "\(positions[ExactText(change.meter)] ?? 0), but the catalog says \(change.to.rawValue): "
+        + "stackmeter restate --dry-run shows what that would change, stackmeter restate makes it so"
     }
+  }
+
+  /// Counts by other rules from now on.
+  func adopt(_ rules: [MeterRule]) throws(StoreError) {
+    for rule in rules { aggregations[ExactText(rule.meter)] = rule.aggregation }
+    conflicts = JournalCounter.conflicts(catalog, rules)
+    // It knows how each of its series was counted.
+    forgetSeries()
+  }
+
+  func removeFirstDue() {
+    due.removeFirst()
+  }
+
+  /// Asks the database for the position where it may have moved unseen.
+  func refreshPosition() throws(StoreError) {
+    guard isPositionUnknown else { return }
+    position = try store.position()
+    isPositionUnknown = false
+  }
+
+  func forgetPosition() {
+    isPositionUnknown = true
   }
 
   /// Makes the directory of subscriptions in the database equal to this one.
@@ -107,10 +145,7 @@ final class JournalCounter {
   }
 
   private func applyOnce(_ chunks: [JournalChunk], _ committed: (Commit) -> Void) throws {
-    if isPositionUnknown {
-      position = try store.position()
-      isPositionUnknown = false
-    }
+    try refreshPosition()
     do {
       try apply(chunks, .bulk, committed)
     } catch let error as StoreError where error.kind == .overflow {
@@ -129,14 +164,8 @@ final class JournalCounter {
       for chunk in chunks {
         let journal = try change.rollup.enter(journal: chunk.journalID)
         for record in Record.all(in: chunk.records, of: journal) {
-          while try !change.rollup.apply(
-            record, &series, sizeMax: JournalCounter.changesMax,
-            eventsMax: mode == .single ? 1 : .max)
-          {
-            try count(&change, mode)
-            guard change.size >= JournalCounter.changesMax else { continue }
+          try apply(record, &change, mode) { (change) throws(StoreError) in
             committed(try commit(&change, durablePosition: chunk.durablePosition))
-            try writer.begin()
           }
         }
         guard change.rollup.position.nextPosition >= chunk.nextPosition else {
@@ -152,6 +181,38 @@ final class JournalCounter {
       forgetSeries()
       throw error
     }
+  }
+
+  /// Applies one record, in several transactions where it touches very many aggregates, or where meters are restated in
+  /// front of a part of it.
+  private func apply(
+    _ record: Record, _ change: inout PendingChange, _ mode: UsageWriter.Mode,
+    commit: (inout PendingChange) throws(StoreError) -> Void
+  ) throws {
+    while true {
+      if try due.first?.isDue(at: change.rollup.position, before: record) == true {
+        try count(&change, mode)
+        try commit(&change)
+        try restateDue()
+        change = PendingChange(rollup: newRollup(from: position, sources))
+        try writer.begin()
+        continue
+      }
+      let isApplied = try change.rollup.apply(
+        record, &series, sizeMax: JournalCounter.changesMax,
+        eventsMax: mode == .single ? 1 : eventsMax(change.rollup))
+      guard !isApplied else { return }
+      try count(&change, mode)
+      guard change.size >= JournalCounter.changesMax else { continue }
+      try commit(&change)
+      try writer.begin()
+    }
+  }
+
+  /// How many events a rollup may have before something is to be restated.
+  private func eventsMax(_ rollup: Rollup) -> UInt64 {
+    guard let due = due.first, due.position > rollup.position.nextPosition else { return .max }
+    return rollup.events + (due.position - rollup.position.nextPosition)
   }
 
   /// What one transaction has counted so far.

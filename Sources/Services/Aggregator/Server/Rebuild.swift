@@ -13,6 +13,8 @@ package enum RebuildError: Error, Equatable, CustomStringConvertible {
   case beginningRemoved(first: UInt64)
   /// What was begun counts a meter in another way.
   case otherRules(meter: String, part: String)
+  /// Meters were restated behind the journal's end.
+  case restatedBeyond(position: UInt64, end: UInt64)
   /// The new database is complete, but not what the old one was.
   case differs(windows: [Hour], part: String)
   case system(String)
@@ -30,6 +32,9 @@ package enum RebuildError: Error, Equatable, CustomStringConvertible {
         + "missing in it"
     case .otherRules(let meter, let part):
       "\(part) was begun with another aggregation of meter \(meter): remove it and begin again"
+    case .restatedBeyond(let position, let end):
+      "the old database has restated meters at position \(position), but the journal ends at "
+        + "\(end), or in an earlier window: a part of the journal is missing; restore it from a backup"
     case .differs(let windows, let part):
       "\(windows.count) closed windows have another hash than in the old database, the first is "
         + "\(windows[0]); the new database is complete, but stays at \(part): compare the two with "
@@ -137,7 +142,47 @@ package struct Rebuild {
     guard let tail = found else { throw RebuildError.noJournal(journalDirectory) }
     try requireSameRules(store)
     let counter = try JournalCounter(
-      store: store, catalog: catalog, earlierRules: rules, latenessLimitDays: latenessLimitDays)
+      store: store, catalog: catalog, earlierRules: rules,
+      restateSource: restateSource(disk, journalDirectory), latenessLimitDays: latenessLimitDays)
+    try count(disk, journalDirectory, counter, tail, progress)
+    try counter.restateAtEnd()
+    // What the old database has counted is durable, so the last commit may be taken where it has a restatement.
+    if !counter.due.isEmpty,
+      let whole = try LogTail.found(disk, journalDirectory, withLastCommit: true)
+    {
+      try count(disk, journalDirectory, counter, whole, progress)
+      try counter.restateAtEnd()
+    }
+    if let due = counter.due.first {
+      throw RebuildError.restatedBeyond(
+        position: due.position, end: counter.position.nextPosition)
+    }
+    try RestateStage.remove(restatePath)
+    try removeWhatIsGone(store)
+    var report = Report()
+    report.position = counter.position.nextPosition
+    return report
+  }
+
+  private var restatePath: String { "\(part).restate" }
+
+  /// Reads the journal from its beginning for a restatement.
+  private func restateSource(_ disk: any Disk, _ directory: String) -> RestateSource {
+    RestateSource(path: restatePath) { counter, end in
+      guard let tail = try LogTail.found(disk, directory, withLastCommit: true) else {
+        throw RebuildError.noJournal(directory)
+      }
+      var reader = LogReader(disk: disk, directory: directory, fromPosition: 1)
+      while let chunk = try next(&reader, tail) {
+        if try counter.apply(chunk.bytes, of: chunk.id.rawValue, upTo: end) { return }
+      }
+    }
+  }
+
+  private func count(
+    _ disk: any Disk, _ journalDirectory: String, _ counter: JournalCounter, _ tail: LogTail,
+    _ progress: (_ position: UInt64, _ end: UInt64) -> Void
+  ) throws {
     var reader = LogReader(
       disk: disk, directory: journalDirectory, fromPosition: counter.position.nextPosition)
     var chunks: [JournalChunk] = []
@@ -156,10 +201,6 @@ package struct Rebuild {
     }
     if !chunks.isEmpty { try counter.apply(chunks) }
     progress(counter.position.nextPosition, tail.nextPosition)
-    try removeWhatIsGone(store)
-    var report = Report()
-    report.position = counter.position.nextPosition
-    return report
   }
 
   private func next(_ reader: inout LogReader, _ tail: LogTail) throws -> LogReader.Chunk? {
@@ -172,11 +213,16 @@ package struct Rebuild {
 
   /// What was begun goes on only by the same rules.
   private func requireSameRules(_ store: SQLiteUsageStore) throws {
-    var kinds: [ExactText: Aggregation] = [:]
-    for meter in catalog.meters { kinds[ExactText(meter.id)] = meter.aggregation }
-    for rule in rules { kinds[ExactText(rule.meter)] = rule.aggregation }
-    for rule in try store.rules() where kinds[ExactText(rule.meter)] != rule.aggregation {
-      throw RebuildError.otherRules(meter: rule.meter, part: part)
+    var firstKinds: [ExactText: Aggregation] = [:]
+    for meter in catalog.meters { firstKinds[ExactText(meter.id)] = meter.aggregation }
+    for rule in rules where rule.restatement == nil {
+      firstKinds[ExactText(rule.meter)] = rule.aggregation
+    }
+    for rule in try store.rules() {
+      let isSame =
+        rule.restatement == nil
+        ? firstKinds[ExactText(rule.meter)] == rule.aggregation : rules.contains(rule)
+      guard isSame else { throw RebuildError.otherRules(meter: rule.meter, part: part) }
     }
   }
 

@@ -8,6 +8,8 @@ enum RollupError: Error, Equatable, CustomStringConvertible {
   case undecodable(position: UInt64)
   case otherJournal(LogID, read: LogID)
   case unnamedJournal
+  /// The journal comes to a restatement's position in another window than it was booked in.
+  case ruleOutOfPlace(meter: String, position: UInt64, window: Hour)
 
   var description: String {
     switch self {
@@ -20,6 +22,9 @@ enum RollupError: Error, Equatable, CustomStringConvertible {
         + "restore that journal, or rebuild the usage database from this one"
     case .unnamedJournal:
       "the collector does not say which journal it serves"
+    case .ruleOutOfPlace(let meter, let position, let window):
+      "meter \(meter) was restated at position \(position) in window \(window.start), but the "
+        + "journal is not in that window there: it is not the journal that was counted"
     }
   }
 }

@@ -318,8 +318,8 @@ package final class Collector: Sendable {
     counts.withLock { $0 }
   }
 
-  /// Gives every durable record from `position` on to `write`, and with `follow` those to come. A reader that
-  /// has read a journal before says which; 0 for none.
+  /// Gives every durable record from `position` on to `write`, 0 for the first that there is, and with `follow` those
+  /// to come. A reader that has read a journal before says which; 0 for none.
   package func readJournal(
     from position: UInt64, of knownID: UInt64 = 0, follow: Bool,
     _ write: (JournalChunk) async throws -> Void
@@ -332,7 +332,8 @@ package final class Collector: Sendable {
       throw CollectorError.beyondJournal(position: position, nextPosition: tail.nextPosition)
     }
     var reader = LogReader(
-      disk: disk, directory: configuration.journalDirectory, fromPosition: position)
+      disk: disk, directory: configuration.journalDirectory,
+      fromPosition: position == 0 ? try await firstPosition() : position)
     while !Task.isCancelled {
       while let chunk = try await nextChunk(&reader, tail) {
         try await write(
@@ -370,6 +371,18 @@ package final class Collector: Sendable {
         throw .logDamaged(error)
       }
       return FindUsageResponse(usage: finder.found, nextPosition: finder.nextPosition)
+    }
+  }
+
+  /// Where the journal begins.
+  private func firstPosition() async throws(CollectorError) -> UInt64 {
+    let (disk, directory) = (disk, configuration.journalDirectory)
+    return try await reader.read { () throws(CollectorError) in
+      do throws(RecordLogError) {
+        return try LogTail.firstPosition(disk, directory) ?? 1
+      } catch {
+        throw .logDamaged(error)
+      }
     }
   }
 

@@ -112,8 +112,11 @@ extension Query {
       },
       problem: !isLast || aggregate == explained
         ? ""
-        : "the journal's events make \(explained), but the usage database has \(aggregate): see its "
-          + "table unapplied, and run stackmeter verify")
+        : basis.isRestated && request.window != nil
+          ? "the meter was restated, so that one window is not what its events make by the rule of now: "
+            + "ask for all windows"
+          : "the journal's events make \(explained), but the usage database has \(aggregate): see its "
+            + "table unapplied, and run stackmeter verify")
   }
 }
 

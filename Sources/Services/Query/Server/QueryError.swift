@@ -28,7 +28,7 @@ extension QueryError: RPCErrorConvertible {
       switch error.kind {
       case .missing, .interrupted: .unavailable
       case .olderSchema: .unavailable
-      case .overflow, .removed: .outOfRange
+      case .overflow, .removed, .tooLarge: .outOfRange
       case .tooSlow: .deadlineExceeded
       case .newerSchema, .otherCell, .otherWriter, .system: .internalError
       }

@@ -16,6 +16,10 @@ PROTOBUF_C__BEGIN_DECLS
 
 #include "stackmeter/v1/common.pb-c.h"
 
+typedef struct Stackmeter__V1__RestateRequest Stackmeter__V1__RestateRequest;
+typedef struct Stackmeter__V1__RestateResponse Stackmeter__V1__RestateResponse;
+typedef struct Stackmeter__V1__RestatedMeter Stackmeter__V1__RestatedMeter;
+typedef struct Stackmeter__V1__RestatedUsage Stackmeter__V1__RestatedUsage;
 typedef struct Stackmeter__V1__AggregatorStatus Stackmeter__V1__AggregatorStatus;
 
 
@@ -23,6 +27,110 @@ typedef struct Stackmeter__V1__AggregatorStatus Stackmeter__V1__AggregatorStatus
 
 
 /* --- messages --- */
+
+struct  Stackmeter__V1__RestateRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Only say what would change.
+   */
+  protobuf_c_boolean dry_run;
+};
+#define STACKMETER__V1__RESTATE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__restate_request__descriptor) \
+    , 0 }
+
+
+struct  Stackmeter__V1__RestateResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Whether it is in the usage database.
+   */
+  protobuf_c_boolean applied;
+  /*
+   * The journal position up to which was counted, and from which on the new rules count.
+   */
+  uint64_t position;
+  /*
+   * The reporting window that has the differences, in hours since 1970-01-01T00:00Z.
+   */
+  int64_t window;
+  /*
+   * The first usage hour that was restated; 0 for all. The journal no longer has all of what was reported before.
+   */
+  int64_t from_hour;
+  /*
+   * By id. Empty where every meter with usage is counted as the catalog says.
+   */
+  size_t n_meters;
+  Stackmeter__V1__RestatedMeter **meters;
+  /*
+   * The first 100 differences, by subscription, meter, resource and usage hour; and how many there are.
+   */
+  size_t n_differences;
+  Stackmeter__V1__RestatedUsage **differences;
+  uint64_t difference_count;
+  /*
+   * Differences that no aggregate can hold (see the table `unapplied`).
+   */
+  uint64_t unapplied;
+};
+#define STACKMETER__V1__RESTATE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__restate_response__descriptor) \
+    , 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0 }
+
+
+struct  Stackmeter__V1__RestatedMeter
+{
+  ProtobufCMessage base;
+  char *meter;
+  /*
+   * The aggregation so far, and that of the catalog.
+   */
+  char *from;
+  char *to;
+  /*
+   * How many series, and usage hours of these, have another quantity; and how many usage hours were looked at.
+   */
+  uint64_t series;
+  uint64_t hours;
+  uint64_t hours_looked_at;
+  /*
+   * The totals over all of these.
+   */
+  Stackmeter__V1__Quantity *before;
+  Stackmeter__V1__Quantity *after;
+  /*
+   * A total is too large for a quantity, and absent.
+   */
+  protobuf_c_boolean too_large;
+};
+#define STACKMETER__V1__RESTATED_METER__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__restated_meter__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, 0, NULL, NULL, 0 }
+
+
+/*
+ * What one usage hour of a series changes by.
+ */
+struct  Stackmeter__V1__RestatedUsage
+{
+  ProtobufCMessage base;
+  char *subscription;
+  char *meter;
+  char *resource_uri;
+  int64_t usage_hour;
+  Stackmeter__V1__Quantity *quantity;
+  /*
+   * It is too large for a quantity, and absent.
+   */
+  protobuf_c_boolean too_large;
+};
+#define STACKMETER__V1__RESTATED_USAGE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__restated_usage__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, NULL, 0 }
+
 
 struct  Stackmeter__V1__AggregatorStatus
 {
@@ -72,6 +180,82 @@ struct  Stackmeter__V1__AggregatorStatus
     , 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0,NULL }
 
 
+/* Stackmeter__V1__RestateRequest methods */
+void   stackmeter__v1__restate_request__init
+                     (Stackmeter__V1__RestateRequest         *message);
+size_t stackmeter__v1__restate_request__get_packed_size
+                     (const Stackmeter__V1__RestateRequest   *message);
+size_t stackmeter__v1__restate_request__pack
+                     (const Stackmeter__V1__RestateRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__restate_request__pack_to_buffer
+                     (const Stackmeter__V1__RestateRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__RestateRequest *
+       stackmeter__v1__restate_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__restate_request__free_unpacked
+                     (Stackmeter__V1__RestateRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__RestateResponse methods */
+void   stackmeter__v1__restate_response__init
+                     (Stackmeter__V1__RestateResponse         *message);
+size_t stackmeter__v1__restate_response__get_packed_size
+                     (const Stackmeter__V1__RestateResponse   *message);
+size_t stackmeter__v1__restate_response__pack
+                     (const Stackmeter__V1__RestateResponse   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__restate_response__pack_to_buffer
+                     (const Stackmeter__V1__RestateResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__RestateResponse *
+       stackmeter__v1__restate_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__restate_response__free_unpacked
+                     (Stackmeter__V1__RestateResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__RestatedMeter methods */
+void   stackmeter__v1__restated_meter__init
+                     (Stackmeter__V1__RestatedMeter         *message);
+size_t stackmeter__v1__restated_meter__get_packed_size
+                     (const Stackmeter__V1__RestatedMeter   *message);
+size_t stackmeter__v1__restated_meter__pack
+                     (const Stackmeter__V1__RestatedMeter   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__restated_meter__pack_to_buffer
+                     (const Stackmeter__V1__RestatedMeter   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__RestatedMeter *
+       stackmeter__v1__restated_meter__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__restated_meter__free_unpacked
+                     (Stackmeter__V1__RestatedMeter *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__RestatedUsage methods */
+void   stackmeter__v1__restated_usage__init
+                     (Stackmeter__V1__RestatedUsage         *message);
+size_t stackmeter__v1__restated_usage__get_packed_size
+                     (const Stackmeter__V1__RestatedUsage   *message);
+size_t stackmeter__v1__restated_usage__pack
+                     (const Stackmeter__V1__RestatedUsage   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__restated_usage__pack_to_buffer
+                     (const Stackmeter__V1__RestatedUsage   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__RestatedUsage *
+       stackmeter__v1__restated_usage__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__restated_usage__free_unpacked
+                     (Stackmeter__V1__RestatedUsage *message,
+                      ProtobufCAllocator *allocator);
 /* Stackmeter__V1__AggregatorStatus methods */
 void   stackmeter__v1__aggregator_status__init
                      (Stackmeter__V1__AggregatorStatus         *message);
@@ -93,6 +277,18 @@ void   stackmeter__v1__aggregator_status__free_unpacked
                       ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
+typedef void (*Stackmeter__V1__RestateRequest_Closure)
+                 (const Stackmeter__V1__RestateRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__RestateResponse_Closure)
+                 (const Stackmeter__V1__RestateResponse *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__RestatedMeter_Closure)
+                 (const Stackmeter__V1__RestatedMeter *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__RestatedUsage_Closure)
+                 (const Stackmeter__V1__RestatedUsage *message,
+                  void *closure_data);
 typedef void (*Stackmeter__V1__AggregatorStatus_Closure)
                  (const Stackmeter__V1__AggregatorStatus *message,
                   void *closure_data);
@@ -107,6 +303,10 @@ struct Stackmeter__V1__Aggregator_Service
                      const Stackmeter__V1__GetStatusRequest *input,
                      Stackmeter__V1__AggregatorStatus_Closure closure,
                      void *closure_data);
+  void (*restate)(Stackmeter__V1__Aggregator_Service *service,
+                  const Stackmeter__V1__RestateRequest *input,
+                  Stackmeter__V1__RestateResponse_Closure closure,
+                  void *closure_data);
 };
 typedef void (*Stackmeter__V1__Aggregator_ServiceDestroy)(Stackmeter__V1__Aggregator_Service *);
 void stackmeter__v1__aggregator__init (Stackmeter__V1__Aggregator_Service *service,
@@ -115,14 +315,23 @@ void stackmeter__v1__aggregator__init (Stackmeter__V1__Aggregator_Service *servi
     { &stackmeter__v1__aggregator__descriptor, protobuf_c_service_invoke_internal, NULL }
 #define STACKMETER__V1__AGGREGATOR__INIT(function_prefix__) \
     { STACKMETER__V1__AGGREGATOR__BASE_INIT,\
-      function_prefix__ ## get_status  }
+      function_prefix__ ## get_status,\
+      function_prefix__ ## restate  }
 void stackmeter__v1__aggregator__get_status(ProtobufCService *service,
                                             const Stackmeter__V1__GetStatusRequest *input,
                                             Stackmeter__V1__AggregatorStatus_Closure closure,
                                             void *closure_data);
+void stackmeter__v1__aggregator__restate(ProtobufCService *service,
+                                         const Stackmeter__V1__RestateRequest *input,
+                                         Stackmeter__V1__RestateResponse_Closure closure,
+                                         void *closure_data);
 
 /* --- descriptors --- */
 
+extern const ProtobufCMessageDescriptor stackmeter__v1__restate_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__restate_response__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__restated_meter__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__restated_usage__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__aggregator_status__descriptor;
 extern const ProtobufCServiceDescriptor stackmeter__v1__aggregator__descriptor;
 

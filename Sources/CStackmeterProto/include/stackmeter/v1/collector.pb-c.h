@@ -364,7 +364,7 @@ struct  Stackmeter__V1__ReadJournalRequest
 {
   ProtobufCMessage base;
   /*
-   * The first position wanted.
+   * The first position wanted; 0 for the first that the journal still has.
    */
   uint64_t from_position;
   /*
