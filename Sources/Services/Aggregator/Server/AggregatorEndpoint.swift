@@ -7,14 +7,19 @@ internal import StackmeterWire
 package struct AggregatorEndpoint: RPCEndpoint {
   package static let serviceName = AggregatorMethods.service
 
-  private let aggregator: Aggregator
+  private let status: @Sendable () -> AggregatorStatus
 
   package init(_ aggregator: Aggregator) {
-    self.aggregator = aggregator
+    status = aggregator.status
+  }
+
+  /// Those of an aggregator that may still wait for its usage database.
+  package init(_ opening: AggregatorOpening) {
+    status = opening.status
   }
 
   package func register<Transport: ServerTransport>(with routes: inout RPCRoutes<Transport>) {
-    let aggregator = aggregator
-    routes.unary(AggregatorMethods.getStatus) { _ in aggregator.status() }
+    let status = status
+    routes.unary(AggregatorMethods.getStatus) { _ in status() }
   }
 }

@@ -109,6 +109,7 @@ final class JournalCounter {
   private func applyOnce(_ chunks: [JournalChunk], _ committed: (Commit) -> Void) throws {
     if isPositionUnknown {
       position = try store.position()
+      sources = SourceTable(try store.sources())
       isPositionUnknown = false
     }
     do {
