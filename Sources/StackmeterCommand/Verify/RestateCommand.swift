@@ -31,7 +31,7 @@ struct RestateCommand: AsyncParsableCommand {
     try await reportingFailure {
       let settings = try options.settings()
       let catalog = try meterCatalog(settings.meterCatalog)
-      let reader = try SQLiteUsageReader(path: settings.usageDatabase)
+      let reader = try settings.usageReader()
       var inForce: [ExactText: Aggregation] = [:]
       for rule in try reader.rules() { inForce[ExactText(rule.meter)] = rule.aggregation }
       let changes = catalog.meters.compactMap { meter in
