@@ -17,6 +17,8 @@ package final class PostgreSQLUsageStore: UsageStore {
   private var knownPosition: UInt64?
   /// Between `begin` and its end.
   private var isOpen = false
+  /// What this writer has written or read of the open window.
+  var open = OpenAggregates()
 
   /// `text` is a connection string or URI of libpq; `schema` where the tables are, or are made, nil for the
   /// connection's own. Throws `otherWriter` where another process still writes the cell after `lockWait`.
@@ -42,6 +44,7 @@ package final class PostgreSQLUsageStore: UsageStore {
     }
     // The old connection goes first, and its lock with it.
     session = nil
+    open.forget()
     let new = try PostgreSQLSession(text, schema: schema, cell: cell, lockWait: lockWait)
     session = new
     return new
@@ -127,6 +130,7 @@ package final class PostgreSQLUsageStore: UsageStore {
 
   package func rollback() {
     isOpen = false
+    open.forget()
     session?.connection.rollback()
   }
 
