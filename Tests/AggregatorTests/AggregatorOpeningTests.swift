@@ -2,6 +2,7 @@ import Logging
 import StackmeterCore
 import StackmeterStore
 import StackmeterTesting
+import StackmeterWire
 import Synchronization
 import Testing
 
