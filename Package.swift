@@ -258,7 +258,7 @@ let package = Package(
     tests(
       "SystemTests",
       [
-        "CollectorClient", "LocalPostgreSQL", "QueryClient", "StackmeterCore",
+        "AggregatorClient", "CollectorClient", "LocalPostgreSQL", "QueryClient", "StackmeterCore",
         "StackmeterJournal", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
         "StackmeterTesting", "StackmeterWire", grpc,
       ],

@@ -122,6 +122,14 @@ package final class PostgreSQLServer: Sendable {
     "host=\(path) user=\(PostgreSQLServer.superuser) dbname=\(database)"
   }
 
+  /// The process that all others of the server are children of; nil where it does not run.
+  package var process: Int32? {
+    let lines = (try? fileContent("\(data)/postmaster.pid")).map {
+      String(decoding: $0, as: UTF8.self)
+    }
+    return lines?.split(separator: "\n").first.flatMap { Int32($0) }
+  }
+
   /// Makes one more database; what libpq takes to connect to it.
   package func makeDatabase() async throws -> String {
     let number = databaseCount.withLock { count in

@@ -20,13 +20,14 @@ package struct BenchCommand: AsyncParsableCommand {
     Glibc.exit(0)
   }
 
-  /// Writes what `body` has measured, or why it is worth nothing.
+  /// Writes what `body` has measured, and why there is not more or nothing.
   static func show(
     json: Bool, _ body: @Sendable @escaping () async throws -> BenchReport
   ) async throws {
     do {
       let report = try await Interruption.guarding { try await body() }
       write(json ? report.json() : Array(report.text().utf8), to: STDOUT_FILENO)
+      if let failure = report.failure { throw BenchFailure(failure) }
     } catch {
       write(Array("stackmeter-bench: \(error)\n".utf8), to: STDERR_FILENO)
       throw ExitCode(1)

@@ -10,10 +10,13 @@ package struct UsageAggregate: Hashable, Sendable {
   package let isProvisional: Bool
   /// Nothing more is expected of this usage period, see `Completeness`. Stores leave it to query.
   package var isFinal: Bool
+  /// The cell that reported it, where the usage database may be that of several: then no two aggregates have the same
+  /// cell, series, usage period and window. Nil where it is one cell's own.
+  package let cell: String?
 
   package init(
     series: Series, usageStart: Instant, usageEnd: Instant, quantity: Quantity, window: Hour,
-    isProvisional: Bool, isFinal: Bool = false
+    isProvisional: Bool, isFinal: Bool = false, cell: String? = nil
   ) {
     self.series = series
     self.usageStart = usageStart
@@ -22,6 +25,7 @@ package struct UsageAggregate: Hashable, Sendable {
     self.window = window
     self.isProvisional = isProvisional
     self.isFinal = isFinal
+    self.cell = cell
   }
 }
 
@@ -54,21 +58,51 @@ package struct UsageTotal: Hashable, Sendable {
 /// One hour of reported time. Open, then closed, then never changed.
 package struct ReportingWindow: Hashable, Sendable {
   package let hour: Hour
+  /// In every cell that still counts.
   package let isClosed: Bool
-  package let aggregates: UInt64
+  /// Of all cells together.
+  package var aggregates: UInt64
   /// Nothing more is expected of the usage of this hour, see `Completeness`. Stores leave it to query.
   package var isFinal: Bool
-  /// The sources that were behind when it was closed; that never changes.
+  /// The sources that were behind when it was closed, in any cell; that never changes.
   package var missingAtClose: MissingSources
+  /// What each cell has of it, where the usage database may be that of several; empty where it is one cell's own.
+  package private(set) var cells: [CellWindow]
 
   package init(
-    hour: Hour, isClosed: Bool, aggregates: UInt64, isFinal: Bool = false,
-    missingAtClose: MissingSources = .none
+    hour: Hour, isClosed: Bool, aggregates: UInt64 = 0, isFinal: Bool = false,
+    missingAtClose: MissingSources = .none, cells: [CellWindow] = []
   ) {
     self.hour = hour
     self.isClosed = isClosed
     self.aggregates = aggregates
     self.isFinal = isFinal
+    self.missingAtClose = missingAtClose
+    self.cells = cells
+  }
+
+  /// Adds what one more cell has of it.
+  package mutating func add(_ cell: CellWindow) {
+    cells.append(cell)
+    aggregates += cell.aggregates
+    missingAtClose = missingAtClose.union(cell.missingAtClose)
+  }
+}
+
+/// What one cell has of a reporting window: its aggregates in it, and whether it has closed it.
+package struct CellWindow: Hashable, Sendable {
+  package let cell: String
+  package let isClosed: Bool
+  package let aggregates: UInt64
+  /// The sources that were behind when the cell closed it; that never changes.
+  package let missingAtClose: MissingSources
+
+  package init(
+    cell: String, isClosed: Bool, aggregates: UInt64, missingAtClose: MissingSources = .none
+  ) {
+    self.cell = cell
+    self.isClosed = isClosed
+    self.aggregates = aggregates
     self.missingAtClose = missingAtClose
   }
 }

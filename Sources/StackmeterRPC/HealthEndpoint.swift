@@ -9,15 +9,21 @@ enum HealthMethods {
   static let watch = RPCMethod<HealthCheckRequest, HealthCheckResponse>(service, "Watch")
 }
 
-/// The standard health service: serving from the start, not serving once the server was asked to stop.
+/// The standard health service: serving while the service can do its work, not serving once the server was asked to
+/// stop.
 final class HealthEndpoint: RPCEndpoint {
   static let serviceName = HealthMethods.service
 
+  /// How often a stream looks whether there is something new to tell.
+  private static let watchInterval: Duration = .seconds(1)
+
   private let services: Set<String>
+  private let isReady: @Sendable () -> Bool
   private let isStopping = Atomic<Bool>(false)
 
-  init(services: [String]) {
+  init(services: [String], isReady: @escaping @Sendable () -> Bool) {
     self.services = Set(services + [""])
+    self.isReady = isReady
   }
 
   func stop() {
@@ -31,16 +37,19 @@ final class HealthEndpoint: RPCEndpoint {
       }
       return HealthCheckResponse(status: status)
     }
-    // The state changes once, by stopping, and that ends every stream; so the first message is the last.
+    // Stopping ends every stream.
     routes.serverStreaming(HealthMethods.watch) { [self] request, writer in
-      try await writer.write(
-        HealthCheckResponse(status: status(of: request.service) ?? .serviceUnknown))
-      await StopSignal().wait()
+      var told: HealthCheckResponse.Status?
+      repeat {
+        let status = status(of: request.service) ?? .serviceUnknown
+        if status != told { try await writer.write(HealthCheckResponse(status: status)) }
+        told = status
+      } while (try? await Task.sleep(for: HealthEndpoint.watchInterval)) != nil
     }
   }
 
   private func status(of service: String) -> HealthCheckResponse.Status? {
     guard services.contains(service) else { return nil }
-    return isStopping.load(ordering: .relaxed) ? .notServing : .serving
+    return isStopping.load(ordering: .relaxed) || !isReady() ? .notServing : .serving
   }
 }

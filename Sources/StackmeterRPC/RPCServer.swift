@@ -11,17 +11,19 @@ package final class RPCServer: Sendable {
   private let health: HealthEndpoint
   private let socket: HeldSocket
 
-  /// Takes the place on the file system at once; calls are answered once `run` is called.
+  /// Takes the place on the file system at once; calls are answered once `run` is called. Health checks are told
+  /// `isReady`, which does not wait.
   package init(
     socketPath: String, endpoints: [any RPCEndpoint], logger: Logger,
-    callsInFlightMax: Int = RPCLimits.callsInFlightMax
+    callsInFlightMax: Int = RPCLimits.callsInFlightMax,
+    isReady: @escaping @Sendable () -> Bool = { true }
   ) throws(ListeningSocketError) {
     var listening = try ListeningSocket(path: socketPath)
     let descriptor = listening.takeDescriptor()
     socket = HeldSocket(listening)
     supervisor = CallSupervisor(callsInFlightMax: callsInFlightMax, logger: logger)
     let services = endpoints.map { type(of: $0).serviceName }
-    health = HealthEndpoint(services: services)
+    health = HealthEndpoint(services: services, isReady: isReady)
     let reflection = ReflectionEndpoint(services: services + [HealthEndpoint.serviceName])
     var config = HTTP2ServerTransport.Custom<SocketListener>.Config.defaults
     config.rpc.maxRequestPayloadSize = RPCLimits.framedBytesMax

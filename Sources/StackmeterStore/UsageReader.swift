@@ -54,6 +54,10 @@ package protocol UsageReader: AnyObject {
   ) throws(StoreError) -> Answer
 
   func position() throws(StoreError) -> PipelinePosition
+
+  /// All windows before it are closed, in every cell that still counts.
+  func openWindow() throws(StoreError) -> Hour
+
   func cell() throws(StoreError) -> String
 
   /// At most `limit` aggregates of the reporting windows, in the order of window, cell, series, usage period; and the
@@ -116,6 +120,11 @@ package protocol UsageReader: AnyObject {
 
   /// What the database itself finds wrong with its files; empty where it is whole.
   func integrityProblems() throws(StoreError) -> [String]
+}
+
+extension UsageReader {
+  /// Of a database that is one cell's own.
+  package func openWindow() throws(StoreError) -> Hour { try position().openWindow }
 }
 
 /// How many bytes the texts of a page may have, so that it fits one message: a page ends early after that.

@@ -258,6 +258,12 @@ extension Stackmeter__V1__ReportingWindow: CMessage {
   }
 }
 
+extension Stackmeter__V1__CellWindow: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__cell_window__init(message)
+  }
+}
+
 extension Stackmeter__V1__ListWindowsResponse: CMessage {
   package static func initialize(_ message: UnsafeMutablePointer<Self>) {
     stackmeter__v1__list_windows_response__init(message)

@@ -47,6 +47,12 @@ func text(_ pointer: UnsafeMutablePointer<CChar>?) -> String {
   return String(cString: pointer)
 }
 
+/// A string field that says nothing where it is empty.
+func nonEmptyText(_ pointer: UnsafeMutablePointer<CChar>?) -> String? {
+  guard let pointer, pointer.pointee != 0 else { return nil }
+  return String(cString: pointer)
+}
+
 /// A repeated string field.
 func texts(_ pointer: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?, _ count: Int) -> [String]
 {

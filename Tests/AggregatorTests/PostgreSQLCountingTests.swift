@@ -11,11 +11,16 @@ import Testing
 /// The counter over PostgreSQL, with a server that is in its way.
 @Suite(.timeLimit(.minutes(2))) struct PostgreSQLCountingTests {
   /// One event of quantity 1, and the position after it.
-  private func chunk(at position: UInt64) -> JournalChunk {
+  private func chunk(at position: UInt64, heartbeatOf source: String? = nil) -> JournalChunk {
+    let time = Sample.start.start.advanced(by: .seconds(Int64(position)))
     let record = Sample.record(
-      [Sample.event("\(position)", Quantity(1))], at: position,
-      time: Sample.start.start.advanced(by: .seconds(Int64(position))))
+      [Sample.event("\(position)", Quantity(1))], at: position, time: time)
     var bytes: [UInt8] = []
+    if let source {
+      let heartbeat = Heartbeat(source: source, cadenceSeconds: 60, completeUntil: time)
+      Record(heartbeat, position: position, time: time.advanced(by: .nanoseconds(-1)))
+        .write(to: &bytes, of: JournalScript.journal, startsCommit: true)
+    }
     record.write(to: &bytes, of: JournalScript.journal, startsCommit: true)
     return JournalChunk(
       records: bytes, nextPosition: record.nextPosition, durablePosition: record.nextPosition,
@@ -107,7 +112,7 @@ import Testing
       try PostgreSQL(text).query("SHOW synchronous_standby_names").text(0, 0) == "nobody"
         ? true : nil
     }
-    let second = chunk(at: 2)
+    let second = chunk(at: 2, heartbeatOf: "vm")
     let counting = Task.detached { try counter.apply([second]) }
     _ = try await eventually {
       try control.query(
@@ -121,5 +126,8 @@ import Testing
     try await counting.value
     #expect(counter.position.nextPosition == 3)
     #expect(try sum(text) == [Quantity(2)])
+    // What the commit has done to the sources is known, too.
+    #expect(counter.sources.all.map(\.name) == ["vm"])
+    #expect(try PostgreSQLUsageReader(text, cell: "local").sources() == counter.sources.all)
   }
 }

@@ -38,7 +38,7 @@ import Testing
 
     func rebuild(_ output: String) throws -> Rebuild.Report {
       try Rebuild(
-        path: output, cell: "local", catalog: try MeterCatalog([]),
+        place: .file(output), cell: "local", catalog: try MeterCatalog([]),
         old: try SQLiteUsageReader(path: path), latenessLimitDays: 7
       ).run(disk: disk, journalDirectory: RebuildTests.journal)
     }

@@ -100,7 +100,7 @@ import Testing
       #expect(report.isGood, "\(report.differences)")
       let new = "\(directory)/new.sqlite"
       _ = try Rebuild(
-        path: new, cell: "local", catalog: try MeterCatalog([]),
+        place: .file(new), cell: "local", catalog: try MeterCatalog([]),
         old: try SQLiteUsageReader(path: path), latenessLimitDays: 7
       ).run(disk: disk, journalDirectory: Self.directory)
       #expect(try RebuildTests.content(new) == RebuildTests.content(path))
@@ -121,7 +121,8 @@ import Testing
       let old = try SQLiteUsageReader(path: path)
       #expect(throws: RebuildError.restatedBeyond(position: 4, end: 3)) {
         try Rebuild(
-          path: "\(directory)/new.sqlite", cell: "local", catalog: try MeterCatalog([]), old: old,
+          place: .file("\(directory)/new.sqlite"), cell: "local", catalog: try MeterCatalog([]),
+          old: old,
           latenessLimitDays: 7
         ).run(disk: try Self.disk(Array(records[..<2])), journalDirectory: Self.directory)
       }

@@ -175,7 +175,7 @@ import Testing
           try plan.count(
             store, SQLiteUsageReader(store.connection), "\(directory)/restate", &random)
           let report = try Rebuild(
-            path: new, cell: "local", catalog: try MeterCatalog([]),
+            place: .file(new), cell: "local", catalog: try MeterCatalog([]),
             old: try SQLiteUsageReader(path: old), latenessLimitDays: 7
           ).run(disk: plan.disk(), journalDirectory: Self.journal)
           let closed = try SQLiteUsageReader(path: new).closedWindows(before: nil, limit: 1000)

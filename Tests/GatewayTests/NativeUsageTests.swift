@@ -224,4 +224,40 @@ private let meter = Meter(
       #expect(health.text == #"{"status":"ok"}"#)
     }
   }
+
+  @Test func `usage and windows of several cells are told apart, windows for operators only`()
+    async throws
+  {
+    try await withGateway { gateway in
+      let hour = Instant(parsing: "2026-11-23T14:00:00Z")!.hour
+      gateway.query.with { services in
+        services.pages = [
+          ListUsageResponse(
+            aggregates: ["north", "south"].map { cell in
+              UsageAggregate(
+                series: Series(subscription: "s", meter: "cpu", resource: Resource(uri: "/r")),
+                usageStart: hour.start, usageEnd: hour.end, quantity: Quantity(1), window: hour,
+                isProvisional: false, cell: cell)
+            }, nextPageToken: "")
+        ]
+        var window = ReportingWindow(hour: hour, isClosed: false)
+        window.add(
+          CellWindow(
+            cell: "north", isClosed: true, aggregates: 5, missingAtClose: MissingSources(["vm"])))
+        window.add(CellWindow(cell: "south", isClosed: false, aggregates: 2))
+        services.windows = [window]
+      }
+      let usage = try await gateway.get("/v1/usage")
+      for cell in ["north", "south"] { #expect(usage.text.contains(#""cell":"\#(cell)"}"#)) }
+      let all = try await gateway.get("/v1/windows")
+      #expect(
+        all.text
+          == #"{"value":[{"window":"2026-11-23T14:00:00Z","closed":false,"final":false,"aggregates":7,"#
+          + #""missingAtClose":{"count":1,"names":["vm"]},"cells":["#
+          + #"{"cell":"north","closed":true,"aggregates":5,"missingAtClose":{"count":1,"names":["vm"]}},"#
+          + #"{"cell":"south","closed":false,"aggregates":2}]}]}"#)
+      let plain = try await gateway.getAsTenant("/v1/windows")
+      #expect(!plain.text.contains("north") && !plain.text.contains("cells"))
+    }
+  }
 }

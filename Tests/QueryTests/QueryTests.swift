@@ -275,6 +275,53 @@ import Testing
       #expect(status.openWindow == Hour(index: 101))
     }
   }
+
+  @Test func `usage is final only when every cell has closed its windows`() async throws {
+    let text = try await TestPostgreSQL.database()
+    for (cell, open) in [("local", Int64(106)), ("south", 101)] {
+      let store = try PostgreSQLUsageStore(text, cell: cell)
+      let writer = try UsageWriter(store: store, latenessLimitDays: 7)
+      try writer.begin()
+      let series = Series(subscription: "a", meter: "CPU", resource: Resource(uri: "/r"))
+      let hour = Hour(index: 100)
+      let number = try writer.intern([
+        NewSeries(series, firstWindow: hour, firstPosition: 1)
+      ]) { _ in .sum }[0]
+      let sum = SumDelta(
+        key: SeriesHour(series: try #require(number), usageHour: hour), sum: 1, least: 0,
+        greatest: 1,
+        position: 1)
+      let window = WindowChange(window: hour, sums: [sum], endPosition: 2)
+      _ = try writer.count([window], from: store.position(), in: 9, .bulk)
+      try writer.commit(
+        PipelinePosition(
+          nextPosition: 2, reportedTime: Hour(index: open).start, openWindow: Hour(index: open),
+          journalID: 9))
+    }
+    try await withInProcessChannel(endpoints: []) { neighbour in
+      let query = Query(
+        database: .postgresql(text, cell: "local"), tokenKey: Array(repeating: 1, count: 32),
+        collector: CollectorClient(neighbour), aggregator: AggregatorClient(neighbour),
+        clock: SimulatedClock(Hour(index: 106).start))
+      func isFinal(until end: Int64) async throws -> [Bool] {
+        try await query.summarize(
+          SummarizeRequest(caller: .operator, hours: Hour(index: 100)..<Hour(index: end))
+        ).totals.map(\.isFinal)
+      }
+      #expect(try await isFinal(until: 101) == [true])
+      // The other cell may still report usage of these hours, in windows that it has open.
+      #expect(try await isFinal(until: 104) == [false])
+      let page = try await query.listUsage(
+        ListUsageRequest(
+          caller: .operator, windows: Hour(index: 96)..<Hour(index: 120), granularity: .hourly))
+      #expect(page.aggregates.map(\.cell) == ["local", "south"])
+      #expect(page.aggregates.map(\.isFinal) == [true, true])
+      let windows = try await query.listWindows(ListWindowsRequest())
+      #expect(windows.windows.map(\.hour.index) == [106, 101, 100])
+      #expect(windows.windows.map(\.isFinal) == [false, false, true])
+      await query.stop()
+    }
+  }
 }
 
 private func expectFailure<Answer>(

@@ -149,7 +149,7 @@ struct RenderingTests {
     #expect(
       String(decoding: csv.page([aggregate]), as: UTF8.self)
         == "2026-11-23T12:00:00Z,2026-11-23T13:00:00Z,alice,cpu,cpu,-2.5,,/subscriptions/alice/vm1,,"
-        + "\"{\"\"env\"\":\"\"prod\"\"}\",,2026-11-23T12:00:00Z,false,false\r\n")
+        + "\"{\"\"env\"\":\"\"prod\"\"}\",,2026-11-23T12:00:00Z,false,false,\r\n")
     var json = UsageListing(format: .json, digits: nil, meters: names)
     let line = try JSONValue(parsing: json.page([aggregate]), limits: .event)
     #expect(JSONObject(line, path: "")?["quantity"] == .string("-2.5"))

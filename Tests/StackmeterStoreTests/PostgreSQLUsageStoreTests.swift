@@ -105,9 +105,9 @@ import Testing
         [(100, b, 100, Quantity(4)), (100, a, 99, Quantity(8))], next: 9, open: 101)
       #expect(
         try reader.all().map {
-          "\($0.window.index) \($0.series.subscription) \($0.quantity)"
+          "\($0.window.index) \($0.cell ?? "") \($0.series.subscription) \($0.quantity)"
             + ($0.isProvisional ? "*" : "")
-        } == ["100 a 1", "100 b 4", "100 a 8", "101 b 2*"])
+        } == ["100 north a 1", "100 south b 4", "100 south a 8", "101 north b 2*"])
       var cursor: UsageCursor?
       var paged: [UsageAggregate] = []
       repeat {
@@ -132,6 +132,15 @@ import Testing
       #expect(windows.map(\.hour.index) == [102, 101, 100])
       #expect(windows.map(\.isClosed) == [false, false, true])
       #expect(windows.map(\.aggregates) == [0, 1, 3])
+      // Who has a window, and who holds it open.
+      #expect(
+        windows.map { $0.cells.map { "\($0.cell) \($0.aggregates)" + ($0.isClosed ? "" : "*") } }
+          == [
+            ["north 0*", "south 0*"], ["north 1", "south 0*"], ["north 1", "south 2"],
+          ])
+      #expect(try reader.openWindow().index == 101)
+      #expect(
+        try reader.windows(before: Hour(index: 102), limit: 1).map { $0.cells.count } == [2])
       // Each has its own position and its own chain of hashes.
       #expect(try reader.position().nextPosition == 9)
       #expect(try reader.closedWindows(before: nil, limit: 9).map(\.rowCount) == [2])

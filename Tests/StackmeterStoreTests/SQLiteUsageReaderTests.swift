@@ -18,7 +18,7 @@ import Testing
         let database = try place.store()
         var rows: [(Int64, Series, Int64, Quantity)] = []
         for _ in 0..<400 {
-          let window = Int64.random(in: 240...300, using: &random)
+          let window = Int64.random(in: 240...290, using: &random)
           rows.append(
             (
               window, Sample.series("s\(Int.random(in: 0..<5, using: &random))"),

@@ -138,7 +138,7 @@ extension WireFixture {
             UsageAggregate(
               series: event.series, usageStart: event.usageStart, usageEnd: event.usageEnd,
               quantity: event.quantity, window: Hour(index: 498_000), isProvisional: true,
-              isFinal: true)
+              isFinal: true, cell: "north")
           }, nextPageToken: "token", missing: .some),
       ]),
     WireFixture(
@@ -209,6 +209,12 @@ extension WireFixture {
               hour: Hour(index: 2), isClosed: true, aggregates: .max, isFinal: true,
               missingAtClose: .some),
             ReportingWindow(hour: Hour(index: 0), isClosed: false, aggregates: 0),
+            ReportingWindow(
+              hour: Hour(index: 1), isClosed: false, aggregates: 3,
+              cells: [
+                CellWindow(cell: "north", isClosed: true, aggregates: .max, missingAtClose: .some),
+                CellWindow(cell: "", isClosed: false, aggregates: 0),
+              ]),
           ], missing: MissingSources(names: [], others: .max)),
       ]),
     WireFixture(

@@ -1,11 +1,17 @@
+import AggregatorClient
 import CollectorClient
 import LocalPostgreSQL
+import QueryClient
 import StackmeterCore
+import StackmeterRPC
 import StackmeterRuntime
 import StackmeterTesting
 import StackmeterWire
 import Synchronization
 import Testing
+
+private let healthCheck = RPCMethod<HealthCheckRequest, HealthCheckResponse>(
+  "grpc.health.v1.Health", "Check")
 
 private final class StopFlag: Sendable {
   private let flag = Mutex(false)
@@ -66,8 +72,7 @@ private final class StopFlag: Sendable {
         }
         return try await group.reduce(0, +)
       }
-      // An aggregator that starts while the server does not answer ends; a supervisor starts it again.
-      if !cluster.isRunning("aggregator") { try cluster.start("aggregator") }
+      #expect(cluster.isRunning("aggregator"))
       let position = try await cluster.call("collector") { channel in
         try await CollectorClient(channel).status().nextPosition
       }
@@ -77,5 +82,72 @@ private final class StopFlag: Sendable {
       #expect(doctor.output.contains("PostgreSQL 15"), "\(doctor.output)")
     }
     try await server.stop()
+  }
+
+  @Test
+  func `services that start without the server wait for it, say so once, and go on by themselves`()
+    async throws
+  {
+    let server = try await PostgreSQLServer.start(
+      below: "/var/tmp", settings: TestPostgreSQL.settings)
+    try await server.stop()
+    let overrides = ["STACKMETER_STORE_POSTGRESQL": server.connectionText()]
+    try await withCluster(overrides: overrides) { cluster in
+      for service in ["collector", "aggregator", "query"] { try cluster.start(service) }
+      try await cluster.serving("collector")
+      try await notServing(cluster)
+      let start = SystemClock().now().hour.start.advanced(by: .seconds(-7200))
+      func report(_ name: String) async throws -> UInt64 {
+        let events = (0..<20).map {
+          Reports.event("\(name)-\($0)", Quantity(1), subscription: "s", at: start)
+        }
+        return try await cluster.call("collector") { channel in
+          let results = try await Reports.reportBlindly(events, to: CollectorClient(channel))
+          try #require(results.allSatisfy { $0.isSuccess })
+          return try await CollectorClient(channel).status().nextPosition
+        }
+      }
+      // Nothing is lost while it is away.
+      let first = try await report("first")
+      let problem = try await cluster.call("aggregator") { channel in
+        try await AggregatorClient(channel).status().problem
+      }
+      #expect(problem.hasPrefix("usage database: PostgreSQL: "), "\(problem)")
+      try await server.start()
+      try await cluster.serving("aggregator", "query")
+      #expect(try await Reports.settledTotals(cluster, position: first) == ["s": Quantity(20)])
+      // It goes away later.
+      try await server.stop()
+      let second = try await report("second")
+      try await notServing(cluster)
+      let status = try await cluster.call("query") { try await QueryClient($0).status() }
+      #expect(status.problems.contains { $0.hasPrefix("usage database: PostgreSQL: ") })
+      #expect(status.problems.contains { $0.hasPrefix("aggregator: not following") })
+      try await server.start()
+      try await cluster.serving("aggregator", "query")
+      #expect(try await Reports.settledTotals(cluster, position: second) == ["s": Quantity(40)])
+      #expect(cluster.isRunning("aggregator") && cluster.isRunning("query"))
+      let aggregator = cluster.log("aggregator").split(separator: "\n")
+      #expect(aggregator.count { $0.contains("cannot be opened") } == 1)
+      #expect(aggregator.count { $0.contains("not following the journal") } == 1, "\(aggregator)")
+      #expect(aggregator.count { $0.contains("the usage database is back") } == 1)
+      let query = cluster.log("query").split(separator: "\n")
+      #expect(query.count { $0.contains("cannot be reached") } == 2, "\(query)")
+      #expect(query.count { $0.contains("the usage database is back") } == 2, "\(query)")
+    }
+    try await server.stop()
+  }
+
+  /// Returns once aggregator and query answer that they do not serve.
+  private func notServing(_ cluster: Cluster) async throws {
+    for service in ["aggregator", "query"] {
+      _ = try await eventually { () -> Bool? in
+        // The socket is there before it is answered at.
+        let answer = try? await withRPCChannel(socketPath: cluster.settings.socketPath(service)) {
+          (try await $0.call(healthCheck, HealthCheckRequest(), timeout: .seconds(5))).status
+        }
+        return answer == .notServing ? true : nil
+      }
+    }
   }
 }

@@ -12,29 +12,34 @@ struct Program {
       try StateLock.take("\(settings.stateDirectory)/aggregator.lock")
       let database = UsageDatabase(
         postgresql: settings.storePostgreSQL, path: settings.usageDatabase, cell: settings.cell)
-      let aggregator = try Aggregator(
-        store: try open(database),
-        catalog: try meterCatalog(settings.meterCatalog),
-        configuration: AggregatorConfiguration(
-          latenessLimitDays: settings.latenessLimitDays,
-          retentionMonths: settings.usageRetentionMonths,
-          restatePath: "\(settings.stateDirectory)/restate.sqlite"), logger: logger)
+      let catalog = try meterCatalog(settings.meterCatalog)
+      let opening = AggregatorOpening(logger: logger) {
+        try Aggregator(
+          store: try open(database), catalog: catalog,
+          configuration: AggregatorConfiguration(
+            latenessLimitDays: settings.latenessLimitDays,
+            retentionMonths: settings.usageRetentionMonths,
+            restatePath: "\(settings.stateDirectory)/restate.sqlite"), logger: logger)
+      }
+      _ = try await opening.attempt()
       let server = try RPCServer(
-        socketPath: settings.socketPath("aggregator"), endpoints: [AggregatorEndpoint(aggregator)],
-        logger: logger)
+        socketPath: settings.socketPath("aggregator"), endpoints: [AggregatorEndpoint(opening)],
+        logger: logger, isReady: opening.isReady)
       return [
         StoppablePart {
           try await withRPCChannel(socketPath: settings.socketPath("collector")) { channel in
-            try await aggregator.run(collector: CollectorClient(channel))
+            try await opening.run([
+              { try await $0.run(collector: CollectorClient(channel)) },
+              { try await $0.runMaintenance() },
+              { try await DirectoryFile(path: settings.subscriptions).run($0) },
+              { aggregator in
+                try await Scrubber(
+                  open: { () throws(StoreError) in try database.reader() },
+                  report: { aggregator.note(damage: $0) }
+                ).run()
+              },
+            ])
           }
-        },
-        StoppablePart { try await aggregator.runMaintenance() },
-        StoppablePart { try await DirectoryFile(path: settings.subscriptions).run(aggregator) },
-        StoppablePart {
-          try await Scrubber(
-            open: { () throws(StoreError) in try database.reader() },
-            report: { aggregator.note(damage: $0) }
-          ).run()
         },
         StoppablePart(run: server.run, stop: server.stop),
       ]

@@ -22,10 +22,11 @@ struct Program {
         aggregator: AggregatorClient(aggregator.channel), clock: SystemClock())
       let server = try RPCServer(
         socketPath: settings.socketPath("query"), endpoints: [QueryEndpoint(query)],
-        logger: logger)
+        logger: logger, isReady: query.isReady)
       return [
         StoppablePart(run: collector.run, stop: collector.stop),
         StoppablePart(run: aggregator.run, stop: aggregator.stop),
+        StoppablePart { try await query.watchDatabase(logger: logger) },
         StoppablePart(run: server.run, stop: server.stop),
       ]
     }

@@ -8,7 +8,7 @@ struct AggregateCommand: AsyncParsableCommand {
     abstract: "Fill a journal, and time an aggregator from its start until all of it is counted.",
     discussion: """
       Build with -c release; the programs are those beside this one. Exits with 1 where the usage database does not \
-      have what was reported.
+      have what was reported, behind the figures of the runs before that.
       """)
 
   @OptionGroup var options: AggregateOptions
@@ -40,6 +40,8 @@ struct AggregateOptions: ParsableArguments {
   var batch = 8192
   @Option(help: "Decides every event.")
   var seed: UInt64 = 1
+  @Flag(help: "The same journal again into PostgreSQL 15, and how much slower that was.")
+  var postgres = false
   @Option(help: "A directory on the disk to measure; all below it that is made is removed.")
   var directory = "/var/tmp"
   @Option(help: "The file of meters for the services.")

@@ -42,7 +42,7 @@ enum FileTree {
   }
 
   /// What lies directly in a directory.
-  private static func names(_ path: String) -> [String] {
+  static func names(_ path: String) -> [String] {
     guard let directory = opendir(path) else { return [] }
     defer { closedir(directory) }
     var names: [String] = []

@@ -23,6 +23,26 @@ struct ProcessFigures: Equatable {
     }
   }
 
+  /// A process and its children together.
+  init(tree pid: Int32) {
+    self.init(pid: pid)
+    for name in FileTree.names("/proc") {
+      guard let child = Int32(name), let text = try? fileContent("/proc/\(child)/stat"),
+        ProcessFigures.parent(stat: String(decoding: text, as: UTF8.self)) == pid
+      else { continue }
+      let figures = ProcessFigures(pid: child)
+      cpu += figures.cpu
+      residentBytes += figures.residentBytes
+      residentBytesMax += figures.residentBytesMax
+    }
+  }
+
+  /// The 4th field.
+  static func parent(stat: String) -> Int32? {
+    let fields = stat[(stat.lastIndex(of: ")") ?? stat.startIndex)...].split(separator: " ")
+    return fields.count > 2 ? Int32(fields[2]) : nil
+  }
+
   static func ofThisProcess() -> ProcessFigures { ProcessFigures(pid: getpid()) }
 
   /// The 14th and 15th field: ticks of user and kernel mode. The 2nd, the name, may hold spaces.

@@ -12,16 +12,15 @@ final class ServiceProcess: Sendable {
     self.process = process
   }
 
-  /// Starts it, and waits until it serves.
+  /// Starts it, and waits until it serves. `settings` are more of its environment.
   static func start(
-    _ service: String, directory: BenchDirectory, catalog: String
+    _ service: String, directory: BenchDirectory, catalog: String, settings: [String: String] = [:]
   ) async throws -> ServiceProcess {
     let program = "stackmeter-\(service)"
+    let environment = CollectorProcess.environment(directory: directory, catalog: catalog)
     let started = ServiceProcess(
       socketPath: "\(directory.runPath)/\(service).sock",
-      process: try directory.start(
-        program,
-        environment: CollectorProcess.environment(directory: directory, catalog: catalog)))
+      process: try directory.start(program, environment: environment.merging(settings) { $1 }))
     let begin = ContinuousClock.now
     while true {
       let isServing = try await withRPCChannel(socketPath: started.socketPath) {

@@ -8,6 +8,8 @@ package struct BenchReport: Sendable {
   }
 
   private(set) var parts: [Part] = []
+  /// Why there are no more parts; nil where all are there.
+  var failure: String?
 
   package init() {}
 

@@ -8,7 +8,8 @@ internal import StackmeterStore
 ///
 /// The usage database is copied first, then the journal, then the quarantine up to the first resolution that speaks of
 /// a position the copied journal does not have. So the database never is ahead of the journal, and what was refused is
-/// in one of the two logs. It is written beside its name, read again, and renamed.
+/// in one of the two logs. It is written beside its name, read again, and renamed. A usage database in PostgreSQL is
+/// left to PostgreSQL's own tools.
 struct Backup {
   /// How often a log is looked at again that changed while it was copied.
   private static let attemptsMax = 10
@@ -53,7 +54,11 @@ struct Backup {
     try FileCopy.makeDirectory(partial, mode: 0o700)
     var files: [String: FileCopy.Content] = [:]
     var content = BackupContent(madeTime: now.description, cell: settings.cell)
-    content.databasePosition = try copyDatabase(&files)
+    if settings.storePostgreSQL.isEmpty {
+      content.databasePosition = try copyDatabase(&files)
+    } else {
+      content.isDatabaseElsewhere = true
+    }
     let journal = try await copyLog("journal", settings.journalDirectory, &files)
     content.journal = journal.map(BackupContent.Log.init)
     let end = journal?.nextPosition ?? 1

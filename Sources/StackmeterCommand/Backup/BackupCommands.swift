@@ -7,7 +7,9 @@ struct BackupCommand: AsyncParsableCommand {
     commandName: "backup", abstract: "Copy everything to a new directory, while it runs.",
     discussion: """
       Copies the usage database, the journal, the quarantine, keys and settings, reads all of it again, and only \
-      then gives the directory its name. It takes as long as reading everything does; nothing waits for it.
+      then gives the directory its name. It takes as long as reading everything does; nothing waits for it. A usage \
+      database in PostgreSQL is not in it: run pg_dump first, then this, so that the journal has all that the dump was \
+      made from.
       """)
 
   @OptionGroup var options: SettingsOptions
@@ -28,11 +30,22 @@ struct BackupCommand: AsyncParsableCommand {
           "journal \(journal.id): from position \(journal.firstPosition) to "
             + "\(journal.nextPosition)")
       }
-      lines.append(
-        content.databasePosition.map { "usage database: counted up to position \($0)" }
-          ?? "usage database: none in the state directory; it is made anew from the journal")
+      lines.append(Self.database(content))
       StandardStream.output.write(lines.map { $0 + "\n" }.joined())
     }
+  }
+}
+
+extension BackupCommand {
+  /// What the backup has of the usage database, and what to do where that is nothing.
+  static func database(_ content: BackupContent) -> String {
+    if content.isDatabaseElsewhere {
+      return
+        "usage database: in PostgreSQL, and not in this backup; the dump to keep with it is one "
+        + "that pg_dump began before this backup. Without one it is made anew from the journal"
+    }
+    return content.databasePosition.map { "usage database: counted up to position \($0)" }
+      ?? "usage database: none in the state directory; it is made anew from the journal"
   }
 }
 

@@ -46,6 +46,8 @@ struct BackupContent: Equatable, Sendable {
   var quarantine: Log?
   /// The first journal position that is not in the usage database; nil where the database is not in the backup.
   var databasePosition: UInt64?
+  /// The usage database was in PostgreSQL, which has backups of its own.
+  var isDatabaseElsewhere = false
 
   func bytes() -> [UInt8] {
     var writer = JSONWriter()
@@ -58,6 +60,9 @@ struct BackupContent: Equatable, Sendable {
       if let databasePosition {
         writer.member(
           "database", object: { writer in writer.member("nextPosition", databasePosition) })
+      } else if isDatabaseElsewhere {
+        writer.member(
+          "database", object: { writer in writer.member("store", string: "postgresql") })
       }
     }
     return writer.bytes + [UInt8(ascii: "\n")]
@@ -82,8 +87,9 @@ struct BackupContent: Equatable, Sendable {
     self.cell = cell
     journal = Log(object["journal"].flatMap { JSONObject($0, path: "") })
     quarantine = Log(object["quarantine"].flatMap { JSONObject($0, path: "") })
-    databasePosition = object["database"].flatMap { JSONObject($0, path: "") }?
-      .number("nextPosition")
+    let database = object["database"].flatMap { JSONObject($0, path: "") }
+    databasePosition = database?.number("nextPosition")
+    isDatabaseElsewhere = database?["store"] == .string("postgresql")
   }
 
   init(madeTime: String, cell: String) {

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import StackmeterRuntime
+internal import StackmeterStore
 
 /// Puts a backup into an empty state directory. Nothing is put in place before every byte was compared with its hash
 /// and the content was read.
@@ -40,6 +41,7 @@ struct Restore {
         "the state directory \(settings.stateDirectory) is not empty (\(names)): "
           + "restore into an empty one, and move the old one away", exitCode: EX_CANTCREAT)
     }
+    let database = try databaseRemark(content)
     if FileCopy.exists(work) { try FileCopy.removeTree(work) }
     do {
       try fill(sums, content)
@@ -50,7 +52,40 @@ struct Restore {
     }
     let remarks = try putSettings(sums)
     try putInPlace()
-    return Outcome(content: content, remarks: remarks)
+    return Outcome(content: content, remarks: remarks + (database.map { [$0] } ?? []))
+  }
+
+  /// What is to be known of a usage database in PostgreSQL. Throws where it has counted more of the journal than the
+  /// backup has: what is reported from now on would stand at positions that it believes to have.
+  private func databaseRemark(_ content: BackupContent) throws -> String? {
+    guard !settings.storePostgreSQL.isEmpty else {
+      return content.isDatabaseElsewhere
+        ? "the usage database was in PostgreSQL, but store.postgresql is not set: a new file is made "
+          + "from the journal" : nil
+    }
+    let position: PipelinePosition
+    do throws(StoreError) {
+      position = try settings.usageReader().position()
+    } catch {
+      guard error.kind == .missing else {
+        return
+          "the usage database in PostgreSQL was not looked at (\(error.message)): it must not have "
+          + "counted more than position \(content.journal?.nextPosition ?? 1), where the journal ends"
+      }
+      return
+        "PostgreSQL has no usage of cell \"\(settings.cell)\": all of it is counted from the journal"
+    }
+    let end = content.journal?.nextPosition ?? 1
+    guard position.journalID == 0 || position.nextPosition <= end else {
+      throw CommandFailure(
+        "the usage database in PostgreSQL is at position \(position.nextPosition), but the journal of "
+          + "this backup ends at \(end): restore a dump of PostgreSQL that was begun before the backup, "
+          + "or name an empty database in store.postgresql, into which the journal is counted anew",
+        exitCode: EX_DATAERR)
+    }
+    return
+      "the usage database in PostgreSQL is at position \(position.nextPosition); the rest is counted "
+      + "from the journal"
   }
 
   /// The hashes, once the backup has just the files that they are of.

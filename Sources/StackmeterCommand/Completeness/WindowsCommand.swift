@@ -43,6 +43,14 @@ struct WindowsCommand: AsyncParsableCommand {
         window.isFinal ? "final" : "estimated", "\(window.aggregates)",
         window.missingAtClose.description,
       ])
+      // A line for each cell where there are several.
+      guard window.cells.count > 1 else { continue }
+      for cell in window.cells {
+        table.append([
+          "  " + terminalText(cell.cell), cell.isClosed ? "closed" : "open", "",
+          "\(cell.aggregates)", cell.missingAtClose.description,
+        ])
+      }
     }
     var lines = table.lines()
     if let note = estimatedNote(page.missing) { lines.append(note) }
@@ -62,6 +70,18 @@ struct WindowsCommand: AsyncParsableCommand {
             "missingAtClose",
             array: { writer in for name in window.missingAtClose.names { writer.string(name) } })
           writer.member("othersMissingAtClose", window.missingAtClose.others)
+          guard !window.cells.isEmpty else { return }
+          writer.member(
+            "cells",
+            array: { writer in
+              for cell in window.cells {
+                writer.object { writer in
+                  writer.member("cell", string: cell.cell)
+                  writer.member("closed", cell.isClosed)
+                  writer.member("aggregates", cell.aggregates)
+                }
+              }
+            })
         }
       }
     }

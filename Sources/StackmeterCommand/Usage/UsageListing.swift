@@ -33,6 +33,7 @@ struct UsageListing {
     let names = [
       "usageStart", "usageEnd", "subscription", "meter", "meterName", "quantity", "unit",
       "resourceUri", "location", "tags", "additionalInfo", "window", "provisional", "final",
+      "cell",
     ]
     writer.row(names.map { .literal($0) })
     return writer.bytes
@@ -106,6 +107,7 @@ struct UsageListing {
       writer.member("window", string: aggregate.window.description)
       writer.member("provisional", aggregate.isProvisional)
       writer.member("final", aggregate.isFinal)
+      if let cell = aggregate.cell { writer.member("cell", string: cell) }
     }
     return writer.bytes + [UInt8(ascii: "\n")]
   }
@@ -119,7 +121,7 @@ struct UsageListing {
       .text(series.resource.uri), .text(series.resource.location), .text(series.resource.tags),
       .text(series.resource.additionalInfo), .literal(aggregate.window.description),
       .literal(aggregate.isProvisional ? "true" : "false"),
-      .literal(aggregate.isFinal ? "true" : "false"),
+      .literal(aggregate.isFinal ? "true" : "false"), .text(aggregate.cell ?? ""),
     ]
   }
 }

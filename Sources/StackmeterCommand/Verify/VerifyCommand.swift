@@ -16,7 +16,8 @@ struct VerifyCommand: AsyncParsableCommand {
 
   @OptionGroup var options: SettingsOptions
   @Option(
-    help: ArgumentHelp("Another usage database than that of the settings.", valueName: "file"))
+    help: ArgumentHelp(
+      "Another usage database than that of the settings: a file of SQLite.", valueName: "file"))
   var database: String?
   @Option(help: ArgumentHelp("Another journal than that of the settings.", valueName: "directory"))
   var journal: String?
@@ -26,7 +27,7 @@ struct VerifyCommand: AsyncParsableCommand {
       let settings = try options.settings()
       let progress = PositionProgress("verified")
       var verification = try Verification(
-        reader: try SQLiteUsageReader(path: database ?? settings.usageDatabase), disk: FileDisk(),
+        reader: try settings.usageReader(file: database), disk: FileDisk(),
         journalDirectory: journal ?? settings.journalDirectory,
         latenessLimitDays: settings.latenessLimitDays, progress: progress.show)
       let report = try verification.run()
@@ -66,5 +67,14 @@ struct VerifyCommand: AsyncParsableCommand {
         : "\(report.differenceCount) differences: the usage database is not what the journal makes; "
           + "see stackmeter rebuild")
     return lines.map { $0 + "\n" }.joined()
+  }
+}
+
+extension Settings {
+  /// Opens the usage database to read: a file of SQLite, that of the settings where `file` is nil, in whichever store
+  /// it is.
+  func usageReader(file: String? = nil) throws(StoreError) -> any UsageReader {
+    if let file { return try SQLiteUsageReader(path: file) }
+    return try UsageDatabase(postgresql: storePostgreSQL, path: usageDatabase, cell: cell).reader()
   }
 }

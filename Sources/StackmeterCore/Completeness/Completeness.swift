@@ -27,6 +27,14 @@ package struct MissingSources: Hashable, Sendable {
   }
   package var isEmpty: Bool { names.isEmpty && others == 0 }
 
+  /// Those of both. Who is among the others of both is counted twice.
+  package func union(_ more: MissingSources) -> MissingSources {
+    let both = MissingSources(Set(names).union(more.names))
+    let (others, overflow) = others.addingReportingOverflow(more.others)
+    return MissingSources(
+      names: both.names, others: overflow ? .max : others &+ min(both.others, .max - others))
+  }
+
   /// For those who may not know who else reports.
   package var withoutNames: MissingSources { MissingSources(names: [], others: count) }
 

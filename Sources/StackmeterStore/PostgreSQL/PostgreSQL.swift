@@ -86,14 +86,26 @@ package final class PostgreSQL {
       + "at \(text(PQhost(handle)))"
   }
 
+  /// A name as SQL takes it, whatever is in it.
+  static func identifier(_ name: String) -> String {
+    "\"" + name.split(separator: "\"", omittingEmptySubsequences: false).joined(separator: "\"\"")
+      + "\""
+  }
+
+  /// Looks for tables in one schema only from here on.
+  func use(schema: String) throws(StoreError) {
+    try execute("SET search_path = \(PostgreSQL.identifier(schema))")
+  }
+
   /// Runs `body`; its statements fail once they have taken longer than `limit` together.
   func within<Result>(
     _ limit: Duration, _ body: () throws(StoreError) -> Result
   ) throws(StoreError) -> Result {
     let milliseconds = max(1, limit.milliseconds)
     if timeout != milliseconds {
-      try execute(
-        "SET statement_timeout = \(milliseconds); SET lock_timeout = \(milliseconds)")
+      _ = try rows(
+        PQexec(
+          handle, "SET statement_timeout = \(milliseconds); SET lock_timeout = \(milliseconds)"))
       timeout = milliseconds
     }
     deadline = ContinuousClock.now + limit
@@ -106,8 +118,14 @@ package final class PostgreSQL {
       .tooSlow, "the question took too long; ask for a shorter time or fewer subscriptions")
   }
 
+  /// Before every statement: what a limit has told the server is not in force behind it.
   private func checkDeadline() throws(StoreError) {
-    if let deadline, ContinuousClock.now > deadline { throw PostgreSQL.tooSlow }
+    if let deadline {
+      guard ContinuousClock.now <= deadline else { throw PostgreSQL.tooSlow }
+    } else if timeout != 0 {
+      timeout = 0
+      _ = try rows(PQexec(handle, "SET statement_timeout = 0; SET lock_timeout = 0"))
+    }
   }
 
   /// Runs statements without parameters that give no rows.

@@ -33,6 +33,27 @@ extension PostgreSQLUsageStore {
   ) throws(StoreError) -> [Quantity?] {
     guard !keys.isEmpty else { return [] }
     let session = try current()
+    if open.window != window {
+      let rows = try session.connection.query(
+        """
+        SELECT EXISTS (SELECT 1 FROM aggregate
+          WHERE reporting_window = $1::bigint AND cell = $2::bigint)
+        """, [PostgreSQLParameter(window.index), PostgreSQLParameter(session.number)])
+      open.begin(window, isEmpty: rows.integer(0, 0) == 0)
+    }
+    var (known, missing) = open.look(keys)
+    guard !missing.isEmpty else { return known }
+    let read = try read(missing.map { keys[$0] }, of: window, session)
+    for (place, quantity) in zip(missing, read) {
+      known[place] = quantity
+      if let quantity { open.remember(quantity, of: keys[place]) }
+    }
+    return known
+  }
+
+  private func read(
+    _ keys: [SeriesHour], of window: Hour, _ session: PostgreSQLSession
+  ) throws(StoreError) -> [Quantity?] {
     let rows = try session.connection.query(
       """
       SELECT (SELECT a.quantity FROM aggregate a
@@ -65,6 +86,8 @@ extension PostgreSQLUsageStore {
       [PostgreSQLParameter(window.index), PostgreSQLParameter(session.number)]
         + PostgreSQLParameter.keys(aggregates.map(\.key))
         + [PostgreSQLParameter(attos: aggregates.map(\.quantity.attos))])
+    guard open.window == window else { return }
+    for (key, quantity) in aggregates { open.remember(quantity, of: key) }
   }
 
   package func greatestSamples(

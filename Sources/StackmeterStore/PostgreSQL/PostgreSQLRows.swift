@@ -53,6 +53,14 @@ package final class PostgreSQLRows {
     return quantity
   }
 
+  /// A decimal that may be larger than a quantity, in attos.
+  func attos(_ row: Int, _ column: Int) throws(StoreError) -> Int128 {
+    guard let attos = PostgreSQLRows.attos(raw(row, column)) else {
+      throw StoreError(.overflow, "a total is too large; ask for a shorter time")
+    }
+    return attos
+  }
+
   /// Reads what `PostgreSQLParameter` writes for a decimal. Nil where it is none, is too large, or has more digits
   /// after the point than 18.
   static func attos(_ numeric: UnsafeRawBufferPointer) -> Int128? {

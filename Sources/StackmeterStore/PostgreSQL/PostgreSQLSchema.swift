@@ -228,13 +228,15 @@ enum PostgreSQLSchema {
       RAISE EXCEPTION 'the hash of a closed reporting window never changes';
     END $$;
 
-    CREATE FUNCTION series_is_new() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION series_are_new() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-      IF NOT EXISTS (
-        SELECT 1 FROM pipeline p WHERE p.cell = NEW.cell AND p.open_window <= NEW.first_window)
+      IF EXISTS (
+        SELECT 1 FROM (SELECT DISTINCT cell, first_window FROM changed) c
+        WHERE NOT EXISTS (
+          SELECT 1 FROM pipeline p WHERE p.cell = c.cell AND p.open_window <= c.first_window))
       THEN RAISE EXCEPTION 'a series of a closed reporting window never changes';
       END IF;
-      RETURN NEW;
+      RETURN NULL;
     END $$;
 
     CREATE FUNCTION series_stays() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -309,8 +311,8 @@ enum PostgreSQLSchema {
       FOR EACH ROW EXECUTE FUNCTION hash_stays();
     CREATE TRIGGER hash_delete BEFORE DELETE ON closed_window
       FOR EACH ROW EXECUTE FUNCTION hash_stays();
-    CREATE TRIGGER series_insert BEFORE INSERT ON series
-      FOR EACH ROW EXECUTE FUNCTION series_is_new();
+    CREATE TRIGGER series_insert AFTER INSERT ON series REFERENCING NEW TABLE AS changed
+      FOR EACH STATEMENT EXECUTE FUNCTION series_are_new();
     CREATE TRIGGER series_update BEFORE UPDATE ON series
       FOR EACH ROW EXECUTE FUNCTION series_stays();
     CREATE TRIGGER series_delete BEFORE DELETE ON series

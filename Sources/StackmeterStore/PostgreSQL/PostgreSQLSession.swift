@@ -8,15 +8,21 @@ struct PostgreSQLSession {
   /// Of the cell.
   let number: Int64
 
-  /// The first number of the advisory locks, `SMUD`; the second one is the cell's, 0 for the tables.
-  private static let lockClass: Int32 = 0x534D_5544
+  /// The advisory lock of whoever makes tables, `SMUD`. That of a cell is the number of the table `pipeline` × 2³² +
+  /// the cell's, so that the same cell of another schema is another one.
+  private static let tablesLock: Int64 = 0x534D_5544
   /// How long a statement waits for a lock that somebody else holds.
   private static let statementLockWait: Duration = .seconds(30)
 
   /// Connects, makes the tables where there are none, and waits up to `lockWait` until no other writes the cell: a
-  /// process that was killed keeps the lock until PostgreSQL has noticed.
-  init(_ text: String, cell: String, lockWait: Duration) throws(StoreError) {
+  /// process that was killed keeps the lock until PostgreSQL has noticed. `schema` is made where it is not there; nil
+  /// for that of the connection.
+  init(_ text: String, schema: String?, cell: String, lockWait: Duration) throws(StoreError) {
     connection = try PostgreSQL(text)
+    if let schema {
+      try connection.execute("CREATE SCHEMA IF NOT EXISTS \(PostgreSQL.identifier(schema))")
+      try connection.use(schema: schema)
+    }
     switch try connection.schemaVersion() {
     case PostgreSQLSchema.version: break
     case 0: try PostgreSQLSession.makeTables(connection)
@@ -26,8 +32,8 @@ struct PostgreSQLSession {
     try connection.execute("SET lock_timeout = \(max(1, lockWait.milliseconds))")
     do throws(StoreError) {
       try connection.query(
-        "SELECT pg_advisory_lock($1::integer, $2::integer)",
-        [PostgreSQLParameter(PostgreSQLSession.lockClass), PostgreSQLParameter(Int32(number))])
+        "SELECT pg_advisory_lock('pipeline'::regclass::oid::bigint * 4294967296 + $1::bigint)",
+        [PostgreSQLParameter(number)])
     } catch {
       guard error.kind == .interrupted, connection.isConnected else { throw error }
       throw StoreError(
@@ -48,7 +54,7 @@ struct PostgreSQLSession {
   private static func makeTables(_ connection: PostgreSQL) throws(StoreError) {
     try connection.transaction { () throws(StoreError) in
       try connection.query(
-        "SELECT pg_advisory_xact_lock($1::integer, 0)", [PostgreSQLParameter(lockClass)])
+        "SELECT pg_advisory_xact_lock($1::bigint)", [PostgreSQLParameter(tablesLock)])
       guard try connection.schemaVersion() == 0 else { return }
       try connection.execute(PostgreSQLSchema.text)
     }

@@ -85,15 +85,7 @@ extension PostgreSQLUsageReader {
     ids: [String]?, after id: String, limit: Int
   ) throws(StoreError) -> [Subscription] {
     let rows = try connection.query(
-      """
-      SELECT n.name, d.display_name, d.owner, d.cost_center, d.tags, d.state FROM (
-        SELECT name FROM subscription UNION SELECT name FROM directory) n
-      LEFT JOIN LATERAL (
-        SELECT e.* FROM directory e JOIN cell c ON c.number = e.cell WHERE e.name = n.name
-        ORDER BY c.name = $1::text DESC, e.cell LIMIT 1) d ON true
-      WHERE n.name > $2::text AND \(ids == nil ? "true" : "n.name = ANY ($4::text[])")
-      ORDER BY n.name LIMIT $3::bigint
-      """,
+      PostgreSQLUsageReader.subscriptionsSQL(ofSome: ids != nil),
       [
         PostgreSQLParameter(try cell()), PostgreSQLParameter(id), PostgreSQLParameter(Int64(limit)),
       ] + (ids.map { [PostgreSQLParameter(texts: $0)] } ?? []))
@@ -107,25 +99,24 @@ extension PostgreSQLUsageReader {
     }
   }
 
-  /// What windows missed when they were closed, in any cell.
-  func missingAtClose(_ windows: Range<Int64>) throws(StoreError) -> [Int64: MissingSources] {
-    let rows = try connection.query(
+  /// The first `$3` names behind `$2`, looked up in each cell on its own, so that a page reads what it answers.
+  static func subscriptionsSQL(ofSome: Bool) -> String {
+    let isAsked = ofSome ? "AND b.name = ANY ($4::text[])" : ""
+    let names = ["subscription", "directory"].map { table in
       """
-      SELECT reporting_window, names, others FROM window_missing
-      WHERE reporting_window >= $1::bigint AND reporting_window < $2::bigint
-      ORDER BY reporting_window, cell
-      """, [PostgreSQLParameter(windows.lowerBound), PostgreSQLParameter(windows.upperBound)])
-    var missing: [Int64: MissingSources] = [:]
-    for row in 0..<rows.count {
-      let more = MissingSources(
-        names: MissingSources.names(json: rows.text(row, 1)),
-        others: UInt64(bitPattern: rows.integer(row, 2)))
-      let known = missing[rows.integer(row, 0)] ?? .none
-      missing[rows.integer(row, 0)] = MissingSources(
-        names: known.names + more.names.filter { !known.names.contains($0) },
-        others: known.others + more.others)
-    }
-    return missing
+      SELECT f.name FROM cell c CROSS JOIN LATERAL (
+          SELECT b.name FROM \(table) b WHERE b.cell = c.number AND b.name > $2::text \(isAsked)
+          ORDER BY b.name LIMIT $3::bigint) f
+      """
+    }.joined(separator: "\n    UNION ")
+    return """
+      SELECT n.name, d.display_name, d.owner, d.cost_center, d.tags, d.state
+      FROM (SELECT u.name FROM (\(names)) u ORDER BY u.name LIMIT $3::bigint) n
+        LEFT JOIN LATERAL (
+          SELECT e.* FROM cell c JOIN directory e ON e.cell = c.number AND e.name = n.name
+          ORDER BY c.name = $1::text DESC, e.cell LIMIT 1) d ON true
+      ORDER BY n.name
+      """
   }
 }
 
@@ -144,5 +135,15 @@ extension PostgreSQL {
         heardTime: Instant(nanoseconds: rows.integer(row, 3)),
         position: UInt64(bitPattern: rows.integer(row, 4)))
     }
+  }
+}
+
+extension PostgreSQLRows {
+  /// What a row of `window_missing` says, from two columns; none where there is no such row.
+  func missingSources(_ row: Int, _ column: Int) -> MissingSources {
+    guard !isNull(row, column) else { return .none }
+    return MissingSources(
+      names: MissingSources.names(json: text(row, column)),
+      others: UInt64(bitPattern: integer(row, column + 1)))
   }
 }

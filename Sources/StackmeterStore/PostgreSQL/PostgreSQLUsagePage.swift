@@ -2,14 +2,16 @@ internal import StackmeterCore
 
 /// One page of aggregates of all cells, in the order of window, cell, series and usage period.
 ///
-/// A period's windows (one, or the 24 of a day) are read a number of series at a time, so that a page reads little
-/// more than what it answers: of a tenant, only where its series lie in each window.
+/// Reads little more than what it answers: in each window only where the page is, and of a tenant only where its
+/// subscriptions lie.
 struct PostgreSQLUsagePage {
   private let connection: PostgreSQL
   private let granularity: Granularity
   private let meters: Set<ExactText>?
   private let limit: Int
   private let state: CellsState
+  /// The names of the cells by their numbers.
+  private let cells: [Int64: String]
   /// The subscriptions that the question is about; nil for all.
   private let subscriptions: (cells: [Int64], ids: [Int64])?
 
@@ -25,6 +27,7 @@ struct PostgreSQLUsagePage {
     meters = filter.meters.map { Set($0.map { ExactText($0) }) }
     self.limit = limit
     state = try connection.cellsState()
+    cells = try connection.cellNames()
     guard let names = filter.subscriptions else {
       subscriptions = nil
       return
@@ -41,59 +44,98 @@ struct PostgreSQLUsagePage {
     windows: Range<Hour>, after cursor: UsageCursor?
   ) throws(StoreError) -> (aggregates: [UsageAggregate], next: UsageCursor?) {
     if subscriptions?.ids.isEmpty == true { return ([], nil) }
-    // What lies before the cursor's period need not be looked at.
-    var from = max(windows.lowerBound.index, (cursor?.window ?? 0) * granularity.hours)
+    let isFull: Bool
+    switch granularity {
+    case .hourly: isFull = try readHours(windows, cursor)
+    case .daily: isFull = try readDays(windows, cursor)
+    }
+    return (aggregates, isFull ? last : nil)
+  }
+
+  /// Reads a number of windows at a time, more and more. True where the page is full and more follows.
+  private mutating func readHours(
+    _ windows: Range<Hour>, _ cursor: UsageCursor?
+  ) throws(StoreError) -> Bool {
+    let end = windows.upperBound.index
+    var after = PostgreSQLUsagePage.start(of: windows.lowerBound.index)
+    if let cursor, cursor.window >= after.window { after = cursor }
+    var span = PostgreSQLUsagePage.windowsAtFirst
     while true {
-      let next = try connection.query(
-        """
-        SELECT min(reporting_window) FROM aggregate
-        WHERE reporting_window >= $1::bigint AND reporting_window < $2::bigint
-        """, [PostgreSQLParameter(from), PostgreSQLParameter(windows.upperBound.index)])
-      guard !next.isNull(0, 0) else { return (aggregates, nil) }
-      let period = next.integer(0, 0) / granularity.hours
-      let end = min((period + 1) * granularity.hours, windows.upperBound.index)
-      let after = cursor.flatMap { $0.window == period ? $0 : nil }
-      guard try readPeriod(period, max(from, period * granularity.hours)..<end, after) else {
-        return (aggregates, last)
+      let batchEnd = min(after.window + span, end)
+      let rows = try connection.query(
+        PostgreSQLUsagePage.hourlySQL(ofSome: subscriptions != nil),
+        parameters(after.window, batchEnd, after) + [PostgreSQLParameter(after.usage)] + asked)
+      for row in 0..<rows.count {
+        after = rows.cursor(row)
+        guard try append(after, rows, row) else { return true }
       }
-      from = end
+      // Of less than was asked for, nothing was left away.
+      if rows.count > limit { continue }
+      guard batchEnd < end, let next = try firstWindow(batchEnd, end) else { return false }
+      after = PostgreSQLUsagePage.start(of: next)
+      span *= 4
     }
   }
 
-  /// A series of a cell.
-  private struct Key {
-    var cell: Int64
-    var series: Int64
+  /// Windows that are looked through at once at first.
+  private static let windowsAtFirst: Int64 = 8
+
+  /// In front of everything in a window.
+  private static func start(of window: Int64) -> UsageCursor {
+    UsageCursor(window: window, cell: 0, series: 0, usage: 0)
   }
 
-  /// False where the page is full and more follows.
-  private mutating func readPeriod(
-    _ period: Int64, _ windows: Range<Int64>, _ after: UsageCursor?
+  /// The first window from one up to another that has aggregates or is open.
+  private func firstWindow(_ from: Int64, _ end: Int64) throws(StoreError) -> Int64? {
+    let next = try connection.query(
+      "SELECT min(w.hour) FROM (\(PostgreSQL.cellWindows)) w",
+      [PostgreSQLParameter(from), PostgreSQLParameter(end)])
+    return next.isNull(0, 0) ? nil : next.integer(0, 0)
+  }
+
+  /// True where the page is full and more follows.
+  private mutating func readDays(
+    _ windows: Range<Hour>, _ cursor: UsageCursor?
   ) throws(StoreError) -> Bool {
-    // Series from here on; the cursor's own may have more usage periods.
-    var from = after.map { Key(cell: $0.cell, series: $0.series) } ?? Key(cell: 0, series: 0)
+    let dayHours = Granularity.daily.hours
+    // What lies before the cursor's day need not be looked at.
+    var from = max(windows.lowerBound.index, (cursor?.window ?? 0) * dayHours)
+    while let next = try firstWindow(from, windows.upperBound.index) {
+      let day = next / dayHours
+      let end = min((day + 1) * dayHours, windows.upperBound.index)
+      let after = cursor.flatMap { $0.window == day ? $0 : nil }
+      if try readDay(max(from, day * dayHours)..<end, after) { return true }
+      from = end
+    }
+    return false
+  }
+
+  /// Reads a number of series at a time. True where the page is full and more follows.
+  private mutating func readDay(
+    _ windows: Range<Int64>, _ after: UsageCursor?
+  ) throws(StoreError) -> Bool {
+    // Series from here on; the cursor's own may have more usage days.
+    var from = UsageCursor(
+      window: windows.lowerBound, cell: after?.cell ?? 0, series: after?.series ?? 0, usage: 0)
     while true {
-      let rows = try rows(windows, from)
+      let rows = try connection.query(
+        PostgreSQLUsagePage.dailySQL(ofSome: subscriptions != nil),
+        parameters(windows.lowerBound, windows.upperBound, from) + asked)
       var seriesCount = 0
-      var key: Key?
+      var key: UsageCursor?
       for row in 0..<rows.count {
-        let found = Key(
-          cell: rows.integer(row, 0),
-          series: SeriesNumbers.number(rows.integer(row, 1), rows.integer(row, 2)))
-        if key.map({ $0.cell != found.cell || $0.series != found.series }) ?? true {
-          seriesCount += 1
-        }
+        let found = rows.cursor(row)
+        if key?.cell != found.cell || key?.series != found.series { seriesCount += 1 }
         key = found
-        let usage = rows.integer(row, 3)
-        if let after, after.cell == found.cell, after.series == found.series, usage <= after.usage {
+        if let after, after.cell == found.cell, after.series == found.series,
+          found.usage <= after.usage
+        {
           continue
         }
-        let cursor = UsageCursor(
-          window: period, cell: found.cell, series: found.series, usage: usage)
-        guard try append(cursor, rows, row) else { return false }
+        guard try append(found, rows, row) else { return true }
       }
-      guard seriesCount > limit, let key else { return true }
-      from = Key(cell: key.cell, series: key.series + 1)
+      guard seriesCount > limit, let key else { return false }
+      (from.cell, from.series) = (key.cell, key.series + 1)
     }
   }
 
@@ -101,71 +143,51 @@ struct PostgreSQLUsagePage {
   private mutating func append(
     _ cursor: UsageCursor, _ rows: PostgreSQLRows, _ row: Int
   ) throws(StoreError) -> Bool {
-    guard !rows.isNull(row, 5), !rows.isNull(row, 6) else {
+    guard !rows.isNull(row, 6), !rows.isNull(row, 7), let cell = cells[cursor.cell] else {
       throw StoreError(
         .system,
         "the usage database is damaged: cell \(cursor.cell) has no series \(cursor.series)")
     }
-    let series = rows.series(row, 5)
+    let series = rows.series(row, 6)
     if let meters, !meters.contains(ExactText(series.meter.asciiLowercased)) { return true }
     if aggregates.count == limit || pageBytes > UsagePage.bytesMax { return false }
-    pageBytes += (5...10).reduce(0) { $0 + rows.bytes(row, $1).count }
+    pageBytes += (6...11).reduce(0) { $0 + rows.bytes(row, $1).count }
     let usageStart = Hour(index: cursor.usage * granularity.hours)
     aggregates.append(
       UsageAggregate(
         series: series, usageStart: usageStart.start,
         usageEnd: Hour(index: usageStart.index + granularity.hours).start,
-        quantity: try rows.quantity(row, 4),
+        quantity: try rows.quantity(row, 5),
         window: Hour(index: cursor.window * granularity.hours),
-        isProvisional: (cursor.window + 1) * granularity.hours > state.openWindow))
+        isProvisional: (cursor.window + 1) * granularity.hours > state.openWindow, cell: cell))
     last = cursor
     return true
   }
 
-  /// The sums of some windows by usage period, of the first series from a key on: one more than a page has.
-  private func rows(_ windows: Range<Int64>, _ from: Key) throws(StoreError) -> PostgreSQLRows {
-    var parameters = [
-      PostgreSQLParameter(windows.lowerBound), PostgreSQLParameter(windows.upperBound),
-      PostgreSQLParameter(from.cell),
-      PostgreSQLParameter(SeriesNumbers.subscription(ofSeries: from.series)),
-      PostgreSQLParameter(SeriesNumbers.withinSubscription(from.series)),
-      PostgreSQLParameter(Int64(limit) + 1), PostgreSQLParameter(granularity.hours),
+  /// The windows, where to begin in them, and one row more than a page has.
+  private func parameters(
+    _ from: Int64, _ end: Int64, _ after: UsageCursor
+  ) -> [PostgreSQLParameter] {
+    [
+      PostgreSQLParameter(from), PostgreSQLParameter(end), PostgreSQLParameter(after.cell),
+      PostgreSQLParameter(SeriesNumbers.subscription(ofSeries: after.series)),
+      PostgreSQLParameter(SeriesNumbers.withinSubscription(after.series)),
+      PostgreSQLParameter(Int64(limit) + 1),
     ]
-    if let subscriptions {
-      parameters.append(PostgreSQLParameter(bigints: subscriptions.cells))
-      parameters.append(PostgreSQLParameter(bigints: subscriptions.ids))
-    }
-    let asked =
-      subscriptions == nil
-      ? "" : "CROSS JOIN unnest($8::bigint[], $9::bigint[]) q (cell, subscription)"
-    let isAsked =
-      subscriptions == nil ? "" : "AND b.cell = q.cell AND b.subscription = q.subscription"
-    return try connection.query(
-      """
-      WITH k AS MATERIALIZED (
-        SELECT DISTINCT f.cell, f.subscription, f.series
-        FROM generate_series($1::bigint, $2::bigint - 1) w (hour) \(asked)
-        CROSS JOIN LATERAL (
-          SELECT DISTINCT b.cell, b.subscription, b.series
-          FROM aggregate b JOIN pipeline p ON p.cell = b.cell AND p.retained_from <= w.hour
-          WHERE b.reporting_window = w.hour \(isAsked)
-            AND (b.cell, b.subscription, b.series) >= ($3::bigint, $4::bigint, $5::bigint)
-          ORDER BY b.cell, b.subscription, b.series LIMIT $6::bigint) f
-        ORDER BY f.cell, f.subscription, f.series LIMIT $6::bigint)
-      SELECT d.cell, d.subscription, d.series, d.usage, d.quantity, n.name, s.meter,
-        s.resource_uri, s.location, s.tags, s.additional_info
-      FROM (
-        SELECT k.cell, k.subscription, k.series,
-          floor(a.usage_hour / $7::bigint::numeric)::bigint AS usage, sum(a.quantity) AS quantity
-        FROM k JOIN pipeline p ON p.cell = k.cell
-          CROSS JOIN generate_series($1::bigint, $2::bigint - 1) w (hour)
-          JOIN aggregate a ON a.reporting_window = w.hour AND a.cell = k.cell
-            AND a.subscription = k.subscription AND a.series = k.series
-        WHERE p.retained_from <= w.hour
-        GROUP BY 1, 2, 3, 4) d
-      LEFT JOIN series s ON s.cell = d.cell AND s.subscription = d.subscription AND s.id = d.series
-      LEFT JOIN subscription n ON n.cell = d.cell AND n.id = d.subscription
-      ORDER BY d.cell, d.subscription, d.series, d.usage
-      """, parameters)
+  }
+
+  private var asked: [PostgreSQLParameter] {
+    subscriptions.map {
+      [PostgreSQLParameter(bigints: $0.cells), PostgreSQLParameter(bigints: $0.ids)]
+    } ?? []
+  }
+}
+
+extension PostgreSQLRows {
+  /// Window, cell, the two halves of a series' number, and usage period: the first five columns.
+  fileprivate func cursor(_ row: Int) -> UsageCursor {
+    UsageCursor(
+      window: integer(row, 0), cell: integer(row, 1),
+      series: SeriesNumbers.number(integer(row, 2), integer(row, 3)), usage: integer(row, 4))
   }
 }

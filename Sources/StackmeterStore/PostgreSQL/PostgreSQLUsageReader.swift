@@ -8,16 +8,28 @@ package final class PostgreSQLUsageReader: UsageReader {
   let connection: PostgreSQL
   private let ownCell: String
 
-  /// `text` is a connection string or URI of libpq.
-  package init(_ text: String, cell: String) throws(StoreError) {
+  /// `text` is a connection string or URI of libpq; `schema` where the tables are, nil for the connection's own.
+  package init(_ text: String, schema: String? = nil, cell: String) throws(StoreError) {
     connection = try PostgreSQL(text)
+    if let schema { try connection.use(schema: schema) }
     ownCell = cell
     try connection.execute("SET default_transaction_read_only = on")
+    // A page is read sooner than others are called to help; the estimates of its ranges say otherwise.
+    try connection.query(
+      """
+      SELECT set_config(name, '0', false) FROM pg_settings
+      WHERE name = 'max_parallel_workers_per_gather'
+      """)
     switch try connection.schemaVersion() {
     case PostgreSQLSchema.version: break
     case 0: throw StoreError(.missing, "the PostgreSQL database has no tables yet")
     case let found: throw PostgreSQLSchema.other(found)
     }
+  }
+
+  /// Stands for the tables that are read: another number where they are others of the same database.
+  package func tables() throws(StoreError) -> Int64 {
+    try connection.query("SELECT 'pipeline'::regclass::oid::bigint").integer(0, 0)
   }
 
   /// The server and its version, for people.
@@ -86,12 +98,19 @@ package final class PostgreSQLUsageReader: UsageReader {
             + "ask for what comes after")
       }
       var parameters = [
-        PostgreSQLParameter(firstWindow), PostgreSQLParameter(hours.lowerBound.index),
+        PostgreSQLParameter(firstWindow), PostgreSQLParameter(Int64.max),
         PostgreSQLParameter(hours.upperBound.index), PostgreSQLParameter(state.openWindow),
         PostgreSQLParameter(Int64(limit)), PostgreSQLParameter(texts: filter.meters ?? []),
       ]
       if let subscriptions = filter.subscriptions {
         parameters.append(PostgreSQLParameter(texts: subscriptions))
+      }
+      if filter.subscriptions == nil {
+        try connection.query(
+          """
+          SELECT set_config(name, reset_val, true) FROM pg_settings
+          WHERE name = 'max_parallel_workers_per_gather'
+          """)
       }
       let rows = try connection.query(
         PostgreSQLUsageReader.totalsSQL(
@@ -108,36 +127,36 @@ package final class PostgreSQLUsageReader: UsageReader {
     }
   }
 
-  /// Where subscriptions are named, each window is looked at only where these lie in it.
-  private static func totalsSQL(
+  /// Adds the rows of each series up before the names are looked up. Where subscriptions are named, each window is
+  /// looked at only where these lie in it.
+  static func totalsSQL(
     byDay: Bool, bySubscription: Bool, filter: UsageFilter
   ) -> String {
-    let source =
-      filter.subscriptions == nil
-      ? """
-      aggregate a JOIN subscription n ON n.cell = a.cell AND n.id = a.subscription
-      """
+    let isAll = filter.subscriptions == nil
+    let rows =
+      isAll
+      ? "aggregate a JOIN pipeline p ON p.cell = a.cell AND p.retained_from <= a.reporting_window"
       : """
-      w CROSS JOIN subscription n CROSS JOIN LATERAL (
-          SELECT * FROM aggregate b WHERE b.reporting_window = w.hour AND b.cell = n.cell
-            AND b.subscription = n.id OFFSET 0) a
+      (\(PostgreSQL.cellWindows)) w
+          JOIN subscription q ON q.cell = w.cell AND q.name = ANY ($7::text[])
+          CROSS JOIN LATERAL (
+            SELECT * FROM aggregate b WHERE b.reporting_window = w.hour AND b.cell = w.cell
+              AND b.subscription = q.id OFFSET 0) a
       """
     return """
-      WITH RECURSIVE w (hour) AS (
-        SELECT min(reporting_window) FROM aggregate WHERE reporting_window >= $1::bigint
-        UNION ALL
-        SELECT (SELECT min(reporting_window) FROM aggregate WHERE reporting_window > w.hour) FROM w
-        WHERE w.hour IS NOT NULL)
-      SELECT \(byDay ? "floor(a.usage_hour / 24.0)::bigint" : "0::bigint") AS d,
-        \(bySubscription ? "n.name" : "''::text") COLLATE "C" AS b, s.meter AS m,
-        sum(a.quantity), bool_or(a.reporting_window >= $4::bigint)
-      FROM \(source)
-        JOIN series s ON s.cell = a.cell AND s.subscription = a.subscription AND s.id = a.series
-        JOIN pipeline p ON p.cell = a.cell AND p.retained_from <= a.reporting_window
-      WHERE a.reporting_window >= $1::bigint
-        AND a.usage_hour >= $2::bigint AND a.usage_hour < $3::bigint
-        AND \(filter.subscriptions == nil ? "true" : "n.name = ANY ($7::text[])")
-        AND \(filter.meters == nil ? "$6::text[] IS NOT NULL" : "lower(s.meter) = ANY ($6::text[])")
+      SELECT t.day, \(bySubscription ? "n.name" : "''::text") COLLATE "C" AS name, s.meter,
+        sum(t.quantity), bool_or(t.last_window >= $4::bigint)
+      FROM (
+        SELECT a.cell, a.subscription, a.series,
+          \(byDay ? "floor(a.usage_hour / 24.0)::bigint" : "0::bigint") AS day,
+          sum(a.quantity) AS quantity, max(a.reporting_window) AS last_window
+        FROM \(rows)
+        WHERE a.reporting_window >= $1::bigint AND a.reporting_window < $2::bigint
+          AND a.usage_hour >= $1::bigint + 1 AND a.usage_hour < $3::bigint
+        GROUP BY a.cell, a.subscription, a.series, day) t
+        JOIN series s ON s.cell = t.cell AND s.subscription = t.subscription AND s.id = t.series
+        JOIN subscription n ON n.cell = t.cell AND n.id = t.subscription
+      WHERE \(filter.meters == nil ? "$6::text[] IS NOT NULL" : "lower(s.meter) = ANY ($6::text[])")
       GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT $5::bigint
       """
   }
@@ -162,33 +181,61 @@ package final class PostgreSQLUsageReader: UsageReader {
     }
   }
 
+  /// Each window once, with what each cell has of it: closed where every cell has closed it.
   package func windows(before: Hour?, limit: Int) throws(StoreError) -> [ReportingWindow] {
     try inTransaction { () throws(StoreError) in
       let state = try connection.cellsState()
+      let behind = try connection.countingCells()
       let rows = try connection.query(
-        """
-        SELECT w.hour, sum(w.row_count)::bigint FROM (
-          SELECT c.reporting_window AS hour, c.row_count
-          FROM closed_window c JOIN pipeline p ON p.cell = c.cell
-          WHERE c.reporting_window >= p.retained_from AND c.reporting_window < p.open_window
-          UNION ALL
-          SELECT p.open_window, (SELECT count(*) FROM aggregate a
-            WHERE a.reporting_window = p.open_window AND a.cell = p.cell)
-          FROM pipeline p) w
-        WHERE w.hour < $1::bigint AND w.hour > 0
-        GROUP BY w.hour ORDER BY w.hour DESC LIMIT $2::bigint
-        """, [PostgreSQLParameter(before?.index ?? .max), PostgreSQLParameter(Int64(limit))])
-      guard rows.count > 0 else { return [] }
-      let missing = try missingAtClose(rows.integer(rows.count - 1, 0)..<rows.integer(0, 0) + 1)
-      return (0..<rows.count).map { row in
-        let window = rows.integer(row, 0)
-        return ReportingWindow(
-          hour: Hour(index: window), isClosed: window < state.openWindow,
-          aggregates: UInt64(bitPattern: rows.integer(row, 1)),
-          missingAtClose: missing[window] ?? .none)
+        PostgreSQLUsageReader.windowsSQL,
+        [PostgreSQLParameter(before?.index ?? .max), PostgreSQLParameter(Int64(limit))])
+      var windows: [ReportingWindow] = []
+      for row in 0..<rows.count {
+        let hour = Hour(index: rows.integer(row, 0))
+        let cell = CellWindow(
+          cell: rows.text(row, 1), isClosed: rows.integer(row, 2) != 0,
+          aggregates: UInt64(bitPattern: rows.integer(row, 3)),
+          missingAtClose: rows.missingSources(row, 4))
+        if windows.last?.hour != hour {
+          guard windows.count < limit else { break }
+          windows.append(ReportingWindow(hour: hour, isClosed: hour.index < state.openWindow))
+        }
+        windows[windows.count - 1].add(cell)
       }
+      for place in windows.indices where !windows[place].isClosed {
+        let known = Set(windows[place].cells.map { ExactText($0.cell) })
+        for (cell, openWindow) in behind
+        where openWindow <= windows[place].hour.index && !known.contains(ExactText(cell)) {
+          windows[place].add(CellWindow(cell: cell, isClosed: false, aggregates: 0))
+        }
+      }
+      return windows
     }
   }
+
+  package func openWindow() throws(StoreError) -> Hour {
+    Hour(index: try connection.cellsState().openWindow)
+  }
+
+  /// The open window of each cell and the last `$2` that it has closed, before `$1`. The last `$2` of all are among
+  /// them, with all that any cell has of them.
+  static let windowsSQL = """
+    SELECT w.hour, n.name, w.is_closed, w.row_count, m.names, m.others
+    FROM (
+      SELECT p.cell, c.hour, c.row_count, true AS is_closed
+      FROM pipeline p CROSS JOIN LATERAL (
+        SELECT d.reporting_window AS hour, d.row_count FROM closed_window d
+        WHERE d.cell = p.cell AND d.reporting_window >= p.retained_from
+          AND d.reporting_window < p.open_window AND d.reporting_window < $1::bigint
+        ORDER BY d.reporting_window DESC LIMIT $2::bigint) c
+      UNION ALL
+      SELECT p.cell, p.open_window, (SELECT count(*) FROM aggregate a
+        WHERE a.reporting_window = p.open_window AND a.cell = p.cell), false
+      FROM pipeline p WHERE p.open_window > 0 AND p.open_window < $1::bigint) w
+      JOIN cell n ON n.number = w.cell
+      LEFT JOIN window_missing m ON m.cell = w.cell AND m.reporting_window = w.hour
+    ORDER BY w.hour DESC, w.cell
+    """
 
   package func closedWindows(before: Hour?, limit: Int) throws(StoreError) -> [ClosedWindow] {
     let rows = try connection.query(
@@ -289,5 +336,15 @@ extension PostgreSQL {
       FROM pipeline p JOIN cell c ON c.number = p.cell
       """)
     return CellsState(openWindow: rows.integer(0, 0), retainedFrom: rows.integer(0, 1))
+  }
+
+  /// The cells that windows wait for, with the window that each has open.
+  func countingCells() throws(StoreError) -> [(name: String, openWindow: Int64)] {
+    let rows = try query(
+      """
+      SELECT c.name, p.open_window FROM pipeline p JOIN cell c ON c.number = p.cell
+      WHERE NOT c.is_retired AND p.journal_id <> 0 ORDER BY p.cell
+      """)
+    return (0..<rows.count).map { (rows.text($0, 0), rows.integer($0, 1)) }
   }
 }

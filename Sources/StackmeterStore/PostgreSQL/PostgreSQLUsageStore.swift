@@ -8,6 +8,7 @@ package import StackmeterCore
 package final class PostgreSQLUsageStore: UsageStore {
   package let cell: String
   private let text: String
+  private let schema: String?
   private let lockWait: Duration
   let seriesMax: Int64
   /// Nil where the connection was lost.
@@ -16,18 +17,22 @@ package final class PostgreSQLUsageStore: UsageStore {
   private var knownPosition: UInt64?
   /// Between `begin` and its end.
   private var isOpen = false
+  /// What this writer has written or read of the open window.
+  var open = OpenAggregates()
 
-  /// `text` is a connection string or URI of libpq. Throws `otherWriter` where another process still writes the cell
-  /// after `lockWait`.
+  /// `text` is a connection string or URI of libpq; `schema` where the tables are, or are made, nil for the
+  /// connection's own. Throws `otherWriter` where another process still writes the cell after `lockWait`.
   package init(
-    _ text: String, cell: String = "local", seriesMax: Int64 = SeriesNumbers.seriesMax,
+    _ text: String, schema: String? = nil, cell: String = "local",
+    seriesMax: Int64 = SeriesNumbers.seriesMax,
     lockWait: Duration = .seconds(10)
   ) throws(StoreError) {
     self.cell = cell
     self.text = text
+    self.schema = schema
     self.lockWait = lockWait
     self.seriesMax = seriesMax
-    session = try PostgreSQLSession(text, cell: cell, lockWait: lockWait)
+    session = try PostgreSQLSession(text, schema: schema, cell: cell, lockWait: lockWait)
     _ = try position()
   }
 
@@ -39,7 +44,8 @@ package final class PostgreSQLUsageStore: UsageStore {
     }
     // The old connection goes first, and its lock with it.
     session = nil
-    let new = try PostgreSQLSession(text, cell: cell, lockWait: lockWait)
+    open.forget()
+    let new = try PostgreSQLSession(text, schema: schema, cell: cell, lockWait: lockWait)
     session = new
     return new
   }
@@ -124,6 +130,7 @@ package final class PostgreSQLUsageStore: UsageStore {
 
   package func rollback() {
     isOpen = false
+    open.forget()
     session?.connection.rollback()
   }
 

@@ -35,7 +35,12 @@ extension SQLiteUsageReader {
         var (attos, count): (Int128, Int) = (0, 0)
         while try select.step() {
           guard series.contains(select.integer(0)) else { continue }
-          attos += try connection.quantity(select, 1).attos
+          let (sum, overflow) = attos.addingReportingOverflow(
+            try connection.quantity(select, 1).attos)
+          guard !overflow else {
+            throw StoreError(.overflow, "a total is too large; ask for a shorter time")
+          }
+          attos = sum
           count += 1
         }
         guard count > 0 else { continue }

@@ -84,7 +84,12 @@ package struct ListWindowsResponse: WireMessage, Hashable {
     windows = try elements(raw.windows, raw.n_windows) { (raw) throws(WireError) in
       ReportingWindow(
         hour: Hour(index: raw.window), isClosed: raw.closed != 0, aggregates: raw.aggregates,
-        isFinal: raw.final != 0, missingAtClose: MissingSources(wire: raw.missing_at_close))
+        isFinal: raw.final != 0, missingAtClose: MissingSources(wire: raw.missing_at_close),
+        cells: try elements(raw.cells, raw.n_cells) { (raw) throws(WireError) in
+          CellWindow(
+            cell: text(raw.cell), isClosed: raw.closed != 0, aggregates: raw.aggregates,
+            missingAtClose: MissingSources(wire: raw.missing_at_close))
+        })
     }
   }
 
@@ -98,6 +103,14 @@ package struct ListWindowsResponse: WireMessage, Hashable {
       raw.aggregates = window.aggregates
       raw.final = window.isFinal ? 1 : 0
       raw.missing_at_close = window.missingAtClose.wire(packer.arena)
+      raw.n_cells = window.cells.count
+      raw.cells = packer.arena.messages(window.cells) {
+        (cell, raw: inout Stackmeter__V1__CellWindow) in
+        raw.cell = packer.arena.text(cell.cell)
+        raw.closed = cell.isClosed ? 1 : 0
+        raw.aggregates = cell.aggregates
+        raw.missing_at_close = cell.missingAtClose.wire(packer.arena)
+      }
     }
   }
 }

@@ -138,7 +138,7 @@ package struct ListUsageResponse: WireMessage, Hashable {
         usageStart: Instant(nanoseconds: raw.usage_start),
         usageEnd: Instant(nanoseconds: raw.usage_end), quantity: try Quantity(wire: raw.quantity),
         window: Hour(index: raw.window), isProvisional: raw.provisional != 0,
-        isFinal: raw.final != 0)
+        isFinal: raw.final != 0, cell: nonEmptyText(raw.cell))
     }
   }
 
@@ -165,6 +165,7 @@ package struct ListUsageResponse: WireMessage, Hashable {
       raw.window = aggregate.window.index
       raw.provisional = aggregate.isProvisional ? 1 : 0
       raw.final = aggregate.isFinal ? 1 : 0
+      if let cell = aggregate.cell { raw.cell = packer.arena.text(cell) }
     }
   }
 }

@@ -682,6 +682,51 @@ void   stackmeter__v1__reporting_window__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__reporting_window__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stackmeter__v1__cell_window__init
+                     (Stackmeter__V1__CellWindow         *message)
+{
+  static const Stackmeter__V1__CellWindow init_value = STACKMETER__V1__CELL_WINDOW__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__cell_window__get_packed_size
+                     (const Stackmeter__V1__CellWindow *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__cell_window__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__cell_window__pack
+                     (const Stackmeter__V1__CellWindow *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__cell_window__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__cell_window__pack_to_buffer
+                     (const Stackmeter__V1__CellWindow *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__cell_window__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__CellWindow *
+       stackmeter__v1__cell_window__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__CellWindow *)
+     protobuf_c_message_unpack (&stackmeter__v1__cell_window__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__cell_window__free_unpacked
+                     (Stackmeter__V1__CellWindow *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__cell_window__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stackmeter__v1__list_windows_response__init
                      (Stackmeter__V1__ListWindowsResponse         *message)
 {
@@ -1171,7 +1216,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_usage_request__descriptor 
   (ProtobufCMessageInit) stackmeter__v1__list_usage_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__usage_aggregate__field_descriptors[7] =
+static const ProtobufCFieldDescriptor stackmeter__v1__usage_aggregate__field_descriptors[8] =
 {
   {
     "series",
@@ -1257,8 +1302,21 @@ static const ProtobufCFieldDescriptor stackmeter__v1__usage_aggregate__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "cell",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__UsageAggregate, cell),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__usage_aggregate__field_indices_by_name[] = {
+  7,   /* field[7] = cell */
   6,   /* field[6] = final */
   5,   /* field[5] = provisional */
   3,   /* field[3] = quantity */
@@ -1270,7 +1328,7 @@ static const unsigned stackmeter__v1__usage_aggregate__field_indices_by_name[] =
 static const ProtobufCIntRange stackmeter__v1__usage_aggregate__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__usage_aggregate__descriptor =
 {
@@ -1280,7 +1338,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__usage_aggregate__descriptor =
   "Stackmeter__V1__UsageAggregate",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__UsageAggregate),
-  7,
+  8,
   stackmeter__v1__usage_aggregate__field_descriptors,
   stackmeter__v1__usage_aggregate__field_indices_by_name,
   1,  stackmeter__v1__usage_aggregate__number_ranges,
@@ -2217,7 +2275,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_windows_request__descripto
   (ProtobufCMessageInit) stackmeter__v1__list_windows_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__reporting_window__field_descriptors[5] =
+static const ProtobufCFieldDescriptor stackmeter__v1__reporting_window__field_descriptors[6] =
 {
   {
     "window",
@@ -2279,9 +2337,22 @@ static const ProtobufCFieldDescriptor stackmeter__v1__reporting_window__field_de
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "cells",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__ReportingWindow, n_cells),
+    offsetof(Stackmeter__V1__ReportingWindow, cells),
+    &stackmeter__v1__cell_window__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__reporting_window__field_indices_by_name[] = {
   2,   /* field[2] = aggregates */
+  5,   /* field[5] = cells */
   1,   /* field[1] = closed */
   3,   /* field[3] = final */
   4,   /* field[4] = missing_at_close */
@@ -2290,7 +2361,7 @@ static const unsigned stackmeter__v1__reporting_window__field_indices_by_name[] 
 static const ProtobufCIntRange stackmeter__v1__reporting_window__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__reporting_window__descriptor =
 {
@@ -2300,11 +2371,88 @@ const ProtobufCMessageDescriptor stackmeter__v1__reporting_window__descriptor =
   "Stackmeter__V1__ReportingWindow",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__ReportingWindow),
-  5,
+  6,
   stackmeter__v1__reporting_window__field_descriptors,
   stackmeter__v1__reporting_window__field_indices_by_name,
   1,  stackmeter__v1__reporting_window__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__reporting_window__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__cell_window__field_descriptors[4] =
+{
+  {
+    "cell",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CellWindow, cell),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "closed",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CellWindow, closed),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "aggregates",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CellWindow, aggregates),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "missing_at_close",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CellWindow, missing_at_close),
+    &stackmeter__v1__missing_sources__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__cell_window__field_indices_by_name[] = {
+  2,   /* field[2] = aggregates */
+  0,   /* field[0] = cell */
+  1,   /* field[1] = closed */
+  3,   /* field[3] = missing_at_close */
+};
+static const ProtobufCIntRange stackmeter__v1__cell_window__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__cell_window__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.CellWindow",
+  "CellWindow",
+  "Stackmeter__V1__CellWindow",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__CellWindow),
+  4,
+  stackmeter__v1__cell_window__field_descriptors,
+  stackmeter__v1__cell_window__field_indices_by_name,
+  1,  stackmeter__v1__cell_window__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__cell_window__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor stackmeter__v1__list_windows_response__field_descriptors[2] =

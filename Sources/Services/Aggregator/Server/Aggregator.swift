@@ -16,6 +16,8 @@ package actor Aggregator {
   private static let streamTimeout: Duration = .seconds(600)
   private static let retryPause: Duration = .milliseconds(200)
   private static let heldPause: Duration = .milliseconds(10)
+  /// The longest pause while the usage database is away.
+  private static let retryPauseMax: Duration = .seconds(5)
   /// Problems of a directory that the status names.
   private static let directoryProblemsMax = 20
   private static let maintenanceInterval: Duration = .seconds(60)
@@ -33,6 +35,8 @@ package actor Aggregator {
   private let confirmInterval: Duration
   private nonisolated let currentStatus: Mutex<AggregatorStatus>
   private nonisolated let directoryProblems = Mutex<[String]>([])
+  /// Whether the usage database could not be reached when it was last used.
+  private nonisolated let databaseAway = Mutex(false)
   /// What the scrub has found.
   private nonisolated let damage = Mutex<[String]>([])
   /// Sentences about the catalog, which stay until it is set back or meters are restated.
@@ -63,6 +67,18 @@ package actor Aggregator {
 
   package nonisolated func status() -> AggregatorStatus {
     currentStatus.withLock { $0 }
+  }
+
+  /// Whether the usage database could not be reached when it was last used.
+  package nonisolated var isDatabaseAway: Bool { databaseAway.withLock { $0 } }
+
+  /// Notes how a use of the usage database ended; whether that is news.
+  @discardableResult
+  private nonisolated func note(isAway: Bool) -> Bool {
+    databaseAway.withLock { wasAway in
+      defer { wasAway = isAway }
+      return wasAway != isAway
+    }
   }
 
   /// Takes what a look at the file of the directory of subscriptions has found.
@@ -138,8 +154,12 @@ package actor Aggregator {
       var isDone = true
       do throws(StoreError) {
         isDone = try counter.maintain(retentionMonths: configuration.retentionMonths)
+        note(isAway: false)
       } catch {
-        logger.warning("old usage cannot be removed", metadata: ["problem": "\(error)"])
+        // That the database is away is said once, by whoever finds it first.
+        if error.kind != .interrupted || note(isAway: true) {
+          logger.warning("old usage cannot be removed", metadata: ["problem": "\(error)"])
+        }
       }
       let pause = isDone ? Aggregator.maintenanceInterval : Aggregator.maintenancePause
       do { try await Task.sleep(for: pause) } catch { throw CancellationError() }
@@ -149,31 +169,47 @@ package actor Aggregator {
   /// Follows the collector's journal until cancelled, through its restarts.
   package func run(collector: CollectorClient) async throws(CancellationError) {
     self.collector = collector
+    var pause = Aggregator.retryPause
     while !Task.isCancelled {
       do {
         try await follow(collector)
         continue
       } catch {
-        note(problem: error)
+        let isAway = (error as? StoreError)?.kind == .interrupted
+        let isNews = isAway && note(isAway: true)
+        // A database that stays away fails in several ways.
+        note(problem: error, isTold: !isAway || isNews)
+        pause =
+          isAway && !isNews ? min(pause * 2, Aggregator.retryPauseMax) : Aggregator.retryPause
       }
       currentStatus.withLock { $0.isFollowing = false }
-      do { try await Task.sleep(for: Aggregator.retryPause) } catch { break }
+      do { try await Task.sleep(for: pause) } catch { break }
     }
     throw CancellationError()
   }
 
   /// Says once what is wrong, until something else is.
-  private func note(problem error: any Error) {
+  private func note(problem error: any Error, isTold: Bool) {
     guard !(error is CancellationError), !Task.isCancelled else { return }
-    let text = (error as? RPCError).map { "collector: \($0.message)" } ?? "\(error)"
+    let text: String =
+      switch error {
+      case let error as RPCError: "collector: \(error.message)"
+      case let error as StoreError where error.kind == .interrupted:
+        "usage database: \(error.message)"
+      default: "\(error)"
+      }
     let isNews = currentStatus.withLock { status in
       defer { status.problem = text }
       return status.problem != text
     }
-    if isNews { logger.warning("not following the journal", metadata: ["problem": "\(text)"]) }
+    if isNews && isTold {
+      logger.warning("not following the journal", metadata: ["problem": "\(text)"])
+    }
   }
 
+  /// The stream is up; where the usage database is away, that stays the problem.
   private nonisolated func noteFollowing() {
+    guard !isDatabaseAway else { return }
     currentStatus.withLock { status in
       status.isFollowing = true
       status.problem = ""
@@ -255,6 +291,10 @@ package actor Aggregator {
   /// after the last commit is applied.
   package func apply(_ chunks: [JournalChunk]) throws {
     try counter.apply(chunks) { commit in
+      if note(isAway: false) {
+        noteFollowing()
+        logger.info("the usage database is back")
+      }
       if commit.aside > 0 {
         logger.error(
           "quantities cannot be aggregated; they are kept in the table unapplied",

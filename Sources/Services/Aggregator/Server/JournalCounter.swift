@@ -103,6 +103,7 @@ final class JournalCounter {
   func refreshPosition() throws(StoreError) {
     guard isPositionUnknown else { return }
     position = try store.position()
+    sources = SourceTable(try store.sources())
     isPositionUnknown = false
   }
 

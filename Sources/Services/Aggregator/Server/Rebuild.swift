@@ -8,6 +8,8 @@ internal import StackmeterWire
 /// Why a usage database cannot be made anew.
 package enum RebuildError: Error, Equatable, CustomStringConvertible {
   case exists(String)
+  /// The schema to make is that of the old database.
+  case isOld(schema: String)
   case noJournal(String)
   /// The journal does not begin at its first position.
   case beginningRemoved(first: UInt64)
@@ -24,6 +26,8 @@ package enum RebuildError: Error, Equatable, CustomStringConvertible {
     case .exists(let path):
       "\(path) is there already, and nothing is overwritten: move it away (a usage database moves "
         + "with the files -wal and -shm beside it), or choose another --output"
+    case .isOld(let schema):
+      "schema \(schema) has the usage database that is to be made anew: choose another --schema"
     case .noJournal(let directory): "there is no journal in \(directory)"
     case .beginningRemoved(let first):
       "the journal begins at position \(first): what stood before was removed by "
@@ -48,8 +52,9 @@ package enum RebuildError: Error, Equatable, CustomStringConvertible {
 /// hashes.
 ///
 /// It grows in a file beside its place, which is a usage database of its own at every moment: whatever interrupts it,
-/// the next run goes on. It takes its place once it is complete, and never that of another file. Runs while the
-/// collector writes; what comes meanwhile is left to the aggregator.
+/// the next run goes on. It takes its place once it is complete, and never that of another file. In PostgreSQL it grows
+/// in a schema of its own, and a person puts that in the place of the old one. Runs while the collector writes; what
+/// comes meanwhile is left to the aggregator.
 package struct Rebuild {
   /// What one transaction counts at most.
   private static let chunksBytesMax = 8 << 20
@@ -64,22 +69,34 @@ package struct Rebuild {
     package var oldPosition: UInt64?
   }
 
-  private let path: String
+  /// Where it grows, for people.
   private let part: String
+  private let place: Place
   private let cell: String
   private let catalog: MeterCatalog
   private let rules: [MeterRule]
   private let old: (any UsageReader)?
   private let latenessLimitDays: Int
 
-  /// A database at `path`. `old` is the one whose rules and meters are taken over, and whose closed windows are
+  /// Where the new database is made.
+  package enum Place: Hashable, Sendable {
+    /// A file of SQLite.
+    case file(String)
+    /// A schema of a database of PostgreSQL, which is made where it is not there: the connection and its name.
+    case schema(String, String)
+  }
+
+  /// A database at `place`. `old` is the one whose rules and meters are taken over, and whose closed windows are
   /// compared; without it the catalog says how meters are counted.
   package init(
-    path: String, cell: String, catalog: MeterCatalog, old: (any UsageReader)?,
+    place: Place, cell: String, catalog: MeterCatalog, old: (any UsageReader)?,
     latenessLimitDays: Int
   ) throws {
-    self.path = path
-    part = "\(path).part"
+    self.place = place
+    switch place {
+    case .file(let path): part = "\(path).part"
+    case .schema(_, let schema): part = "schema \(schema)"
+    }
     self.latenessLimitDays = latenessLimitDays
     self.old = old
     guard let old else {
@@ -103,18 +120,27 @@ package struct Rebuild {
   }
 
   /// Counts the journal and puts the database into its place. `progress` is told the position that was reached and the
-  /// one to reach.
+  /// one to reach. A schema stays as it is when something fails.
   package func run(
     disk: any Disk, journalDirectory: String,
     progress: (_ position: UInt64, _ end: UInt64) -> Void = { _, _ in }
   ) throws -> Report {
-    try Rebuild.requireFree(path)
-    let lock = "\(part).lock"
-    try StateLock.take(lock)
-    defer { unlink(lock) }
-    let report = try make(disk, journalDirectory, progress)
-    try putInPlace()
-    return report
+    switch place {
+    case .schema(let text, let schema):
+      try requireOther(text, schema)
+      let store = try PostgreSQLUsageStore(text, schema: schema, cell: cell)
+      var report = try count(disk, journalDirectory, store, progress)
+      try compare(&report, with: PostgreSQLUsageReader(text, schema: schema, cell: cell))
+      return withExtendedLifetime(store) { report }
+    case .file(let path):
+      try Rebuild.requireFree(path)
+      let lock = "\(part).lock"
+      try StateLock.take(lock)
+      defer { unlink(lock) }
+      let report = try make(disk, journalDirectory, progress)
+      try putInPlace(path)
+      return report
+    }
   }
 
   /// Nothing is there, and nothing beside it: SQLite would take what an older file has left there for the new one's.
@@ -124,18 +150,32 @@ package struct Rebuild {
     }
   }
 
+  /// Throws where the old database is in the schema.
+  private func requireOther(_ text: String, _ schema: String) throws {
+    guard let old = old as? PostgreSQLUsageReader else { return }
+    do throws(StoreError) {
+      let there = try PostgreSQLUsageReader(text, schema: schema, cell: cell)
+      guard try there.tables() == old.tables() else { return }
+    } catch {
+      // Nothing is there yet.
+      guard error.kind == .missing else { throw error }
+      return
+    }
+    throw RebuildError.isOld(schema: schema)
+  }
+
   /// Makes the whole database. Its writer is the last to leave: it moves everything from the files beside it into it.
   private func make(
     _ disk: any Disk, _ journalDirectory: String, _ progress: (UInt64, UInt64) -> Void
   ) throws -> Report {
     let store = try SQLiteUsageStore(path: part, cell: cell)
     var report = try count(disk, journalDirectory, store, progress)
-    try compare(&report)
+    try compare(&report, with: SQLiteUsageReader(path: part))
     return withExtendedLifetime(store) { report }
   }
 
   private func count(
-    _ disk: any Disk, _ journalDirectory: String, _ store: SQLiteUsageStore,
+    _ disk: any Disk, _ journalDirectory: String, _ store: any UsageStore,
     _ progress: (UInt64, UInt64) -> Void
   ) throws -> Report {
     let found = try LogTail.found(disk, journalDirectory, withLastCommit: false)
@@ -212,7 +252,7 @@ package struct Rebuild {
   }
 
   /// What was begun goes on only by the same rules.
-  private func requireSameRules(_ store: SQLiteUsageStore) throws {
+  private func requireSameRules(_ store: any UsageStore) throws {
     var firstKinds: [ExactText: Aggregation] = [:]
     for meter in catalog.meters { firstKinds[ExactText(meter.id)] = meter.aggregation }
     for rule in rules where rule.restatement == nil {
@@ -227,7 +267,7 @@ package struct Rebuild {
   }
 
   /// What the old database no longer keeps, the new one need not keep either.
-  private func removeWhatIsGone(_ store: SQLiteUsageStore) throws {
+  private func removeWhatIsGone(_ store: any UsageStore) throws {
     if let retainedFrom = try old?.position().retainedFrom, retainedFrom.index > 0 {
       try store.retain(from: retainedFrom)
       while try store.removeAggregates(limit: Rebuild.removedAtOnce) > 0 {}
@@ -236,9 +276,8 @@ package struct Rebuild {
   }
 
   /// Compares the hashes of the closed windows that both databases have.
-  private func compare(_ report: inout Report) throws {
+  private func compare(_ report: inout Report, with new: any UsageReader) throws {
     guard let old else { return }
-    let new = try SQLiteUsageReader(path: part)
     report.oldPosition = try old.position().nextPosition
     var different: [Hour] = []
     var before: Hour? = min(try old.position().openWindow, try new.position().openWindow)
@@ -266,7 +305,7 @@ package struct Rebuild {
     }
   }
 
-  private func putInPlace() throws {
+  private func putInPlace(_ path: String) throws {
     func failure(_ operation: String) -> RebuildError {
       .system("cannot \(operation): \(String(cString: strerror(errno)))")
     }

@@ -14,6 +14,8 @@ package actor Scrubber {
   private let cycle: Duration
   /// More are not told.
   private static let problemsMax = 10
+  /// How long a database that is away is left alone.
+  private static let awayPause: Duration = .seconds(30)
 
   /// `open` makes a connection that only reads; `report` is told what was found in this cycle and the one before it.
   /// A cycle begins `cycle` after the last one began, or when that has ended; between two steps is a `pause`.
@@ -33,23 +35,28 @@ package actor Scrubber {
     var earlier: [String] = []
     while true {
       let started = ContinuousClock.now
-      let found = try await scrub(earlier)
+      guard let found = try await scrub(earlier) else {
+        try await sleep(until: .now + max(min(cycle, Scrubber.awayPause), pause))
+        continue
+      }
       earlier = found
       report(found)
       try await sleep(until: started + max(cycle, pause))
     }
   }
 
-  /// Looks at everything once; what it found.
-  private func scrub(_ earlier: [String]) async throws(CancellationError) -> [String] {
+  /// Looks at everything once; what it found, nil where the database was away.
+  private func scrub(_ earlier: [String]) async throws(CancellationError) -> [String]? {
     let open = open
-    var problems = await blocking {
+    let checked = await blocking { () -> [String]? in
       do throws(StoreError) {
         return try open().integrityProblems().map { "the usage database is damaged: \($0)" }
       } catch {
+        if error.kind == .interrupted { return nil }
         return ["the usage database cannot be checked: \(error.message)"]
       }
     }
+    guard var problems = checked else { return nil }
     if !problems.isEmpty { report(merged(earlier, problems)) }
     do throws(StoreError) {
       var scrub = UsageScrub(try open())
@@ -65,6 +72,7 @@ package actor Scrubber {
       }
     } catch {
       if Task.isCancelled { throw CancellationError() }
+      if error.kind == .interrupted { return nil }
       problems.append("the usage database cannot be checked: \(error.message)")
     }
     return problems

@@ -4,7 +4,7 @@ internal import StackmeterStore
 extension UsageReader {
   /// How far usage is final now.
   func completeness() throws(StoreError) -> Completeness {
-    Completeness(openWindow: try position().openWindow, sources: try sources())
+    Completeness(openWindow: try openWindow(), sources: try sources())
   }
 }
 

@@ -1,6 +1,7 @@
 package import AggregatorClient
 package import CollectorClient
 internal import GRPCCore
+package import Logging
 package import StackmeterCore
 package import StackmeterStore
 package import StackmeterWire
@@ -29,6 +30,32 @@ package final class Query: Sendable {
 
   package func stop() async {
     await readers.stop()
+  }
+
+  /// Whether the usage database could be reached when it was last asked.
+  package func isReady() -> Bool { readers.problem == nil }
+
+  /// Looks now and then whether the usage database can be reached, so that health checks know it also where nobody
+  /// asks, and says once when that has changed. Until cancelled.
+  package func watchDatabase(
+    logger: Logger, every interval: Duration = .seconds(10), whileAway: Duration = .seconds(1)
+  ) async throws(CancellationError) {
+    var wasAway = false
+    while true {
+      _ = try? await readers.read { (reader) throws(StoreError) in try reader.openWindow() }
+      let problem = readers.problem
+      if let problem, !wasAway {
+        logger.warning(
+          "the usage database cannot be reached; trying again until it can",
+          metadata: ["problem": "\(problem)"])
+      } else if problem == nil, wasAway {
+        logger.info("the usage database is back")
+      }
+      wasAway = problem != nil
+      do {
+        try await Task.sleep(for: wasAway ? whileAway : interval)
+      } catch { throw CancellationError() }
+    }
   }
 
   package func listUsage(
@@ -115,8 +142,14 @@ package final class Query: Sendable {
       return (completeness, try reader.windows(before: request.before, limit: limit))
     }
     let newest = windows.first { $0.isClosed }
+    var page: [ReportingWindow] = []
+    var bytes = 0
+    for window in windows where bytes <= UsagePage.bytesMax {
+      page.append(completeness.marked(window))
+      bytes += window.textBytes
+    }
     return ListWindowsResponse(
-      windows: windows.map { completeness.marked($0) },
+      windows: page,
       missing: newest.map { completeness.missing(until: $0.hour.end) } ?? .none)
   }
 
@@ -231,5 +264,13 @@ package final class Query: Sendable {
     } catch {
       return .failure(Problem(text: "\(service): \(error)"))
     }
+  }
+}
+
+extension ReportingWindow {
+  /// What the names in it take, and the numbers beside each of them.
+  fileprivate var textBytes: Int {
+    let names = missingAtClose.names + cells.map(\.cell) + cells.flatMap(\.missingAtClose.names)
+    return names.reduce(0) { $0 + $1.utf8.count + 32 }
   }
 }

@@ -17,6 +17,8 @@ final class ReaderPool: Sendable {
   }
 
   private let database: UsageDatabase
+  /// Why the database could not be reached when it was last asked; nil where it could be.
+  private let away = Mutex<String?>(nil)
   private let threads = NIOThreadPool(numberOfThreads: ReaderPool.readersMax)
   private let idle = Mutex(Idle())
 
@@ -28,6 +30,9 @@ final class ReaderPool: Sendable {
   func stop() async {
     try? await threads.shutdownGracefully()
   }
+
+  /// Why the database could not be reached when it was last asked; nil where it could be.
+  var problem: String? { away.withLock { $0 } }
 
   /// Runs a question on a thread that may block.
   func read<Answer: Sendable>(
@@ -41,10 +46,13 @@ final class ReaderPool: Sendable {
     guard isRoom else { throw .busy }
     defer { idle.withLock { $0.waiting -= 1 } }
     do {
-      return try await threads.runIfActive { [self] in
+      let found = try await threads.runIfActive { [self] in
         try answer(question)
       }
+      away.withLock { $0 = nil }
+      return found
     } catch let error as StoreError {
+      away.withLock { $0 = error.kind == .interrupted ? error.message : nil }
       throw .store(error)
     } catch {
       throw .busy

@@ -33,6 +33,7 @@ typedef struct Stackmeter__V1__Meter Stackmeter__V1__Meter;
 typedef struct Stackmeter__V1__ListMetersResponse Stackmeter__V1__ListMetersResponse;
 typedef struct Stackmeter__V1__ListWindowsRequest Stackmeter__V1__ListWindowsRequest;
 typedef struct Stackmeter__V1__ReportingWindow Stackmeter__V1__ReportingWindow;
+typedef struct Stackmeter__V1__CellWindow Stackmeter__V1__CellWindow;
 typedef struct Stackmeter__V1__ListWindowsResponse Stackmeter__V1__ListWindowsResponse;
 typedef struct Stackmeter__V1__ListSubscriptionsRequest Stackmeter__V1__ListSubscriptionsRequest;
 typedef struct Stackmeter__V1__Subscription Stackmeter__V1__Subscription;
@@ -115,10 +116,15 @@ struct  Stackmeter__V1__UsageAggregate
    * source is complete past its end. Otherwise the period's usage is estimated.
    */
   protobuf_c_boolean final;
+  /*
+   * The cell that reported it, where the usage database may be that of several cells: then no two aggregates have the
+   * same cell, series, usage period and window. Empty where it is one cell's own.
+   */
+  char *cell;
 };
 #define STACKMETER__V1__USAGE_AGGREGATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__usage_aggregate__descriptor) \
-    , 0, 0, 0, NULL, 0, 0, 0 }
+    , 0, 0, 0, NULL, 0, 0, 0, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -386,25 +392,57 @@ struct  Stackmeter__V1__ReportingWindow
    * Hours since 1970-01-01T00:00Z.
    */
   int64_t window;
+  /*
+   * In every cell that still counts.
+   */
   protobuf_c_boolean closed;
+  /*
+   * Of all cells together.
+   */
   uint64_t aggregates;
   /*
    * It is closed, and every declared source is complete past its end.
    */
   protobuf_c_boolean final;
   /*
-   * The sources that were further behind its end than their cadence explains when it was closed. Never changes.
+   * The sources that were further behind its end than their cadence explains when it was closed, in any cell. Never
+   * changes.
    */
   Stackmeter__V1__MissingSources *missing_at_close;
+  /*
+   * What each cell has of it, where the usage database may be that of several cells: those that have aggregates in it,
+   * and those that have it open. Empty where it is one cell's own.
+   */
+  size_t n_cells;
+  Stackmeter__V1__CellWindow **cells;
 };
 #define STACKMETER__V1__REPORTING_WINDOW__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__reporting_window__descriptor) \
-    , 0, 0, 0, 0, NULL }
+    , 0, 0, 0, 0, NULL, 0,NULL }
+
+
+struct  Stackmeter__V1__CellWindow
+{
+  ProtobufCMessage base;
+  char *cell;
+  protobuf_c_boolean closed;
+  uint64_t aggregates;
+  /*
+   * As in ReportingWindow.
+   */
+  Stackmeter__V1__MissingSources *missing_at_close;
+};
+#define STACKMETER__V1__CELL_WINDOW__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__cell_window__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, 0, NULL }
 
 
 struct  Stackmeter__V1__ListWindowsResponse
 {
   ProtobufCMessage base;
+  /*
+   * Fewer than were asked for where very many cells have them: ask again, before the last one.
+   */
   size_t n_windows;
   Stackmeter__V1__ReportingWindow **windows;
   /*
@@ -847,6 +885,25 @@ Stackmeter__V1__ReportingWindow *
 void   stackmeter__v1__reporting_window__free_unpacked
                      (Stackmeter__V1__ReportingWindow *message,
                       ProtobufCAllocator *allocator);
+/* Stackmeter__V1__CellWindow methods */
+void   stackmeter__v1__cell_window__init
+                     (Stackmeter__V1__CellWindow         *message);
+size_t stackmeter__v1__cell_window__get_packed_size
+                     (const Stackmeter__V1__CellWindow   *message);
+size_t stackmeter__v1__cell_window__pack
+                     (const Stackmeter__V1__CellWindow   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__cell_window__pack_to_buffer
+                     (const Stackmeter__V1__CellWindow   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__CellWindow *
+       stackmeter__v1__cell_window__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__cell_window__free_unpacked
+                     (Stackmeter__V1__CellWindow *message,
+                      ProtobufCAllocator *allocator);
 /* Stackmeter__V1__ListWindowsResponse methods */
 void   stackmeter__v1__list_windows_response__init
                      (Stackmeter__V1__ListWindowsResponse         *message);
@@ -1046,6 +1103,9 @@ typedef void (*Stackmeter__V1__ListWindowsRequest_Closure)
 typedef void (*Stackmeter__V1__ReportingWindow_Closure)
                  (const Stackmeter__V1__ReportingWindow *message,
                   void *closure_data);
+typedef void (*Stackmeter__V1__CellWindow_Closure)
+                 (const Stackmeter__V1__CellWindow *message,
+                  void *closure_data);
 typedef void (*Stackmeter__V1__ListWindowsResponse_Closure)
                  (const Stackmeter__V1__ListWindowsResponse *message,
                   void *closure_data);
@@ -1176,6 +1236,7 @@ extern const ProtobufCMessageDescriptor stackmeter__v1__meter__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_meters_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_windows_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__reporting_window__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__cell_window__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_windows_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_subscriptions_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__subscription__descriptor;

@@ -37,8 +37,8 @@ struct CatalogAnswers: Sendable {
     }
   }
 
-  /// Reporting windows, newest first. How many aggregates a window has, and who reports, is for operators only: it
-  /// tells of everybody's usage.
+  /// Reporting windows, newest first. How many aggregates a window has, in which cells, and who reports, is for
+  /// operators only: it tells of everybody's usage.
   func windows(_ request: GatewayRequest) async throws -> Reply {
     var reader = ParameterReader(
       try QueryParameters(parsing: request.query), known: ["before", "pageSize"])
@@ -59,11 +59,29 @@ struct CatalogAnswers: Sendable {
               guard request.caller == .operator else { return }
               writer.member("aggregates", window.aggregates)
               writer.member(missing: window.missingAtClose, name: "missingAtClose")
+              if !window.cells.isEmpty { writer.member(cells: window.cells) }
             }
           }
         })
       writer.member(
         missing: request.caller == .operator ? page.missing : page.missing.withoutNames)
     }
+  }
+}
+
+extension JSONWriter {
+  fileprivate mutating func member(cells: [CellWindow]) {
+    member(
+      "cells",
+      array: { writer in
+        for cell in cells {
+          writer.object { writer in
+            writer.member("cell", string: cell.cell)
+            writer.member("closed", cell.isClosed)
+            writer.member("aggregates", cell.aggregates)
+            writer.member(missing: cell.missingAtClose, name: "missingAtClose")
+          }
+        }
+      })
   }
 }

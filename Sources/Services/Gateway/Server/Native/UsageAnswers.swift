@@ -124,6 +124,7 @@ extension JSONWriter {
       writer.member("window", string: aggregate.window.description)
       writer.member("provisional", aggregate.isProvisional)
       writer.member("final", aggregate.isFinal)
+      if let cell = aggregate.cell { writer.member("cell", string: cell) }
     }
   }
 
