@@ -257,9 +257,9 @@ let package = Package(
     tests(
       "SystemTests",
       [
-        "CollectorClient", "LocalPostgreSQL", "QueryClient", "StackmeterCore",
+        "AggregatorClient", "CollectorClient", "LocalPostgreSQL", "QueryClient", "StackmeterCore",
         "StackmeterJournal", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-        "StackmeterTesting", "StackmeterWire", grpc,
+        "StackmeterTesting", "StackmeterWire", grpc, logging,
       ],
       exclude: ["Faults/faults.c", "Python"]),
     tests(

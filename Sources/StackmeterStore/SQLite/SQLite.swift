@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import Glibc
 
 /// One connection to an SQLite file, for one thread at a time.
 ///
@@ -25,7 +26,9 @@ final class SQLite {
       }
     let result = sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_NOMUTEX, nil)
     guard result == SQLITE_OK, let opened else {
-      let reason = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+      let reason =
+        opened.map { String(cString: sqlite3_errmsg($0)) + SQLite.systemReason($0) }
+        ?? "out of memory"
       sqlite3_close_v2(opened)
       if result == SQLITE_CANTOPEN, case .reader = mode {
         throw StoreError(.missing, "\(path) cannot be opened: \(reason)")
@@ -103,9 +106,16 @@ final class SQLite {
         .tooSlow, "the question took too long; ask for a shorter time or fewer subscriptions")
     }
     if sqlite3_extended_errcode(handle) == SQLITE_CANTOPEN {
-      return StoreError(.missing, "\(path): \(reason)")
+      return StoreError(.missing, "\(path): \(reason)\(SQLite.systemReason(handle))")
     }
-    return StoreError(.system, "\(path): \(reason)")
+    return StoreError(.system, "\(path): \(reason)\(SQLite.systemReason(handle))")
+  }
+
+  /// What the system said where SQLite only says that it said something.
+  private static func systemReason(_ handle: OpaquePointer?) -> String {
+    let number = sqlite3_system_errno(handle)
+    let isSystem = [SQLITE_IOERR, SQLITE_CANTOPEN].contains(sqlite3_errcode(handle) & 0xFF)
+    return isSystem && number != 0 ? ": \(String(cString: strerror(number)))" : ""
   }
 }
 

@@ -27,8 +27,7 @@ package actor Aggregator {
   private let confirmInterval: Duration
   private nonisolated let currentStatus: Mutex<AggregatorStatus>
   private nonisolated let directoryProblems = Mutex<[String]>([])
-  /// What the scrub has found.
-  private nonisolated let damage = Mutex<[String]>([])
+  private nonisolated let faults = Mutex(Faults())
   /// Sentences about the catalog, which stay as long as the process runs.
   private let conflicts: [String]
 
@@ -90,21 +89,29 @@ package actor Aggregator {
   }
 
   /// All that somebody should look at.
-  private nonisolated var warnings: [String] {
-    conflicts + directoryProblems.withLock { $0 } + damage.withLock { $0 }
-  }
+  private nonisolated var warnings: [String] { conflicts + directoryProblems.withLock { $0 } }
 
   /// Takes what the scrub has found wrong with the usage database, in place of what it had found before.
   package nonisolated func note(damage: [String]) {
-    self.damage.withLock { $0 = damage }
-    let warnings = warnings
-    let isNews = currentStatus.withLock { status in
-      defer { status.warnings = warnings }
-      return status.warnings != warnings
+    note(damage, as: \.damage, "the scrub found damage")
+  }
+
+  /// Takes what the audit has found different from the journal, in place of what it had found before.
+  package nonisolated func note(differences: [String]) {
+    note(differences, as: \.differences, "the usage database is not what the journal makes")
+  }
+
+  private nonisolated func note(
+    _ problems: [String], as kind: WritableKeyPath<Faults, [String]>, _ message: Logger.Message
+  ) {
+    let (earlier, all) = faults.withLock { faults in
+      let earlier = faults[keyPath: kind]
+      faults[keyPath: kind] = problems
+      return (earlier, faults.all)
     }
-    guard isNews else { return }
-    for problem in damage {
-      logger.error("the scrub found damage", metadata: ["problem": "\(problem)"])
+    currentStatus.withLock { $0.faults = all }
+    for problem in problems where !earlier.contains(problem) {
+      logger.error(message, metadata: ["problem": "\(problem)"])
     }
   }
 
@@ -140,7 +147,13 @@ package actor Aggregator {
   /// Says once what is wrong, until something else is.
   private func note(problem error: any Error) {
     guard !(error is CancellationError), !Task.isCancelled else { return }
-    let text = (error as? RPCError).map { "collector: \($0.message)" } ?? "\(error)"
+    let text =
+      switch error {
+      case let error as RPCError: "collector: \(error.message)"
+      case let error as StoreError: "the usage database cannot be written: \(error)"
+      default: "\(error)"
+      }
+    if !(error is RPCError) { note([text], as: \.stuck, "the journal cannot be applied") }
     let isNews = currentStatus.withLock { status in
       defer { status.problem = text }
       return status.problem != text
@@ -148,11 +161,20 @@ package actor Aggregator {
     if isNews { logger.warning("not following the journal", metadata: ["problem": "\(text)"]) }
   }
 
+  /// The stream is there. Where the journal could not be applied, that says nothing yet: see `noteApplied`.
   private nonisolated func noteFollowing() {
+    guard faults.withLock({ $0.stuck.isEmpty }) else { return }
     currentStatus.withLock { status in
       status.isFollowing = true
       status.problem = ""
     }
+  }
+
+  private func noteApplied() {
+    guard faults.withLock({ !$0.stuck.isEmpty }) else { return }
+    note([], as: \.stuck, "")
+    noteFollowing()
+    logger.notice("the journal is applied again")
   }
 
   private func follow(_ collector: CollectorClient) async throws {
@@ -244,5 +266,18 @@ package actor Aggregator {
         status.durablePosition = max(commit.durablePosition, commit.position.nextPosition)
       }
     }
+    noteApplied()
   }
+}
+
+/// Why figures are wrong, or stay behind until somebody does something.
+private struct Faults {
+  /// Why the journal cannot be applied; empty once it was again.
+  var stuck: [String] = []
+  /// What the audit has found.
+  var differences: [String] = []
+  /// What the scrub has found.
+  var damage: [String] = []
+
+  var all: [String] { stuck + differences + damage }
 }

@@ -108,7 +108,8 @@ final class JournalCounter {
 
   private func applyOnce(_ chunks: [JournalChunk], _ committed: (Commit) -> Void) throws {
     if isPositionUnknown {
-      position = try store.position()
+      let (position, sources) = (try store.position(), SourceTable(try store.sources()))
+      (self.position, self.sources) = (position, sources)
       isPositionUnknown = false
     }
     do {
@@ -147,7 +148,8 @@ final class JournalCounter {
       committed(try commit(&change, durablePosition: chunks.last?.durablePosition ?? 0))
     } catch {
       writer.rollback()
-      if (error as? StoreError)?.kind == .interrupted { isPositionUnknown = true }
+      // Also what failed behind the commit counts as a failure of this.
+      if let error = error as? StoreError, error.kind != .overflow { isPositionUnknown = true }
       // Numbers that were given in this transaction are gone with it.
       forgetSeries()
       throw error

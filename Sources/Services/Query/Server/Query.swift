@@ -211,7 +211,9 @@ package final class Query: Sendable {
           "aggregator: not following the journal: "
             + (aggregator.problem.isEmpty ? "no stream yet" : aggregator.problem))
       }
-      status.problems += aggregator.warnings.map { "aggregator: \($0)" }
+      // What it cannot apply was told with that.
+      let faults = aggregator.faults.filter { aggregator.isFollowing || $0 != aggregator.problem }
+      status.problems += (faults + aggregator.warnings).map { "aggregator: \($0)" }
     case .failure(let problem): status.problems.append(problem.text)
     }
     return status
