@@ -21,6 +21,10 @@ struct Program {
       let server = try RPCServer(
         socketPath: settings.socketPath("aggregator"), endpoints: [AggregatorEndpoint(aggregator)],
         logger: logger)
+      let auditor = Auditor(
+        open: { () throws(StoreError) in try database.reader() },
+        report: { aggregator.note(differences: $0) },
+        interval: .seconds(settings.auditIntervalSeconds))
       return [
         StoppablePart {
           try await withRPCChannel(socketPath: settings.socketPath("collector")) { channel in
@@ -34,6 +38,11 @@ struct Program {
             open: { () throws(StoreError) in try database.reader() },
             report: { aggregator.note(damage: $0) }
           ).run()
+        },
+        StoppablePart {
+          try await withRPCChannel(socketPath: settings.socketPath("collector")) { channel in
+            try await auditor.run(CollectorClient(channel))
+          }
         },
         StoppablePart(run: server.run, stop: server.stop),
       ]
