@@ -168,7 +168,7 @@ let package = Package(
       "stackmeter-collector",
       [
         "StackmeterCore", "StackmeterJournal", "CollectorServer", "StackmeterRPC",
-        "StackmeterRuntime",
+        "StackmeterRuntime", logging,
       ]),
     program(
       "stackmeter-aggregator",

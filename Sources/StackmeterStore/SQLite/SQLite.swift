@@ -113,6 +113,11 @@ final class SQLite {
 
   /// What the system said where SQLite only says that it said something.
   private static func systemReason(_ handle: OpaquePointer?) -> String {
+    // A file that cannot be opened to write SQLite opens to read.
+    if sqlite3_errcode(handle) & 0xFF == SQLITE_READONLY {
+      return
+        ": it or a file beside it could only be opened to read; see the disk and the permissions"
+    }
     let number = sqlite3_system_errno(handle)
     let isSystem = [SQLITE_IOERR, SQLITE_CANTOPEN].contains(sqlite3_errcode(handle) & 0xFF)
     return isSystem && number != 0 ? ": \(String(cString: strerror(number)))" : ""

@@ -6,7 +6,7 @@ import StackmeterWire
 
 /// A journal of all that an aggregator can meet, in steps: a step is one chunk, and one transaction.
 ///
-/// Every aggregation kind, late usage, usage over several hours, corrections of each kind, heartbeats, windows that close
+/// Every aggregation kind, late usage, usage over several hours, corrections, heartbeats, windows that close
 /// one by one and several at once, and three months without usage, so that the retention has something to remove.
 struct AggregatorScript {
   /// After so many steps the aggregator is stopped in order and started again: then the retention has its turn.
