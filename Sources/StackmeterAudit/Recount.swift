@@ -16,6 +16,8 @@ struct RecountedWindow {
   var sampled: Set<SeriesAndHour> = []
   /// Quantities whose subscription has no number left for their series.
   var unnumbered = 0
+  /// The declared sources that were behind when it ended, by name; nil where the journal does not suffice for that.
+  var missing: [String]?
 
   var isEmpty: Bool { rows.isEmpty }
 }
@@ -25,6 +27,7 @@ struct RecountedWindow {
 /// meters that are no sum the events that may still be corrected.
 struct Recount {
   private(set) var series: AuditedSeries
+  private(set) var sources: AuditedSources
   private let rules: [ExactText: [MeterRule]]
   private let sampleHours: Int64
   /// Usage hours before it may have had samples that are no longer in the journal.
@@ -48,6 +51,7 @@ struct Recount {
   ) {
     nextPosition = position
     self.series = series
+    sources = AuditedSources(isWhole: position <= 1)
     self.sampleHours = sampleHours
     self.samplesUnknownBefore = samplesUnknownBefore
     self.rules = Dictionary(grouping: rules) { ExactText($0.meter) }
@@ -79,7 +83,8 @@ struct Recount {
         nextPosition = position + 1
       }
     case .correction: try count(correction: record)
-    case .tick, .refusal, .mark, .parked, .unparked, .heartbeat, .resolution: break
+    case .heartbeat: try sources.hear(record)
+    case .tick, .refusal, .mark, .parked, .unparked, .resolution: break
     }
     nextPosition = max(nextPosition, record.nextPosition)
     return true
@@ -90,6 +95,7 @@ struct Recount {
     guard hour > window.window else { return }
     var over = current()
     over.endPosition = nextPosition
+    over.missing = sources.isWhole ? sources.behind(window.window) : nil
     finished.append(over)
     window = RecountedWindow(window: hour)
     touched = [:]

@@ -28,6 +28,7 @@ final class FailingStore: UsageStore {
 
   var cell: String { store.cell }
   func rollback() { store.rollback() }
+  func close() { store.close() }
   func position() throws(StoreError) -> PipelinePosition {
     try call { (store) throws(StoreError) in try store.position() }
   }

@@ -25,7 +25,16 @@ struct Program {
         open: { () throws(StoreError) in try database.reader() },
         report: { aggregator.note(differences: $0) },
         interval: .seconds(settings.auditIntervalSeconds))
+      let stopped = StopSignal()
+      // Parts stop in the reverse order: the database is left when nothing writes any more.
       return [
+        StoppablePart {
+          await stopped.wait()
+          // Where one part has failed, others may still write.
+          if !Task.isCancelled { await aggregator.close() }
+        } stop: {
+          stopped.raise()
+        },
         StoppablePart {
           try await withRPCChannel(socketPath: settings.socketPath("collector")) { channel in
             try await aggregator.run(collector: CollectorClient(channel))

@@ -60,7 +60,21 @@ final class SQLite {
   }
 
   deinit {
+    if !isClosed { sqlite3_close_v2(handle) }
+  }
+
+  private(set) fileprivate var isClosed = false
+
+  /// Moves what the WAL has into the database, as far as nobody reads it, and ends the connection with all of its
+  /// statements; the last connection leaves one file. Nothing may be called afterwards.
+  func close() {
+    precondition(!isClosed, "a connection is closed once")
+    // Who reads for longer keeps the WAL, which the next writer takes up.
+    sqlite3_busy_timeout(handle, 1000)
+    sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+    while let statement = sqlite3_next_stmt(handle, nil) { sqlite3_finalize(statement) }
     sqlite3_close_v2(handle)
+    isClosed = true
   }
 
   /// Runs statements that give no rows.
@@ -136,7 +150,7 @@ final class Statement {
   }
 
   deinit {
-    sqlite3_finalize(handle)
+    if !connection.isClosed { sqlite3_finalize(handle) }
   }
 
   func bind(_ index: Int32, _ value: Int64) {

@@ -129,6 +129,11 @@ package actor Aggregator {
     }
   }
 
+  /// Leaves the usage database in order, when all that writes to it has ended.
+  package func close() {
+    counter.close()
+  }
+
   /// Follows the collector's journal until cancelled, through its restarts.
   package func run(collector: CollectorClient) async throws(CancellationError) {
     while !Task.isCancelled {

@@ -77,6 +77,11 @@ final class JournalCounter {
     try store.replaceDirectory(directory)
   }
 
+  /// Ends the use of the usage database. Nothing may be called afterwards.
+  func close() {
+    store.close()
+  }
+
   /// Removes one step of what need not be kept; whether nothing is left to remove.
   func maintain(retentionMonths: Int) throws(StoreError) -> Bool {
     if let first = Retention.firstWindow(openWindow: position.openWindow, months: retentionMonths),
