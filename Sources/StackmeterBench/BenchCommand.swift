@@ -6,7 +6,9 @@ package struct BenchCommand: AsyncParsableCommand {
   package static let configuration = CommandConfiguration(
     commandName: "stackmeter-bench",
     abstract: "Loads real Stackmeter processes, checks every answer, and says how fast they were.",
-    subcommands: [IngestCommand.self, AggregateCommand.self, QueryCommand.self])
+    subcommands: [
+      IngestCommand.self, AggregateCommand.self, QueryCommand.self, FreshnessCommand.self,
+    ])
 
   package init() {}
 

@@ -7,110 +7,152 @@ package import StackmeterCore
 package struct EventColumns {
   package let count: Int
   private let payload: ArraySlice<UInt8>
-  private let sourceRange: Range<Int>
+  private let layout: Layout
   /// Where each series of the dictionary begins, and where the last one ends.
   private let seriesStarts: [Int]
-  private let ids: Int
-  private let idEnds: Int
-  private let seriesIndices: Int
-  private let usageStarts: Int
-  private let usageEnds: Int
-  private let attos: Int
+
+  /// Where the columns begin.
+  fileprivate struct Layout {
+    var source = 0..<0
+    var ids = 0
+    var idEnds = 0
+    var seriesIndices = 0
+    var usageStarts = 0
+    var usageEnds = 0
+    var attos = 0
+  }
 
   /// A series is six texts.
   private static let seriesTexts = 6
 
   /// Nil where the payload is not of this form.
   package init?(journalPayload payload: ArraySlice<UInt8>) {
-    var reader = ByteReader(payload)
-    let base = payload.startIndex
-    guard reader.skipText(), let seriesCount = reader.number(UInt32.self) else { return nil }
-    sourceRange = 2..<(reader.position - base - 4)
-    var starts: [Int] = []
-    starts.reserveCapacity(min(Int(seriesCount), reader.left) + 1)
-    for _ in 0..<seriesCount {
-      starts.append(reader.position - base)
-      for _ in 0..<EventColumns.seriesTexts { guard reader.skipText() else { return nil } }
-    }
-    starts.append(reader.position - base)
-    guard let count = reader.number(UInt32.self).map({ Int($0) }),
-      let idBytes = reader.number(UInt32.self).map({ Int($0) })
-    else { return nil }
-    ids = reader.position - base
-    idEnds = ids + idBytes
-    seriesIndices = idEnds + count * 4
-    usageStarts = seriesIndices + count * 4
-    usageEnds = usageStarts + count * 8
-    attos = usageEnds + count * 8
-    guard attos + count * 16 == payload.count else { return nil }
-    seriesStarts = starts
+    let parsed = payload.withUnsafeBytes { EventColumns.parse($0) }
+    guard let (count, layout, seriesStarts) = parsed else { return nil }
     self.count = count
     self.payload = payload
-    let isInForm = withEvents { events in
-      var previous = 0
-      for index in 0..<count {
-        let end = events.idEnd(index)
-        guard end >= previous, events.seriesIndex(index) < seriesCount else { return false }
-        previous = end
-      }
-      return previous == idBytes
+    self.layout = layout
+    self.seriesStarts = seriesStarts
+  }
+
+  private static func parse(
+    _ bytes: UnsafeRawBufferPointer
+  ) -> (count: Int, layout: Layout, seriesStarts: [Int])? {
+    var cursor = Cursor(bytes: bytes)
+    var layout = Layout()
+    guard cursor.skipText() else { return nil }
+    layout.source = 2..<cursor.offset
+    guard let seriesCount = cursor.number(UInt32.self).map({ Int($0) }),
+      seriesCount <= cursor.left / (2 * seriesTexts)
+    else { return nil }
+    var starts: [Int] = []
+    starts.reserveCapacity(seriesCount + 1)
+    for _ in 0..<seriesCount {
+      starts.append(cursor.offset)
+      for _ in 0..<seriesTexts { guard cursor.skipText() else { return nil } }
     }
-    guard isInForm else { return nil }
+    starts.append(cursor.offset)
+    guard let count = cursor.number(UInt32.self).map({ Int($0) }),
+      let idBytes = cursor.number(UInt32.self).map({ Int($0) })
+    else { return nil }
+    layout.ids = cursor.offset
+    layout.idEnds = layout.ids + idBytes
+    layout.seriesIndices = layout.idEnds + count * 4
+    layout.usageStarts = layout.seriesIndices + count * 4
+    layout.usageEnds = layout.usageStarts + count * 8
+    layout.attos = layout.usageEnds + count * 8
+    guard layout.attos + count * 16 == bytes.count else { return nil }
+    var previous = 0
+    for index in 0..<count {
+      let end = Int(bytes.number(layout.idEnds + index * 4, UInt32.self))
+      let series = Int(bytes.number(layout.seriesIndices + index * 4, UInt32.self))
+      guard end >= previous, series < seriesCount else { return nil }
+      previous = end
+    }
+    return previous == idBytes ? (count, layout, starts) : nil
+  }
+
+  /// Reads the bytes one after the other.
+  private struct Cursor {
+    let bytes: UnsafeRawBufferPointer
+    var offset = 0
+
+    var left: Int { bytes.count - offset }
+
+    mutating func number<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type) -> T? {
+      guard left >= MemoryLayout<T>.size else { return nil }
+      defer { offset += MemoryLayout<T>.size }
+      return bytes.number(offset, T.self)
+    }
+
+    /// Passes a text and its length.
+    mutating func skipText() -> Bool {
+      guard let count = number(UInt16.self), left >= Int(count) else { return false }
+      offset += Int(count)
+      return true
+    }
   }
 
   package var seriesCount: Int { seriesStarts.count - 1 }
 
   /// Lends the columns.
   package func withEvents<Answer>(_ body: (Events) -> Answer) -> Answer {
-    payload.withUnsafeBytes { body(Events(columns: self, bytes: $0)) }
+    payload.withUnsafeBytes { bytes in
+      seriesStarts.withUnsafeBufferPointer {
+        body(Events(bytes: bytes, layout: layout, seriesStarts: $0))
+      }
+    }
   }
 
   /// Valid as long as it is lent.
   package struct Events {
-    fileprivate let columns: EventColumns
     fileprivate let bytes: UnsafeRawBufferPointer
+    fileprivate let layout: Layout
+    fileprivate let seriesStarts: UnsafeBufferPointer<Int>
 
     /// The source's text.
     package var source: UnsafeRawBufferPointer {
-      UnsafeRawBufferPointer(rebasing: bytes[columns.sourceRange])
+      UnsafeRawBufferPointer(rebasing: bytes[layout.source])
     }
 
     /// The bytes of one series of the dictionary, see `Series.init(journalBytes:)`.
     package func series(_ index: Int) -> UnsafeRawBufferPointer {
-      UnsafeRawBufferPointer(
-        rebasing: bytes[columns.seriesStarts[index]..<columns.seriesStarts[index + 1]])
+      UnsafeRawBufferPointer(rebasing: bytes[seriesStarts[index]..<seriesStarts[index + 1]])
     }
 
     package func id(_ index: Int) -> UnsafeRawBufferPointer {
       let start = index == 0 ? 0 : idEnd(index - 1)
       return UnsafeRawBufferPointer(
-        rebasing: bytes[columns.ids + start..<columns.ids + idEnd(index)])
+        rebasing: bytes[layout.ids + start..<layout.ids + idEnd(index)])
     }
 
-    fileprivate func idEnd(_ index: Int) -> Int {
-      Int(number(columns.idEnds + index * 4, UInt32.self))
+    private func idEnd(_ index: Int) -> Int {
+      Int(bytes.number(layout.idEnds + index * 4, UInt32.self))
     }
 
     package func seriesIndex(_ index: Int) -> Int {
-      Int(number(columns.seriesIndices + index * 4, UInt32.self))
+      Int(bytes.number(layout.seriesIndices + index * 4, UInt32.self))
     }
 
     package func usageStart(_ index: Int) -> Int64 {
-      number(columns.usageStarts + index * 8, Int64.self)
+      bytes.number(layout.usageStarts + index * 8, Int64.self)
     }
 
     package func usageEnd(_ index: Int) -> Int64 {
-      number(columns.usageEnds + index * 8, Int64.self)
+      bytes.number(layout.usageEnds + index * 8, Int64.self)
     }
 
     package func attos(_ index: Int) -> Int128 {
-      number(columns.attos + index * 16, Int128.self)
+      bytes.number(layout.attos + index * 16, Int128.self)
     }
+  }
+}
 
-    @inline(__always)
-    private func number<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, _: T.Type) -> T {
-      T(littleEndian: bytes.loadUnaligned(fromByteOffset: offset, as: T.self))
-    }
+extension UnsafeRawBufferPointer {
+  /// A little-endian number at any address.
+  @inline(__always)
+  fileprivate func number<T: FixedWidthInteger & BitwiseCopyable>(_ offset: Int, _: T.Type) -> T {
+    T(littleEndian: loadUnaligned(fromByteOffset: offset, as: T.self))
   }
 }
 

@@ -120,10 +120,8 @@ import Testing
     let error = wireError { () throws(WireError) in try SummarizeResponse(total) }
     #expect(error?.field == "quantity")
     let usage = ProtoWriter.bytes { writer in
-      writer.message(1) {
-        $0.content(1, [])
-        $0.content(4, quantity)
-      }
+      writer.content(4, [])
+      writer.message(1) { $0.content(4, quantity) }
     }
     #expect(
       wireError { () throws(WireError) in try ListUsageResponse(usage) }?.field == "quantity")

@@ -43,6 +43,9 @@ package struct Workload: Sendable {
     "9CD92D4C-BAFD-4492-B278-BEDC2DE8232A", "6DAB500F-A4FD-49C4-956D-229BB9C8C793",
   ]
 
+  /// One of them, which is added up.
+  static var meter: String { meters[0] }
+
   private static func series(_ count: Int, subscriptions: Int) -> [Series] {
     (0..<count).map { index in
       let digits = String(index % subscriptions + 0x10_0000, radix: 16)

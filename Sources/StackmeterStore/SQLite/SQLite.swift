@@ -17,7 +17,11 @@ final class SQLite {
   /// When the statements that run now are given up; nil for never.
   private var deadline: ContinuousClock.Instant?
 
+  /// Once in a process. It fails, and changes nothing, where something has used SQLite before.
+  private static let isConfigured = stackmeter_sqlite_count_no_memory() == SQLITE_OK
+
   init(_ path: String, _ mode: Mode) throws(StoreError) {
+    _ = SQLite.isConfigured
     var opened: OpaquePointer?
     let flags =
       switch mode {

@@ -11,32 +11,23 @@ struct SQLiteUsagePage {
   private let position: PipelinePosition
   /// Where the series lie that the question is about, in order.
   private let seriesRanges: [Range<Int64>]
-  private let streams: [SQLiteWindowStream]
-  private let selectSeries: Statement
-  private var seriesByNumber: [Int64: Series] = [:]
+  private let tables: SQLitePageTables
 
   private var aggregates: [UsageAggregate] = []
   private var last: UsageCursor?
   private var pageBytes = 0
 
   init(
-    _ connection: SQLite, granularity: Granularity, filter: UsageFilter, limit: Int
+    _ connection: SQLite, _ tables: SQLitePageTables, granularity: Granularity,
+    filter: UsageFilter, limit: Int
   ) throws(StoreError) {
     self.connection = connection
+    self.tables = tables
     self.granularity = granularity
     meters = filter.meters.map { Set($0.map { ExactText($0) }) }
     self.limit = limit
     position = try connection.pipelinePosition()
     seriesRanges = try connection.seriesRanges(of: filter.subscriptions)
-    var streams: [SQLiteWindowStream] = []
-    for _ in 0..<granularity.hours { streams.append(try SQLiteWindowStream(connection)) }
-    self.streams = streams
-    selectSeries = try connection.prepare(
-      """
-      SELECT n.name, s.meter, s.resource_uri, s.location, s.tags, s.additional_info
-      FROM series s JOIN subscription n ON n.id = s.id >> \(SeriesNumbers.bitsWithinSubscription)
-      WHERE s.id = ?
-      """)
   }
 
   mutating func read(
@@ -46,8 +37,7 @@ struct SQLiteUsagePage {
     let start = max(
       windows.lowerBound.index, position.retainedFrom.index,
       (cursor?.window ?? 0) * granularity.hours)
-    let next = try connection.prepare(
-      "SELECT min(window) FROM aggregate WHERE window >= ? AND window < ?")
+    let next = tables.nextWindow
     var from = start
     while true {
       next.bind(1, from)
@@ -73,23 +63,49 @@ struct SQLiteUsagePage {
     for range in seriesRanges {
       let range = range.clamped(to: (after?.series ?? .min)..<Int64.max)
       guard !range.isEmpty else { continue }
-      for (stream, window) in zip(streams, windows) { try stream.start(window, range) }
-      let active = streams.prefix(windows.count)
+      let active = tables.streams.prefix(windows.count)
       defer { for stream in active { stream.stop() } }
-      while let series = active.compactMap(\.series).min() {
-        var sums: [Int64: Int128] = [:]
-        for stream in active {
-          while stream.series == series {
-            sums[stream.usageHour.flooredDivision(by: granularity.hours), default: 0] +=
-              stream.quantity.attos
-            try stream.advance()
-          }
+      for (stream, window) in zip(active, windows) { try stream.start(window, range) }
+      let isWhole =
+        granularity == .hourly
+        ? try readHour(period, active[0], after) : try readDay(period, active, after)
+      guard isWhole else { return false }
+    }
+    return true
+  }
+
+  /// A window's rows are its aggregates.
+  private mutating func readHour(
+    _ period: Int64, _ stream: SQLiteWindowStream, _ after: UsageCursor?
+  ) throws(StoreError) -> Bool {
+    while let series = stream.series {
+      let row = UsageCursor(window: period, series: series, usage: stream.usageHour)
+      let isRead = after.map { $0.series == series && row.usage <= $0.usage } ?? false
+      if !isRead {
+        guard try append(row, stream.quantity.attos) else { return false }
+      }
+      try stream.advance()
+    }
+    return true
+  }
+
+  /// The rows of the day's windows are added up by series and usage day.
+  private mutating func readDay(
+    _ period: Int64, _ active: ArraySlice<SQLiteWindowStream>, _ after: UsageCursor?
+  ) throws(StoreError) -> Bool {
+    while let series = active.lazy.compactMap(\.series).min() {
+      var sums: [Int64: Int128] = [:]
+      for stream in active {
+        while stream.series == series {
+          sums[stream.usageHour.flooredDivision(by: granularity.hours), default: 0] +=
+            stream.quantity.attos
+          try stream.advance()
         }
-        for (usage, attos) in sums.sorted(by: { $0.key < $1.key }) {
-          if let after, after.series == series, usage <= after.usage { continue }
-          let row = UsageCursor(window: period, series: series, usage: usage)
-          guard try append(row, attos) else { return false }
-        }
+      }
+      for (usage, attos) in sums.sorted(by: { $0.key < $1.key }) {
+        if let after, after.series == series, usage <= after.usage { continue }
+        let row = UsageCursor(window: period, series: series, usage: usage)
+        guard try append(row, attos) else { return false }
       }
     }
     return true
@@ -97,7 +113,7 @@ struct SQLiteUsagePage {
 
   /// False where the page is full.
   private mutating func append(_ row: UsageCursor, _ attos: Int128) throws(StoreError) -> Bool {
-    let series = try series(row.series)
+    let series = try tables.series.series(row.series)
     if let meters, !meters.contains(ExactText(series.meter.asciiLowercased)) { return true }
     if aggregates.count == limit || pageBytes > UsagePage.bytesMax { return false }
     guard let quantity = Quantity(attos: attos) else {
@@ -114,17 +130,23 @@ struct SQLiteUsagePage {
     last = row
     return true
   }
+}
 
-  private mutating func series(_ number: Int64) throws(StoreError) -> Series {
-    if let known = seriesByNumber[number] { return known }
-    selectSeries.bind(1, number)
-    guard try selectSeries.step() else {
-      throw StoreError(.system, "the usage database is damaged: there is no series \(number)")
-    }
-    defer { selectSeries.reset() }
-    let series = selectSeries.series(0)
-    seriesByNumber[number] = series
-    return series
+/// What the pages of a connection are read with, prepared once.
+final class SQLitePageTables {
+  let series: SQLiteSeriesTable
+  /// The first window of a range that has aggregates.
+  let nextWindow: Statement
+  /// One for each window of a day.
+  let streams: [SQLiteWindowStream]
+
+  init(_ connection: SQLite) throws(StoreError) {
+    series = try SQLiteSeriesTable(connection)
+    nextWindow = try connection.prepare(
+      "SELECT min(window) FROM aggregate WHERE window >= ? AND window < ?")
+    var streams: [SQLiteWindowStream] = []
+    for _ in 0..<Granularity.daily.hours { streams.append(try SQLiteWindowStream(connection)) }
+    self.streams = streams
   }
 }
 
@@ -174,7 +196,7 @@ final class SQLiteWindowStream {
 
 extension SQLite {
   /// The numbers that series of these subscriptions may have, in order; of all where it is nil.
-  fileprivate func seriesRanges(of subscriptions: [String]?) throws(StoreError) -> [Range<Int64>] {
+  func seriesRanges(of subscriptions: [String]?) throws(StoreError) -> [Range<Int64>] {
     guard let subscriptions else { return [0..<Int64.max] }
     let select = try prepare("SELECT id FROM subscription WHERE name = ?")
     var ids: Set<Int64> = []

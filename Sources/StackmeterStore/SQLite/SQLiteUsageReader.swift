@@ -3,6 +3,8 @@ package import StackmeterCore
 /// Reads a usage database in SQLite.
 package final class SQLiteUsageReader: UsageReader {
   let connection: SQLite
+  /// Made with the first page.
+  private var pageTables: SQLitePageTables?
 
   package init(path: String) throws(StoreError) {
     connection = try SQLite(path, .reader)
@@ -58,17 +60,26 @@ package final class SQLiteUsageReader: UsageReader {
     limit: Int
   ) throws(StoreError) -> (aggregates: [UsageAggregate], next: UsageCursor?) {
     try inTransaction { () throws(StoreError) in
+      let tables = try tablesOfPages()
       var page = try SQLiteUsagePage(
-        connection, granularity: granularity, filter: filter, limit: limit)
+        connection, tables, granularity: granularity, filter: filter, limit: limit)
       return try page.read(windows: windows, after: cursor)
     }
+  }
+
+  private func tablesOfPages() throws(StoreError) -> SQLitePageTables {
+    if let pageTables { return pageTables }
+    let tables = try SQLitePageTables(connection)
+    pageTables = tables
+    return tables
   }
 
   package func totals(
     hours: Range<Hour>, byDay: Bool, bySubscription: Bool, filter: UsageFilter, limit: Int
   ) throws(StoreError) -> [UsageTotal] {
     try inTransaction { () throws(StoreError) in
-      let retainedFrom = try position().retainedFrom
+      let position = try position()
+      let retainedFrom = position.retainedFrom
       // Usage is never reported before the window of its hour, but for what lies just ahead of the clock.
       let firstWindow = hours.lowerBound.index - 1
       guard firstWindow >= retainedFrom.index || retainedFrom.index == 0 else {
@@ -76,80 +87,12 @@ package final class SQLiteUsageReader: UsageReader {
           .removed,
           "usage before \(retainedFrom.next.start) is no longer kept; ask for what comes after")
       }
-      let statement = try connection.prepare(
-        SQLiteUsageReader.totalsSQL(
-          byDay: byDay, bySubscription: bySubscription, filter: filter))
-      statement.bind(1, firstWindow)
-      statement.bind(2, hours.lowerBound.index)
-      statement.bind(3, hours.upperBound.index)
-      if let subscriptions = filter.subscriptions { statement.bind(4, json(subscriptions)) }
-      if let meters = filter.meters { statement.bind(5, json(meters)) }
-      statement.bind(6, Int64(limit))
-      var totals: [UsageTotal] = []
-      while try statement.step() {
-        totals.append(
-          UsageTotal(
-            day: byDay ? Day(index: statement.integer(0)) : nil,
-            subscription: bySubscription ? statement.text(1) : nil, meter: statement.text(2),
-            quantity: try SQLiteUsageReader.total(statement, 3),
-            isProvisional: statement.integer(6) != 0))
-      }
-      return totals
+      var totals = try SQLiteUsageTotals(
+        connection, hours: hours, byDay: byDay, bySubscription: bySubscription, filter: filter,
+        openWindow: position.openWindow, limit: limit)
+      return try totals.read(
+        from: firstWindow, try connection.seriesRanges(of: filter.subscriptions))
     }
-  }
-
-  /// Where subscriptions are named, each window is looked at only where these lie in it.
-  private static func totalsSQL(
-    byDay: Bool, bySubscription: Bool, filter: UsageFilter
-  ) -> String {
-    let source =
-      filter.subscriptions == nil
-      ? """
-      aggregate a CROSS JOIN series s ON s.id = a.series
-        CROSS JOIN subscription n ON n.id = a.series >> \(SeriesNumbers.bitsWithinSubscription)
-      """
-      : """
-      w CROSS JOIN subscription n CROSS JOIN aggregate a ON a.window = w.window
-          AND a.series >= n.id << \(SeriesNumbers.bitsWithinSubscription)
-          AND a.series < (n.id + 1) << \(SeriesNumbers.bitsWithinSubscription)
-        CROSS JOIN series s ON s.id = a.series
-      """
-    return """
-      WITH RECURSIVE w (window) AS (
-        SELECT min(window) FROM aggregate WHERE window >= ?1
-        UNION ALL
-        SELECT (SELECT min(window) FROM aggregate WHERE window > w.window) FROM w
-        WHERE w.window IS NOT NULL)
-      SELECT \(byDay ? "(a.window - a.lag) / 24" : "0") AS d,
-        \(bySubscription ? "n.name" : "''") AS b, s.meter AS m,
-        sum(a.units), sum(a.attos / 1000000000), sum(a.attos % 1000000000),
-        max(a.window) >= p.open_window
-      FROM pipeline p CROSS JOIN \(source)
-      WHERE a.window >= ?1 AND a.window - a.lag >= ?2 AND a.window - a.lag < ?3
-        AND (?4 IS NULL OR n.name IN (SELECT value FROM json_each(?4)))
-        AND (?5 IS NULL OR lower(s.meter) IN (SELECT value FROM json_each(?5)))
-      GROUP BY d, b, m ORDER BY d, b, m LIMIT ?6
-      """
-  }
-
-  /// The total of three columns: units, and attos in two halves whose sums cannot overflow.
-  private static func total(
-    _ statement: Statement, _ column: Int32
-  ) throws(StoreError) -> Quantity {
-    let attos =
-      Int128(statement.integer(column)) * Quantity.attosPerUnit
-      + Int128(statement.integer(column + 1)) * 1_000_000_000
-      + Int128(statement.integer(column + 2))
-    guard let quantity = Quantity(attos: attos) else {
-      throw StoreError(.overflow, "a total is too large; ask for a shorter time")
-    }
-    return quantity
-  }
-
-  private func json(_ names: [String]) -> String {
-    var writer = JSONWriter()
-    writer.array { writer in for name in names { writer.string(name) } }
-    return String(decoding: writer.bytes, as: UTF8.self)
   }
 
   package func meters() throws(StoreError) -> [Meter] {

@@ -124,12 +124,17 @@ package struct ListUsageResponse: WireMessage, Hashable {
   package init(wire raw: borrowing Stackmeter__V1__ListUsageResponse) throws(WireError) {
     nextPageToken = text(raw.next_page_token)
     missing = MissingSources(wire: raw.missing)
+    let series = try elements(raw.series, raw.n_series) { (raw) throws(WireError) in
+      try Series(wire: raw)
+    }
     aggregates = try elements(raw.aggregates, raw.n_aggregates) { (raw) throws(WireError) in
-      guard let series = raw.series else {
-        throw .invalidField(field: "aggregates.series", problem: "is missing")
+      guard raw.series < series.count else {
+        throw .invalidField(
+          field: "aggregates.series",
+          problem: "is \(raw.series), but the answer has \(series.count) series")
       }
       return UsageAggregate(
-        series: try Series(wire: series.pointee),
+        series: series[Int(raw.series)],
         usageStart: Instant(nanoseconds: raw.usage_start),
         usageEnd: Instant(nanoseconds: raw.usage_end), quantity: try Quantity(wire: raw.quantity),
         window: Hour(index: raw.window), isProvisional: raw.provisional != 0,
@@ -140,10 +145,20 @@ package struct ListUsageResponse: WireMessage, Hashable {
   package func fill(_ raw: inout Stackmeter__V1__ListUsageResponse, _ packer: borrowing Packer) {
     raw.next_page_token = packer.arena.text(nextPageToken)
     raw.missing = missing.wire(packer.arena)
+    var numbers: [Series: UInt32] = [:]
+    var series: [Series] = []
+    for aggregate in aggregates where numbers[aggregate.series] == nil {
+      numbers[aggregate.series] = UInt32(series.count)
+      series.append(aggregate.series)
+    }
+    raw.n_series = series.count
+    raw.series = packer.arena.messages(series) {
+      (series, raw: inout Stackmeter__V1__Series) in series.fill(&raw, packer.arena)
+    }
     raw.n_aggregates = aggregates.count
     raw.aggregates = packer.arena.messages(aggregates) {
       (aggregate, raw: inout Stackmeter__V1__UsageAggregate) in
-      raw.series = packer.arena.message { aggregate.series.fill(&$0, packer.arena) }
+      raw.series = numbers[aggregate.series] ?? 0
       raw.usage_start = aggregate.usageStart.nanoseconds
       raw.usage_end = aggregate.usageEnd.nanoseconds
       raw.quantity = aggregate.quantity.wire(packer.arena)

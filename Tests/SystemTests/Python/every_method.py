@@ -159,7 +159,8 @@ usage = query.ListUsage(
 )
 assert len(usage.aggregates) == 1, usage
 row = usage.aggregates[0]
-assert row.series.subscription == "from-python" and row.series.tags["a"] == "1", row
+series = usage.series[row.series]
+assert series.subscription == "from-python" and series.tags["a"] == "1", usage
 assert (row.quantity.units, row.quantity.attos) == (4, 5 * 10**17), row
 assert row.usage_start == start and row.provisional, row
 done("Query.ListUsage")

@@ -1177,10 +1177,10 @@ static const ProtobufCFieldDescriptor stackmeter__v1__usage_aggregate__field_des
     "series",
     1,
     PROTOBUF_C_LABEL_NONE,
-    PROTOBUF_C_TYPE_MESSAGE,
+    PROTOBUF_C_TYPE_UINT32,
     0,   /* quantifier_offset */
     offsetof(Stackmeter__V1__UsageAggregate, series),
-    &stackmeter__v1__series__descriptor,
+    NULL,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -1338,7 +1338,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__missing_sources__descriptor =
   (ProtobufCMessageInit) stackmeter__v1__missing_sources__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__list_usage_response__field_descriptors[3] =
+static const ProtobufCFieldDescriptor stackmeter__v1__list_usage_response__field_descriptors[4] =
 {
   {
     "aggregates",
@@ -1376,16 +1376,29 @@ static const ProtobufCFieldDescriptor stackmeter__v1__list_usage_response__field
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "series",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__ListUsageResponse, n_series),
+    offsetof(Stackmeter__V1__ListUsageResponse, series),
+    &stackmeter__v1__series__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__list_usage_response__field_indices_by_name[] = {
   0,   /* field[0] = aggregates */
   2,   /* field[2] = missing */
   1,   /* field[1] = next_page_token */
+  3,   /* field[3] = series */
 };
 static const ProtobufCIntRange stackmeter__v1__list_usage_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__list_usage_response__descriptor =
 {
@@ -1395,7 +1408,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_usage_response__descriptor
   "Stackmeter__V1__ListUsageResponse",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__ListUsageResponse),
-  3,
+  4,
   stackmeter__v1__list_usage_response__field_descriptors,
   stackmeter__v1__list_usage_response__field_indices_by_name,
   1,  stackmeter__v1__list_usage_response__number_ranges,

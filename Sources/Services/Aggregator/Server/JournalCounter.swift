@@ -24,7 +24,7 @@ final class JournalCounter {
   /// How often what was interrupted is begun anew before its caller hears of it.
   private static let attemptsMax = 5
   /// Series that are remembered between commits.
-  private static let knownSeriesMax = 1_000_000
+  private static let knownSeriesMax = 2_000_000
 
   private let store: any UsageStore
   private let writer: UsageWriter

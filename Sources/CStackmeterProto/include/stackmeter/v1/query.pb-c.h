@@ -92,7 +92,10 @@ struct  Stackmeter__V1__ListUsageRequest
 struct  Stackmeter__V1__UsageAggregate
 {
   ProtobufCMessage base;
-  Stackmeter__V1__Series *series;
+  /*
+   * Counted from 0 in the answer's `series`.
+   */
+  uint32_t series;
   /*
    * Nanoseconds since 1970-01-01T00:00:00Z.
    */
@@ -115,7 +118,7 @@ struct  Stackmeter__V1__UsageAggregate
 };
 #define STACKMETER__V1__USAGE_AGGREGATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__usage_aggregate__descriptor) \
-    , NULL, 0, 0, NULL, 0, 0, 0 }
+    , 0, 0, 0, NULL, 0, 0, 0 }
 
 
 /*
@@ -142,6 +145,11 @@ struct  Stackmeter__V1__MissingSources
 struct  Stackmeter__V1__ListUsageResponse
 {
   ProtobufCMessage base;
+  /*
+   * The series that the aggregates are of, each once.
+   */
+  size_t n_series;
+  Stackmeter__V1__Series **series;
   size_t n_aggregates;
   Stackmeter__V1__UsageAggregate **aggregates;
   /*
@@ -155,7 +163,7 @@ struct  Stackmeter__V1__ListUsageResponse
 };
 #define STACKMETER__V1__LIST_USAGE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_usage_response__descriptor) \
-    , 0,NULL, (char *)protobuf_c_empty_string, NULL }
+    , 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, NULL }
 
 
 struct  Stackmeter__V1__SummarizeRequest
