@@ -9,9 +9,9 @@ import Testing
 /// By default a sample that the seed chooses; `STACKMETER_FAULT_POINTS=all` takes every call.
 @Suite(.serialized, .timeLimit(.minutes(240))) struct AggregatorFaultTests {
   private static let faults: [Fault] = [
-    .killBefore, .killAfter, .killTorn, .short, .fails(EIO, isLasting: false),
-    .fails(EIO, isLasting: true), .fails(ENOSPC, isLasting: false),
-    .fails(ENOSPC, isLasting: true),
+    .fails(ENOSPC, isLasting: true), .fails(ENOSPC, isLasting: false),
+    .fails(EIO, isLasting: true), .fails(EIO, isLasting: false), .killBefore, .killAfter,
+    .killTorn, .short,
   ]
   private static let pointsOfSample = 8
   /// The script is the same for all, so that their databases are.
@@ -103,7 +103,7 @@ import Testing
         let dump = try await run.finish()
         try #require(dump == undisturbed.dump, "\(name): \(difference(dump, undisturbed.dump))")
         return Result(hasStruck: hasStruck, hasEnded: outcome != .finished)
-      } catch let error as ClusterError {
+      } catch {
         throw ClusterError("\(name): \(error)")
       }
     }
