@@ -144,6 +144,14 @@ package enum RecordLogError: Error, Equatable, CustomStringConvertible {
   /// What stood at `position` is no longer kept: the log begins at `first`.
   case removed(position: UInt64, first: UInt64)
 
+  /// Whether the files are not what this program can have written: trying again will not help.
+  package var isLasting: Bool {
+    switch self {
+    case .damaged, .newer: true
+    case .disk, .removed: false
+    }
+  }
+
   package var description: String {
     switch self {
     case .disk(let error): error.description
