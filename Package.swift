@@ -169,7 +169,7 @@ let package = Package(
       "stackmeter-collector",
       [
         "StackmeterCore", "StackmeterJournal", "CollectorServer", "StackmeterRPC",
-        "StackmeterRuntime",
+        "StackmeterRuntime", logging,
       ]),
     program(
       "stackmeter-aggregator",
@@ -260,7 +260,7 @@ let package = Package(
       [
         "AggregatorClient", "CollectorClient", "LocalPostgreSQL", "QueryClient", "StackmeterCore",
         "StackmeterJournal", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-        "StackmeterTesting", "StackmeterWire", grpc,
+        "StackmeterTesting", "StackmeterWire", grpc, logging,
       ],
       exclude: ["Faults/faults.c", "Python"]),
     tests(

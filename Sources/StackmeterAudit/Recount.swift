@@ -18,6 +18,8 @@ struct RecountedWindow {
   var unnumbered = 0
   /// Meters were restated in it, and in usage hours before this one the journal does not suffice to say what changed.
   var restatedUnknownBefore: Int64?
+  /// The declared sources that were behind when it ended, by name; nil where the journal does not suffice for that.
+  var missing: [String]?
 
   var isEmpty: Bool { rows.isEmpty }
 }
@@ -27,6 +29,7 @@ struct RecountedWindow {
 /// meters that are no sum the events that may still be corrected.
 struct Recount {
   private(set) var series: AuditedSeries
+  private(set) var sources: AuditedSources
   /// The first rule of each meter, and what it is counted by.
   private var firstRules: [ExactText: MeterRule] = [:]
   private var inForce: [ExactText: Aggregation] = [:]
@@ -57,6 +60,7 @@ struct Recount {
   ) {
     nextPosition = position
     self.series = series
+    sources = AuditedSources(isWhole: position <= 1)
     self.sampleHours = sampleHours
     self.samplesUnknownBefore = samplesUnknownBefore
     self.restated = restated
@@ -110,7 +114,8 @@ struct Recount {
     case .correction:
       try replaceRules()
       try count(correction: record)
-    case .tick, .refusal, .mark, .parked, .unparked, .heartbeat, .resolution: break
+    case .heartbeat: try sources.hear(record)
+    case .tick, .refusal, .mark, .parked, .unparked, .resolution: break
     }
     nextPosition = max(nextPosition, record.nextPosition)
     return true
@@ -127,6 +132,7 @@ struct Recount {
     guard hour > window.window else { return }
     var over = current()
     over.endPosition = nextPosition
+    over.missing = sources.isWhole ? sources.behind(window.window) : nil
     finished.append(over)
     window = RecountedWindow(window: hour)
     touched = [:]

@@ -18,7 +18,10 @@ extension Verification {
         "window \(window.window): it ended at position \(stored.endPosition), but in the journal "
           + "at \(window.endPosition ?? 0)")
     }
-    if !isRemoved { try compareRows(window, &expected) }
+    if !isRemoved {
+      try compareRows(window, &expected)
+      compareMissingSources(window)
+    }
     compareHash(stored, after: hashBefore, window, expected, isRemoved: isRemoved)
   }
 
@@ -50,6 +53,23 @@ extension Verification {
     }
     defer { nextClosed += 1 }
     return target.closed[nextClosed]
+  }
+
+  /// Compares the sources that were behind when a window ended.
+  private mutating func compareMissingSources(_ window: RecountedWindow) {
+    guard let names = window.missing else { return }
+    let expected = MissingSources(
+      names: Array(names.prefix(MissingSources.namesMax)),
+      others: UInt64(max(0, names.count - MissingSources.namesMax)))
+    let found = target.missing[window.window] ?? .none
+    guard found != expected else { return }
+    report.add(
+      "window \(window.window): expected that \(Self.text(expected)) had not reported to its end, "
+        + "found \(Self.text(found))")
+  }
+
+  private static func text(_ missing: MissingSources) -> String {
+    missing.isEmpty ? "no source" : missing.description
   }
 
   private mutating func compareRows(

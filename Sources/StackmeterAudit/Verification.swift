@@ -34,7 +34,8 @@ package struct VerificationReport: Hashable, Sendable {
 }
 
 /// Recounts a usage database from the journal's files with an implementation of its own, and compares everything: rows,
-/// series and their numbers, rules, where windows ended, and the chain of hashes.
+/// series and their numbers, rules, where windows ended, the chain of hashes, declared sources, and those that were
+/// behind when a window closed.
 ///
 /// Reads only, while the services run. What is compared is the database as it stands once the closed windows of the
 /// beginning were compared, the open window included.
@@ -58,6 +59,8 @@ package struct Verification {
     /// Ascending.
     let closed: [ClosedWindow]
     let setAside: SetAside
+    /// The sources that were behind, of closed windows that miss any.
+    let missing: [Hour: MissingSources]
   }
 
   private(set) var target: Target
@@ -136,10 +139,11 @@ package struct Verification {
   package mutating func run() throws(AuditError) -> VerificationReport {
     // Mostly closed windows, which take their time; then what has come meanwhile, with the open window.
     try recount(upTo: target.position.nextPosition)
-    let (openRows, position, rules) = try openWindow()
+    let (openRows, position, rules, sources) = try openWindow()
     recount.adopt(rules)
     target = try Verification.target(reader, at: position)
     try recount(upTo: position.nextPosition)
+    try recount(until: position.reportedTime)
     try enter(position.openWindow)
     try compareOpen(openRows)
     for missing in target.closed[nextClosed...] {
@@ -147,6 +151,7 @@ package struct Verification {
         "window \(missing.window): the usage database has closed it with \(missing.rowCount) "
           + "aggregates, but the journal has nothing for it")
     }
+    for difference in recount.sources.differences(from: sources) { report.add(difference) }
     try compareSeries(position)
     for meter in recount.unruled.map(\.text).sorted() {
       report.add("meter \(meter): the usage database has no rule that says how it is counted")
@@ -176,21 +181,41 @@ extension Verification {
     guard aside.count <= setAsideMax else { throw .tooManySetAside(limit: setAsideMax) }
     return Target(
       position: position, closed: closed.reversed(),
-      setAside: SetAside(aside, before: position.nextPosition))
+      setAside: SetAside(aside, before: position.nextPosition),
+      missing: try missing(reader, before: position.openWindow))
   }
 
-  /// The rows of the open window, the position that they are of, and the rules.
+  /// Of closed windows.
+  private static func missing(
+    _ reader: any UsageReader, before open: Hour
+  ) throws(AuditError) -> [Hour: MissingSources] {
+    var missing: [Hour: MissingSources] = [:]
+    var before = open
+    while true {
+      let page = try store { () throws(StoreError) in
+        try reader.windows(before: before, limit: windowsPerRead)
+      }
+      guard let last = page.last else { return missing }
+      for window in page where !window.missingAtClose.isEmpty {
+        missing[window.hour] = window.missingAtClose
+      }
+      before = last.hour
+    }
+  }
+
+  /// The rows of the open window, the position that they are of, and the rules and declared sources there.
   private func openWindow() throws(AuditError) -> (
-    rows: [WindowRow], position: PipelinePosition, rules: [MeterRule]
+    rows: [WindowRow], position: PipelinePosition, rules: [MeterRule],
+    sources: [ReportingSource]
   ) {
     try store { () throws(StoreError) in
       try reader.snapshot { (reader) throws(StoreError) in
-        let position = try reader.position()
+        let (position, sources) = (try reader.position(), try reader.sources())
         var rows: [WindowRow] = []
         while true {
           let page = try reader.rows(
             of: position.openWindow, after: rows.last?.key, limit: Verification.rowsPerRead)
-          guard !page.isEmpty else { return (rows, position, try reader.rules()) }
+          guard !page.isEmpty else { return (rows, position, try reader.rules(), sources) }
           rows += page
         }
       }
@@ -217,6 +242,15 @@ extension Verification {
         told = recount.nextPosition
         progress(told, end)
       }
+    }
+  }
+
+  /// Takes what takes no position, as far as the usage database has it: heartbeats, above all.
+  private mutating func recount(until time: Instant) throws(AuditError) {
+    let tail = try walk.tail()
+    while let record = try walk.peek(tail), record.count == 0, record.firstTime <= time {
+      if try recount.take(record, upTo: recount.nextPosition) { walk.pass() }
+      for window in recount.takeFinished() { try compare(window) }
     }
   }
 

@@ -145,6 +145,8 @@ struct PipelineText {
     writer.member("commits", aggregator.commits)
     writer.member("following", aggregator.isFollowing)
     writer.member("problem", string: aggregator.problem)
+    writer.member(
+      "faults", array: { writer in for fault in aggregator.faults { writer.string(fault) } })
   }
 
   private func time(_ instant: Instant) -> String {

@@ -191,8 +191,10 @@ package struct LogReader: Sendable {
         break scan
       case .incomplete:
         throw damage("an incomplete record")
-      case .damaged(let problem), .unsupported(let problem):
+      case .damaged(let problem):
         throw damage(problem)
+      case .unsupported(let found):
+        throw .newer(path: path(place.segment, form), found: found)
       }
     }
     guard position > 0 else { throw damage("an incomplete record") }

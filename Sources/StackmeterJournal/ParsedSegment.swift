@@ -8,10 +8,12 @@ struct ParsedSegment {
     case torn(String)
     /// What no crash leaves.
     case damaged(String)
+    /// What a newer program has written.
+    case newer(String)
 
     var text: String {
       switch self {
-      case .torn(let text), .damaged(let text): text
+      case .torn(let text), .damaged(let text), .newer(let text): text
       }
     }
   }
@@ -40,7 +42,7 @@ struct ParsedSegment {
         problem = .torn(reason)
         return
       case .unsupported(let reason):
-        problem = .damaged(reason)
+        problem = .newer(reason)
         return
       case .record(let record):
         if let reason = sequence.take(record) {

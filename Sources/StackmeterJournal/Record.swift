@@ -127,7 +127,7 @@ package struct Record: Sendable {
     else {
       return .unsupported(
         "a whole record of kind \(kindCode) and version \(version) with flags \(flags), "
-          + "which this version of the program cannot read")
+          + "which this program does not know")
     }
     return .record(
       Record(

@@ -175,6 +175,8 @@ struct Recovery {
       return
     case .damaged(let problem):
       throw .damaged(path: path(segment, .raw), offset: parsed.validBytes, problem: problem)
+    case .newer(let found):
+      throw .newer(path: path(segment, .raw), found: found)
     case .torn(let problem):
       guard let later = parsed.laterCommit(in: bytes) else { return }
       throw .damaged(

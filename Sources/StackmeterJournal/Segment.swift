@@ -96,12 +96,15 @@ struct SegmentHeader: Equatable {
     self.allocatedBytes = allocatedBytes
   }
 
-  /// The version of a header that this program does not know.
-  private static func otherVersion(_ bytes: [UInt8], _ form: Segment.Form) -> UInt32? {
+  /// Greater ones are no versions that there will ever be, but damage.
+  private static let versionMax: UInt32 = 1000
+
+  /// The version of a header that this program does not know yet.
+  private static func newerVersion(_ bytes: [UInt8], _ form: Segment.Form) -> UInt32? {
     let magic = magic(form)
     guard bytes.starts(with: magic) else { return nil }
     var reader = ByteReader(bytes[magic.count...])
-    return reader.number(UInt32.self).flatMap { $0 == version ? nil : $0 }
+    return reader.number(UInt32.self).flatMap { $0 > version && $0 <= versionMax ? $0 : nil }
   }
 
   /// The header of the segment that the name says, in the log `known` where that is known already.
@@ -112,11 +115,12 @@ struct SegmentHeader: Equatable {
       try disk.read(path, from: 0, count: byteCount)
     }
     guard let header = SegmentHeader(bytes, form) else {
-      let problem = "the header is not that of a segment of version \(version)"
-      let other = otherVersion(bytes, form).map {
-        ", but of version \($0): run the program that wrote it, unless the disk has changed it"
+      if let newer = newerVersion(bytes, form) {
+        throw .newer(
+          path: path, found: "a segment of version \(newer), and this program knows \(version)")
       }
-      throw .damaged(path: path, offset: 0, problem: problem + (other ?? ""))
+      throw .damaged(
+        path: path, offset: 0, problem: "the header is not that of a segment of version \(version)")
     }
     guard known == nil || known == header.id else {
       throw .damaged(path: path, offset: 0, problem: otherLogProblem)
@@ -135,8 +139,18 @@ package enum RecordLogError: Error, Equatable, CustomStringConvertible {
   case disk(DiskError)
   /// Damage that no crash explains. Nothing was changed.
   case damaged(path: String, offset: Int, problem: String)
+  /// A newer program wrote it. Nothing was changed.
+  case newer(path: String, found: String)
   /// What stood at `position` is no longer kept: the log begins at `first`.
   case removed(position: UInt64, first: UInt64)
+
+  /// Whether the files are not what this program can have written: trying again will not help.
+  package var isLasting: Bool {
+    switch self {
+    case .damaged, .newer: true
+    case .disk, .removed: false
+    }
+  }
 
   package var description: String {
     switch self {
@@ -144,6 +158,9 @@ package enum RecordLogError: Error, Equatable, CustomStringConvertible {
     case .damaged(let path, let offset, let problem):
       "\(path) is damaged at byte \(offset): \(problem); it was left as it is; "
         + "restore it from a backup"
+    case .newer(let path, let found):
+      "\(path) is newer than this program: it has \(found); run the version of the program that "
+        + "wrote it, or restore the file from a backup if the disk has changed it"
     case .removed(let position, let first):
       "position \(position) is no longer kept: the log begins at position \(first); "
         + "restore older segments from a backup to read them"

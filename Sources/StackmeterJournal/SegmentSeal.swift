@@ -189,8 +189,10 @@ private struct SealWalk {
         used += record.byteCount
       case .incomplete:
         return nil
-      case .damaged(let problem), .unsupported(let problem):
+      case .damaged(let problem):
         throw .damaged(path: path, offset: offset + used, problem: problem)
+      case .unsupported(let found):
+        throw .newer(path: path, found: found)
       }
     }
     guard let first, isClosed || isEnd else { return nil }

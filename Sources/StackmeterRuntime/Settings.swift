@@ -25,6 +25,8 @@ package struct Settings: Hashable, Sendable {
   package var cell: String
   /// How many whole months of closed windows the usage database keeps in front of the current one; 0 for all.
   package var usageRetentionMonths: Int
+  /// How often the aggregator compares its database with the journal; 0 for never.
+  package var auditIntervalSeconds: Int
   /// The PostgreSQL database of the usage aggregates, as a connection string of libpq; empty for SQLite in the state
   /// directory. It may hold a password, so it is in no message.
   package var storePostgreSQL: String
@@ -69,6 +71,8 @@ package struct Settings: Hashable, Sendable {
     }
     usageRetentionMonths = reader.integer(
       "aggregator.usageRetentionMonths", in: 0...1200, default: 0)
+    auditIntervalSeconds = reader.integer(
+      "aggregator.auditIntervalSeconds", in: 0...86_400, default: 60)
     storePostgreSQL = reader.text("store.postgresql", default: "", mayBeEmpty: true)
     gatewayHost = reader.text("gateway.host", default: "127.0.0.1")
     gatewayPort = reader.integer("gateway.port", in: 0...65_535, default: 8420)

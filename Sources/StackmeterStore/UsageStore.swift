@@ -23,6 +23,9 @@ package protocol UsageStore: AnyObject {
   /// Every rule, by meter and number: the last one of a meter is in force.
   func rules() throws(StoreError) -> [MeterRule]
 
+  /// Ends the use of the database, in order. Nothing may be called afterwards.
+  func close()
+
   func begin() throws(StoreError)
   func rollback()
 
@@ -91,6 +94,9 @@ package protocol UsageStore: AnyObject {
 }
 
 extension UsageStore {
+  /// A server has nothing to tidy up.
+  package func close() {}
+
   /// Rows that are hashed at a time when a window closes.
   private var rowsPerRead: Int { 10_000 }
 

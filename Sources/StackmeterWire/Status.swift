@@ -94,6 +94,8 @@ package struct AggregatorStatus: WireMessage, Hashable {
   package var unappliedEvents: UInt64 = 0
   /// One sentence for each thing that somebody should look at, though events are counted.
   package var warnings: [String] = []
+  /// One sentence for each reason why figures are wrong, or stay behind until somebody does something.
+  package var faults: [String] = []
 
   package init() {}
 
@@ -108,6 +110,7 @@ package struct AggregatorStatus: WireMessage, Hashable {
     problem = text(raw.problem)
     unappliedEvents = raw.unapplied_events
     warnings = texts(raw.warnings, raw.n_warnings)
+    faults = texts(raw.faults, raw.n_faults)
   }
 
   package func fill(_ raw: inout Stackmeter__V1__AggregatorStatus, _ packer: borrowing Packer) {
@@ -122,6 +125,8 @@ package struct AggregatorStatus: WireMessage, Hashable {
     raw.unapplied_events = unappliedEvents
     raw.n_warnings = warnings.count
     raw.warnings = packer.arena.texts(warnings)
+    raw.n_faults = faults.count
+    raw.faults = packer.arena.texts(faults)
   }
 }
 

@@ -260,4 +260,22 @@ private let meter = Meter(
       #expect(!plain.text.contains("north") && !plain.text.contains("cells"))
     }
   }
+
+  @Test func `readiness is red while the aggregator reports a fault, and does not tell which`()
+    async throws
+  {
+    try await withGateway { gateway in
+      gateway.query.with {
+        var aggregator = AggregatorStatus()
+        aggregator.faults = ["secret figures differ"]
+        $0.status.aggregator = aggregator
+      }
+      let red = try await gateway.send("GET", "/readyz", token: nil)
+      #expect(red.status == 503)
+      #expect(red["errors.0.field"] == .string("aggregator"))
+      #expect(!red.text.contains("secret"))
+      gateway.query.with { $0.status.aggregator = AggregatorStatus() }
+      #expect(try await gateway.send("GET", "/readyz", token: nil).status == 200)
+    }
+  }
 }

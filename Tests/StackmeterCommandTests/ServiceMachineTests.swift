@@ -64,7 +64,7 @@ struct ServiceMachineTests {
     machine.started(pid: 7, at: start)
     machine.ended(.exited(EX_CONFIG), at: start) { "gateway.port: must be a whole number" }
     #expect(machine.state == .refused(until: start + .seconds(10)))
-    #expect(machine.problem == "wrong settings: gateway.port: must be a whole number")
+    #expect(machine.problem == "gateway.port: must be a whole number")
     #expect(machine.restarts == 0)
     var mended = machine
     mended.retry(at: start + .seconds(10))

@@ -68,7 +68,7 @@ struct SupervisedServiceTests {
     let machine = try await supervise(script) {
       $0.isRefused
     } then: {
-      #expect($0.machine.problem == "wrong settings: gateway.port: must be a whole number")
+      #expect($0.machine.problem == "gateway.port: must be a whole number")
       $0.stop()
     }
     #expect(machine.state == .stopped)

@@ -95,6 +95,19 @@ enum TestLog {
     #expect(try contents(disk) == before)
   }
 
+  /// Opening throws that a newer program wrote it, and nothing on the disk is another than before.
+  static func expectNewer(_ disk: SimulatedDisk, _ found: String) throws {
+    let before = try contents(disk)
+    let error = #expect(throws: RecordLogError.self) { _ = try entries(disk) }
+    guard case .newer = error else {
+      Issue.record("\(String(describing: error)) does not say newer")
+      return
+    }
+    #expect(error?.description.contains(found) == true, "\(String(describing: error))")
+    #expect(error?.description.contains("is newer than this program") == true)
+    #expect(try contents(disk) == before)
+  }
+
   /// The names of its files, sorted.
   static func names(_ disk: SimulatedDisk) throws -> [String] {
     try disk.list(directory).sorted()

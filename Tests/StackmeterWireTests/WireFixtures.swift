@@ -435,6 +435,8 @@ extension AggregatorStatus {
     status.isFollowing = true
     status.problem = "the collector is down"
     status.unappliedEvents = .max
+    status.warnings = ["the catalog"]
+    status.faults = ["the disk", "a row"]
     return status
   }()
 }

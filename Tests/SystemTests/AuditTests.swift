@@ -149,6 +149,38 @@ import Testing
     }
   }
 
+  @Test func `a row that is changed by hand turns readiness red, and green once it is put right`()
+    async throws
+  {
+    try await withCluster(overrides: ["STACKMETER_AGGREGATOR_AUDIT_INTERVAL_SECONDS": "1"]) {
+      cluster in
+      let bearer = try await cluster.operatorToken()
+      try await Self.start(cluster)
+      let start = Hour(index: SystemClock().now().hour.index - 1).start
+      try await Self.report(
+        (0..<10).map { Reports.event("\($0)", Quantity(1), subscription: "s", at: start) },
+        to: cluster)
+      let url = "http://127.0.0.1:\(cluster.settings.gatewayPort)"
+      _ = try await eventually {
+        try await curl(cluster, bearer, "\(url)/readyz").hasSuffix("200") ? true : nil
+      }
+      try await sqlite(cluster, "UPDATE aggregate SET units = units + 1")
+      _ = try await eventually {
+        try await curl(cluster, bearer, "\(url)/readyz").hasSuffix("503") ? true : nil
+      }
+      let status = try await curl(cluster, bearer, "\(url)/v1/status")
+      for text in [
+        #""healthy":false"#, "the usage database counts 11 of meter \(Reports.meter)",
+        "but the journal accepted 10", "stackmeter verify",
+      ] { #expect(status.contains(text), "\(text): \(status)") }
+      #expect(cluster.log("aggregator").contains("is not what the journal makes"))
+      try await sqlite(cluster, "UPDATE aggregate SET units = units - 1")
+      _ = try await eventually {
+        try await curl(cluster, bearer, "\(url)/readyz").hasSuffix("200") ? true : nil
+      }
+    }
+  }
+
   @Test func `a rebuild that is killed goes on, and makes the same database`() async throws {
     try await withCluster { cluster in
       try await Self.start(cluster)

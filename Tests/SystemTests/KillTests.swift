@@ -1,7 +1,9 @@
 import CollectorClient
+import Glibc
 import StackmeterCore
 import StackmeterRPC
 import StackmeterRuntime
+import StackmeterStore
 import StackmeterTesting
 import StackmeterWire
 import Synchronization
@@ -123,6 +125,33 @@ private final class Ledger: Sendable {
         #expect(try await cluster.stop(service) == .exited(0), "\(cluster.log(service))")
       }
       #expect(cluster.log("collector").contains(#""message":"stopped""#))
+    }
+  }
+
+  @Test func `an aggregator that is stopped in order leaves its database as one file`() async throws
+  {
+    try await withCluster { cluster in
+      for service in ["collector", "aggregator", "query"] { try cluster.start(service) }
+      try await cluster.serving("collector", "aggregator", "query")
+      let start = SystemClock().now().hour.start.advanced(by: .seconds(-3600))
+      let events = (0..<100).map {
+        Reports.event("\($0)", Quantity(1), subscription: "s", at: start)
+      }
+      _ = try await cluster.call("collector") { try await CollectorClient($0).report(events) }
+      let counted = try await Reports.settledTotals(cluster, position: 101)
+      let path = cluster.settings.usageDatabase
+      // With a reader that stays, everything is in the file all the same.
+      #expect(try await cluster.stop("aggregator") == .exited(0))
+      #expect(try fileContent("\(path)-wal").isEmpty)
+      #expect(try await Reports.totals(cluster) == counted)
+      #expect(try await cluster.stop("query") == .exited(0))
+      try cluster.start("aggregator")
+      try await cluster.serving("aggregator")
+      #expect(try await cluster.stop("aggregator") == .exited(0))
+      for suffix in ["-wal", "-shm"] { #expect(access(path + suffix, F_OK) != 0, "\(suffix)") }
+      let moved = "\(cluster.directory)/moved.sqlite"
+      #expect(rename(path, moved) == 0)
+      #expect(try SQLiteUsageReader(path: moved).position().nextPosition == 101)
     }
   }
 

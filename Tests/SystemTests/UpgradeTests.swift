@@ -111,7 +111,8 @@ import Testing
       try newer.write(to: cluster.settings.usageDatabase)
       try cluster.start("aggregator")
       #expect(try await cluster.waitForExit("aggregator") == .exited(EX_CONFIG))
-      #expect(cluster.log("aggregator").contains("has schema version 99, but this program knows"))
+      #expect(
+        cluster.log("aggregator").contains("is newer than this program: it has schema version 99"))
       let doctor = try await cluster.command("doctor")
       #expect(doctor.output.contains("FAIL  usage database: "), "\(doctor.output)")
       #expect(doctor.output.contains("has schema version 99"))
@@ -133,9 +134,52 @@ import Testing
       newer[8] = 9
       try newer.write(to: name)
       try cluster.start("collector")
-      #expect(try await cluster.waitForExit("collector") == .exited(1))
-      #expect(cluster.log("collector").contains("of version 1, but of version 9: run the program"))
+      #expect(try await cluster.waitForExit("collector") == .exited(EX_CONFIG))
+      let log = cluster.log("collector")
+      #expect(log.contains("is newer than this program: it has a segment of version 9"), "\(log)")
+      #expect(!log.contains("damaged"), "\(log)")
       #expect(try fileContent(name, bytesMax: 1 << 30) == newer)
+    }
+  }
+
+  @Test func `up says that journal and database are newer, and does not start in circles`()
+    async throws
+  {
+    try await withCluster { cluster in
+      try cluster.start("collector")
+      try await cluster.serving("collector")
+      #expect(try await cluster.stop("collector") == .exited(0))
+      let name = "\(cluster.settings.journalDirectory)/segment-00000000000000000001.log"
+      var journal = try fileContent(name, bytesMax: 1 << 30)
+      journal[8] = 9
+      try journal.write(to: name)
+      try putGolden(cluster)
+      var database = try fileContent(cluster.settings.usageDatabase)
+      database.replaceSubrange(60..<64, with: [0, 0, 0, 99])
+      try database.write(to: cluster.settings.usageDatabase)
+      let output = open("\(cluster.directory)/up.log", O_WRONLY | O_CREAT, 0o600)
+      defer { close(output) }
+      let up = try ChildProcess(
+        "\(Cluster.programs)/stackmeter", ["up"], environment: cluster.environmentOfServices(),
+        standardOutput: .descriptor(output), standardError: .descriptor(output))
+      let lines = try await eventually { () async throws -> [Substring]? in
+        let lines = String(
+          decoding: try fileContent("\(cluster.directory)/up.log"), as: UTF8.self
+        ).split(separator: "\n")
+        return ["collector refused", "aggregator refused"].allSatisfy { start in
+          lines.contains { $0.hasPrefix(start) }
+        } ? lines : nil
+      }
+      for (service, what) in [
+        ("collector", "a segment of version 9"), ("aggregator", "schema version 99"),
+      ] {
+        let own = lines.filter { $0.hasPrefix("\(service) ") }
+        let refusal = own.first { $0.hasPrefix("\(service) refused: ") }
+        #expect(refusal?.contains("is newer than this program: it has \(what)") == true, "\(own)")
+        #expect(!own.contains { $0.contains("restarting") || $0.contains("damaged") }, "\(own)")
+      }
+      up.signal(SIGTERM)
+      #expect(try await up.waitForExit() == .exited(0))
     }
   }
 }

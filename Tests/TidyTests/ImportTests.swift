@@ -61,7 +61,7 @@ import Testing
       "CollectorClient", "Logging", "Synchronization", "Glibc",
     ],
     "stackmeter-collector": [
-      "CollectorServer", "StackmeterCore", "StackmeterJournal", "StackmeterRPC",
+      "CollectorServer", "Logging", "StackmeterCore", "StackmeterJournal", "StackmeterRPC",
       "StackmeterRuntime",
     ],
     "stackmeter-aggregator": [

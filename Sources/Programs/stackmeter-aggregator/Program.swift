@@ -25,7 +25,16 @@ struct Program {
       let server = try RPCServer(
         socketPath: settings.socketPath("aggregator"), endpoints: [AggregatorEndpoint(opening)],
         logger: logger, isReady: opening.isReady)
+      let stopped = StopSignal()
+      // Parts stop in the reverse order: the database is left when nothing writes any more.
       return [
+        StoppablePart {
+          await stopped.wait()
+          // Where one part has failed, others may still write.
+          if !Task.isCancelled { await opening.close() }
+        } stop: {
+          stopped.raise()
+        },
         StoppablePart {
           try await withRPCChannel(socketPath: settings.socketPath("collector")) { channel in
             try await opening.run([
@@ -37,6 +46,13 @@ struct Program {
                   open: { () throws(StoreError) in try database.reader() },
                   report: { aggregator.note(damage: $0) }
                 ).run()
+              },
+              { aggregator in
+                try await Auditor(
+                  open: { () throws(StoreError) in try database.reader() },
+                  report: { aggregator.note(differences: $0) },
+                  interval: .seconds(settings.auditIntervalSeconds)
+                ).run(CollectorClient(channel))
               },
             ])
           }

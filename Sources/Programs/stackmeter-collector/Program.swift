@@ -1,4 +1,5 @@
 import CollectorServer
+import Logging
 import StackmeterCore
 import StackmeterJournal
 import StackmeterRPC
@@ -10,10 +11,7 @@ struct Program {
   static func main() async {
     await ServiceProgram.main("collector") { settings, logger in
       try StateLock.take("\(settings.stateDirectory)/collector.lock")
-      let collector = try Collector(
-        configuration: CollectorConfiguration(settings),
-        catalog: try meterCatalog(settings.meterCatalog), disk: FileDisk(), clock: SystemClock(),
-        logger: logger, segmentBytesMax: settings.journalSegmentMebibytes << 20)
+      let collector = try open(settings, try meterCatalog(settings.meterCatalog), logger)
       let server = try RPCServer(
         socketPath: settings.socketPath("collector"), endpoints: [CollectorEndpoint(collector)],
         logger: logger)
@@ -22,6 +20,21 @@ struct Program {
         StoppablePart(run: collector.run, stop: collector.stop),
         StoppablePart(run: server.run, stop: server.stop),
       ]
+    }
+  }
+
+  /// A journal that another start would refuse again is a matter of the settings.
+  private static func open(
+    _ settings: Settings, _ catalog: MeterCatalog, _ logger: Logger
+  ) throws -> Collector {
+    do throws(RecordLogError) {
+      return try Collector(
+        configuration: CollectorConfiguration(settings), catalog: catalog, disk: FileDisk(),
+        clock: SystemClock(), logger: logger,
+        segmentBytesMax: settings.journalSegmentMebibytes << 20)
+    } catch {
+      guard case .newer = error else { throw error }
+      throw SettingsError(problems: [error.description])
     }
   }
 }

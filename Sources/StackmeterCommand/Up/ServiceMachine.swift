@@ -72,7 +72,7 @@ struct ServiceMachine: Equatable, Sendable {
     switch state {
     case .starting(_, let since), .serving(_, let since):
       if status == .exited(EX_CONFIG) {
-        problem = "wrong settings: \(lastLogLine())"
+        problem = lastLogLine()
         state = .refused(until: now + ServiceMachine.refusedPause)
       } else {
         problem = "ended with \(status)"

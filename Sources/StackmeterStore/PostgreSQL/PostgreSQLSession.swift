@@ -88,8 +88,9 @@ extension PostgreSQLSchema {
   static func other(_ found: Int64) -> StoreError {
     StoreError(
       found > version ? .newerSchema : .olderSchema,
-      "the PostgreSQL database has schema version \(found), but this program knows \(version); "
-        + "run the program that made it")
+      "the PostgreSQL database is \(found > version ? "newer" : "older") than this program: it has "
+        + "schema version \(found), but this program knows \(version); run the program that made it"
+    )
   }
 }
 

@@ -1,4 +1,5 @@
 internal import CSQLite
+internal import Glibc
 
 /// One connection to an SQLite file, for one thread at a time.
 ///
@@ -29,7 +30,9 @@ final class SQLite {
       }
     let result = sqlite3_open_v2(path, &opened, flags | SQLITE_OPEN_NOMUTEX, nil)
     guard result == SQLITE_OK, let opened else {
-      let reason = opened.map { String(cString: sqlite3_errmsg($0)) } ?? "out of memory"
+      let reason =
+        opened.map { String(cString: sqlite3_errmsg($0)) + SQLite.systemReason($0) }
+        ?? "out of memory"
       sqlite3_close_v2(opened)
       if result == SQLITE_CANTOPEN, case .reader = mode {
         throw StoreError(.missing, "\(path) cannot be opened: \(reason)")
@@ -61,7 +64,21 @@ final class SQLite {
   }
 
   deinit {
+    if !isClosed { sqlite3_close_v2(handle) }
+  }
+
+  private(set) fileprivate var isClosed = false
+
+  /// Moves what the WAL has into the database, as far as nobody reads it, and ends the connection with all of its
+  /// statements; the last connection leaves one file. Nothing may be called afterwards.
+  func close() {
+    precondition(!isClosed, "a connection is closed once")
+    // Who reads for longer keeps the WAL, which the next writer takes up.
+    sqlite3_busy_timeout(handle, 1000)
+    sqlite3_wal_checkpoint_v2(handle, nil, SQLITE_CHECKPOINT_TRUNCATE, nil, nil)
+    while let statement = sqlite3_next_stmt(handle, nil) { sqlite3_finalize(statement) }
     sqlite3_close_v2(handle)
+    isClosed = true
   }
 
   /// Runs statements that give no rows.
@@ -110,9 +127,21 @@ final class SQLite {
         .tooSlow, "the question took too long; ask for a shorter time or fewer subscriptions")
     }
     if sqlite3_extended_errcode(handle) == SQLITE_CANTOPEN {
-      return StoreError(.missing, "\(path): \(reason)")
+      return StoreError(.missing, "\(path): \(reason)\(SQLite.systemReason(handle))")
     }
-    return StoreError(.system, "\(path): \(reason)")
+    return StoreError(.system, "\(path): \(reason)\(SQLite.systemReason(handle))")
+  }
+
+  /// What the system said where SQLite only says that it said something.
+  private static func systemReason(_ handle: OpaquePointer?) -> String {
+    // A file that cannot be opened to write SQLite opens to read.
+    if sqlite3_errcode(handle) & 0xFF == SQLITE_READONLY {
+      return
+        ": it or a file beside it could only be opened to read; see the disk and the permissions"
+    }
+    let number = sqlite3_system_errno(handle)
+    let isSystem = [SQLITE_IOERR, SQLITE_CANTOPEN].contains(sqlite3_errcode(handle) & 0xFF)
+    return isSystem && number != 0 ? ": \(String(cString: strerror(number)))" : ""
   }
 }
 
@@ -128,7 +157,7 @@ final class Statement {
   }
 
   deinit {
-    sqlite3_finalize(handle)
+    if !connection.isClosed { sqlite3_finalize(handle) }
   }
 
   func bind(_ index: Int32, _ value: Int64) {

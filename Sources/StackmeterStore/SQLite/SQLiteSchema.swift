@@ -293,8 +293,8 @@ extension SQLiteSchema {
   static func newer(_ found: Int64, _ path: String) -> StoreError {
     StoreError(
       .newerSchema,
-      "\(path) has schema version \(found), but this program knows \(version); "
-        + "run the program that made it")
+      "\(path) is newer than this program: it has schema version \(found), but this program knows "
+        + "\(version); run the program that made it")
   }
 
   static func older(_ found: Int64, _ path: String) -> StoreError {

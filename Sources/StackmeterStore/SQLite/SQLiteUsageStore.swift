@@ -138,6 +138,10 @@ package final class SQLiteUsageStore: UsageStore {
     }
   }
 
+  package func close() {
+    connection.close()
+  }
+
   package func begin() throws(StoreError) {
     try connection.execute("BEGIN IMMEDIATE")
   }

@@ -155,7 +155,7 @@ extension SimulatedLife {
       trace.note("could not \(job.name): \(error)")
       try expect(isDisturbed || isDedupFlipped, "could not \(job.name) for no reason: \(error)")
       // Damage ends the process.
-      if let error = error as? RecordLogError, case .damaged = error { throw error }
+      if let error = error as? RecordLogError, error.isLasting { throw error }
     }
   }
 }

@@ -644,7 +644,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__restated_usage__descriptor =
   (ProtobufCMessageInit) stackmeter__v1__restated_usage__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__aggregator_status__field_descriptors[10] =
+static const ProtobufCFieldDescriptor stackmeter__v1__aggregator_status__field_descriptors[11] =
 {
   {
     "next_position",
@@ -766,12 +766,25 @@ static const ProtobufCFieldDescriptor stackmeter__v1__aggregator_status__field_d
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "faults",
+    11,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Stackmeter__V1__AggregatorStatus, n_faults),
+    offsetof(Stackmeter__V1__AggregatorStatus, faults),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__aggregator_status__field_indices_by_name[] = {
   4,   /* field[4] = applied_events */
   2,   /* field[2] = applied_reported_time */
   5,   /* field[5] = commits */
   1,   /* field[1] = durable_position */
+  10,   /* field[10] = faults */
   6,   /* field[6] = following */
   0,   /* field[0] = next_position */
   3,   /* field[3] = open_window */
@@ -782,7 +795,7 @@ static const unsigned stackmeter__v1__aggregator_status__field_indices_by_name[]
 static const ProtobufCIntRange stackmeter__v1__aggregator_status__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__aggregator_status__descriptor =
 {
@@ -792,7 +805,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__aggregator_status__descriptor =
   "Stackmeter__V1__AggregatorStatus",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__AggregatorStatus),
-  10,
+  11,
   stackmeter__v1__aggregator_status__field_descriptors,
   stackmeter__v1__aggregator_status__field_indices_by_name,
   1,  stackmeter__v1__aggregator_status__number_ranges,

@@ -37,8 +37,7 @@ package actor Aggregator {
   private nonisolated let directoryProblems = Mutex<[String]>([])
   /// Whether the usage database could not be reached when it was last used.
   private nonisolated let databaseAway = Mutex(false)
-  /// What the scrub has found.
-  private nonisolated let damage = Mutex<[String]>([])
+  private nonisolated let faults = Mutex(Faults())
   /// Sentences about the catalog, which stay until it is set back or meters are restated.
   private nonisolated let conflicts: Mutex<[String]>
 
@@ -115,20 +114,30 @@ package actor Aggregator {
 
   /// All that somebody should look at.
   private nonisolated var warnings: [String] {
-    conflicts.withLock { $0 } + directoryProblems.withLock { $0 } + damage.withLock { $0 }
+    conflicts.withLock { $0 } + directoryProblems.withLock { $0 }
   }
 
   /// Takes what the scrub has found wrong with the usage database, in place of what it had found before.
   package nonisolated func note(damage: [String]) {
-    self.damage.withLock { $0 = damage }
-    let warnings = warnings
-    let isNews = currentStatus.withLock { status in
-      defer { status.warnings = warnings }
-      return status.warnings != warnings
+    note(damage, as: \.damage, "the scrub found damage")
+  }
+
+  /// Takes what the audit has found different from the journal, in place of what it had found before.
+  package nonisolated func note(differences: [String]) {
+    note(differences, as: \.differences, "the usage database is not what the journal makes")
+  }
+
+  private nonisolated func note(
+    _ problems: [String], as kind: WritableKeyPath<Faults, [String]>, _ message: Logger.Message
+  ) {
+    let (earlier, all) = faults.withLock { faults in
+      let earlier = faults[keyPath: kind]
+      faults[keyPath: kind] = problems
+      return (earlier, faults.all)
     }
-    guard isNews else { return }
-    for problem in damage {
-      logger.error("the scrub found damage", metadata: ["problem": "\(problem)"])
+    currentStatus.withLock { $0.faults = all }
+    for problem in problems where !earlier.contains(problem) {
+      logger.error(message, metadata: ["problem": "\(problem)"])
     }
   }
 
@@ -166,6 +175,11 @@ package actor Aggregator {
     }
   }
 
+  /// Leaves the usage database in order, when all that writes to it has ended.
+  package func close() {
+    counter.close()
+  }
+
   /// Follows the collector's journal until cancelled, through its restarts.
   package func run(collector: CollectorClient) async throws(CancellationError) {
     self.collector = collector
@@ -191,13 +205,18 @@ package actor Aggregator {
   /// Says once what is wrong, until something else is.
   private func note(problem error: any Error, isTold: Bool) {
     guard !(error is CancellationError), !Task.isCancelled else { return }
+    let isAway = (error as? StoreError)?.kind == .interrupted
     let text: String =
       switch error {
       case let error as RPCError: "collector: \(error.message)"
-      case let error as StoreError where error.kind == .interrupted:
-        "usage database: \(error.message)"
+      case let error as StoreError where isAway: "usage database: \(error.message)"
+      case let error as StoreError: "the usage database cannot be written: \(error)"
       default: "\(error)"
       }
+    // That the database is away is told by the health of the service.
+    if !(error is RPCError) && !isAway {
+      note([text], as: \.stuck, "the journal cannot be applied")
+    }
     let isNews = currentStatus.withLock { status in
       defer { status.problem = text }
       return status.problem != text
@@ -207,13 +226,20 @@ package actor Aggregator {
     }
   }
 
-  /// The stream is up; where the usage database is away, that stays the problem.
+  /// The stream is there. Where the usage database is away, or the journal could not be applied, that says nothing yet.
   private nonisolated func noteFollowing() {
-    guard !isDatabaseAway else { return }
+    guard !isDatabaseAway, faults.withLock({ $0.stuck.isEmpty }) else { return }
     currentStatus.withLock { status in
       status.isFollowing = true
       status.problem = ""
     }
+  }
+
+  private func noteApplied() {
+    guard faults.withLock({ !$0.stuck.isEmpty }) else { return }
+    note([], as: \.stuck, "")
+    noteFollowing()
+    logger.notice("the journal is applied again")
   }
 
   private func follow(_ collector: CollectorClient) async throws {
@@ -310,5 +336,18 @@ package actor Aggregator {
         status.durablePosition = max(commit.durablePosition, commit.position.nextPosition)
       }
     }
+    noteApplied()
   }
+}
+
+/// Why figures are wrong, or stay behind until somebody does something.
+private struct Faults {
+  /// Why the journal cannot be applied; empty once it was again.
+  var stuck: [String] = []
+  /// What the audit has found.
+  var differences: [String] = []
+  /// What the scrub has found.
+  var damage: [String] = []
+
+  var all: [String] { stuck + differences + damage }
 }

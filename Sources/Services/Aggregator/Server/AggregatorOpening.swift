@@ -47,6 +47,11 @@ package final class AggregatorOpening: Sendable {
     return try await aggregator.restate(request)
   }
 
+  /// Leaves the usage database in order, when all that writes to it has ended.
+  package func close() async {
+    if case .open(let aggregator) = state.withLock({ $0 }) { await aggregator.close() }
+  }
+
   /// Whether the usage database was there when it was last used.
   package func isReady() -> Bool {
     guard case .open(let aggregator) = state.withLock({ $0 }) else { return false }

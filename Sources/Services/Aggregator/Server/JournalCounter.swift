@@ -102,8 +102,8 @@ final class JournalCounter {
   /// Asks the database for the position where it may have moved unseen.
   func refreshPosition() throws(StoreError) {
     guard isPositionUnknown else { return }
-    position = try store.position()
-    sources = SourceTable(try store.sources())
+    let (position, sources) = (try store.position(), SourceTable(try store.sources()))
+    (self.position, self.sources) = (position, sources)
     isPositionUnknown = false
   }
 
@@ -114,6 +114,11 @@ final class JournalCounter {
   /// Makes the directory of subscriptions in the database equal to this one.
   func replace(_ directory: SubscriptionDirectory) throws(StoreError) {
     try store.replaceDirectory(directory)
+  }
+
+  /// Ends the use of the usage database. Nothing may be called afterwards.
+  func close() {
+    store.close()
   }
 
   /// Removes one step of what need not be kept; whether nothing is left to remove.
@@ -177,7 +182,8 @@ final class JournalCounter {
       committed(try commit(&change, durablePosition: chunks.last?.durablePosition ?? 0))
     } catch {
       writer.rollback()
-      if (error as? StoreError)?.kind == .interrupted { isPositionUnknown = true }
+      // Also what failed behind the commit counts as a failure of this.
+      if let error = error as? StoreError, error.kind != .overflow { isPositionUnknown = true }
       // Numbers that were given in this transaction are gone with it.
       forgetSeries()
       throw error

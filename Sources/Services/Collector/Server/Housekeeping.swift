@@ -101,7 +101,7 @@ final class Housekeeping: Sendable {
         state.lastProblem = ""
         return nil
       case .failure(let error):
-        if let error = error as? RecordLogError, case .damaged = error { state.damage = error }
+        if let error = error as? RecordLogError, error.isLasting { state.damage = error }
         state.restsUntil = ContinuousClock.now + pause
         let problem = "\(error)"
         defer { state.lastProblem = problem }

@@ -7,9 +7,6 @@ package import StackmeterWire
 /// From an aggregate to the events behind it: the usage database says which windows have it and where in the journal
 /// they end, and the collector looks there.
 extension Query {
-  /// No further part of the journal is asked for after this time; what was found until then is a page.
-  private static let explainTime: Duration = .seconds(6)
-
   package func explain(_ request: ExplainRequest) async throws(QueryError) -> ExplainResponse {
     guard request.pageSize <= ExplainRequest.pageSizeMax else {
       throw .invalid(field: "page_size", problem: "at most \(ExplainRequest.pageSizeMax)")
@@ -48,7 +45,7 @@ extension Query {
   private func explain(
     _ request: ExplainRequest, _ basis: UsageBasis, _ start: ExplainCursor
   ) async throws(QueryError) -> ExplainResponse {
-    let deadline = ContinuousClock.now + Query.explainTime
+    let deadline = ContinuousClock.now + explainTime
     let pageSize =
       request.pageSize == 0 ? ExplainRequest.pageSizeDefault : Int(request.pageSize)
     var page = ExplainPage(request, basis.aggregation, start, pageSize)

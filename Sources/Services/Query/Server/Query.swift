@@ -14,11 +14,13 @@ package final class Query: Sendable {
   let collector: CollectorClient
   private let aggregator: AggregatorClient
   private let clock: any WallClock
+  /// No further part of the journal is asked for after this time; what was found until then is a page.
+  let explainTime: Duration
 
   /// `tokenKey` proves page tokens: 32 random bytes that outlive the process. `clock` says which sources are overdue.
   package init(
     database: UsageDatabase, tokenKey: [UInt8], collector: CollectorClient,
-    aggregator: AggregatorClient, clock: any WallClock
+    aggregator: AggregatorClient, clock: any WallClock, explainTime: Duration = .seconds(6)
   ) {
     readers = ReaderPool(database)
     tokens = PageTokens(key: tokenKey)
@@ -26,6 +28,7 @@ package final class Query: Sendable {
     self.collector = collector
     self.aggregator = aggregator
     self.clock = clock
+    self.explainTime = explainTime
   }
 
   package func stop() async {
@@ -244,7 +247,9 @@ package final class Query: Sendable {
           "aggregator: not following the journal: "
             + (aggregator.problem.isEmpty ? "no stream yet" : aggregator.problem))
       }
-      status.problems += aggregator.warnings.map { "aggregator: \($0)" }
+      // What it cannot apply was told with that.
+      let faults = aggregator.faults.filter { aggregator.isFollowing || $0 != aggregator.problem }
+      status.problems += (faults + aggregator.warnings).map { "aggregator: \($0)" }
     case .failure(let problem): status.problems.append(problem.text)
     }
     return status

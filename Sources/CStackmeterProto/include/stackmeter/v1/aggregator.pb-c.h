@@ -170,14 +170,20 @@ struct  Stackmeter__V1__AggregatorStatus
   uint64_t unapplied_events;
   /*
    * One sentence for each thing that somebody should look at, though events are counted: a meter that the catalog
-   * would have counted in another way, a closed window that does not fit its hash.
+   * would have counted in another way, a directory of subscriptions that cannot be read.
    */
   size_t n_warnings;
   char **warnings;
+  /*
+   * One sentence for each reason why figures are wrong, or stay behind until somebody does something: a database that
+   * cannot be written, usage that is not what was accepted. Readiness is red while there is one.
+   */
+  size_t n_faults;
+  char **faults;
 };
 #define STACKMETER__V1__AGGREGATOR_STATUS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__aggregator_status__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0,NULL }
+    , 0, 0, 0, 0, 0, 0, 0, (char *)protobuf_c_empty_string, 0, 0,NULL, 0,NULL }
 
 
 /* Stackmeter__V1__RestateRequest methods */

@@ -15,7 +15,8 @@ struct StatusAnswers: Sendable {
     Reply { writer in writer.member("status", string: "ok") }
   }
 
-  /// The gateway can answer and take events: query reads the usage database, and the collector answers.
+  /// The gateway can answer and take events, and its answers are true: query reads the usage database, the collector
+  /// answers, and the aggregator, where it answers, knows of nothing that makes figures wrong.
   func readiness(_ request: GatewayRequest) async -> Reply {
     async let queryAnswers = answers { () async throws(RPCError) in
       _ = try await query.listMeters()
@@ -23,15 +24,34 @@ struct StatusAnswers: Sendable {
     async let collectorAnswers = answers { () async throws(RPCError) in
       _ = try await collector.status()
     }
+    async let hasFault = hasFault()
     let services = [("query", await queryAnswers), ("collector", await collectorAnswers)]
     let missing = services.filter { !$0.1 }.map(\.0)
-    guard !missing.isEmpty else { return Reply { $0.member("status", string: "ok") } }
+    let isFaulty = await hasFault
+    guard !missing.isEmpty else {
+      guard isFaulty else { return Reply { $0.member("status", string: "ok") } }
+      return Surface.native.reply(
+        HTTPProblem(
+          .serviceUnavailable, "NotReady",
+          "figures are wrong or stay behind: the faults of the aggregator are in /v1/status",
+          fields: [.init(field: "aggregator", message: "reports a fault")]
+        ).retry(afterSeconds: 1))
+    }
     return Surface.native.reply(
       HTTPProblem(
         .serviceUnavailable, "NotReady",
         "\(missing.joined(separator: " and ")) \(missing.count == 1 ? "does" : "do") not answer",
         fields: missing.map { .init(field: $0, message: "does not answer") }
       ).retry(afterSeconds: 1))
+  }
+
+  /// Whether the aggregator knows of something that makes figures wrong. What that is, not everybody is told.
+  private func hasFault() async -> Bool {
+    do throws(RPCError) {
+      return try await query.status().aggregator?.faults.isEmpty == false
+    } catch {
+      return false
+    }
   }
 
   private func answers(_ call: () async throws(RPCError) -> Void) async -> Bool {
@@ -93,5 +113,6 @@ extension JSONWriter {
     member("commits", aggregator.commits)
     member("following", aggregator.isFollowing)
     member("problem", string: aggregator.problem)
+    member("faults", array: { writer in for fault in aggregator.faults { writer.string(fault) } })
   }
 }
