@@ -37,7 +37,7 @@ import Testing
       FROM generate_series(\(firstWindow), \(openWindow - 1)) w, generate_series(1, 2) c;
     INSERT INTO source SELECT c, 'src-' || i, 3600, 0, 0, 1
       FROM generate_series(1, 2) c, generate_series(1, 1000) i;
-    INSERT INTO rule SELECT c, 'meter-' || i, 1, 'sum'
+    INSERT INTO rule SELECT c, 'meter-' || i, 1, 1, 'sum'
       FROM generate_series(1, 2) c, generate_series(1, \(seriesPerSubscription)) i;
     """
 
