@@ -145,12 +145,19 @@ extension Verification {
       previous: hashBefore, journalID: target.position.journalID, cell: cell,
       window: window.window, endPosition: end)
     var last: Int64?
+    var oldest = Int64.max
     for (key, attos) in rows {
       let new = last == key.series ? nil : window.newSeries[key.series]
       digest.add(series: key.series, new: new, hour: key.hour, attos: attos)
       last = key.series
+      oldest = min(oldest, key.hour)
     }
     let rowCount = digest.rowCount
+    if rowCount > 0, stored.oldestUsage.index != oldest {
+      report.add(
+        "window \(window.window): the usage database says that its earliest usage is of "
+          + "\(stored.oldestUsage), but in the journal it is of \(Hour(index: oldest))")
+    }
     report.hashes += 1
     guard digest.finish() != stored.hash || rowCount != stored.rowCount else { return }
     report.add(

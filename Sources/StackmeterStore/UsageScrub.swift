@@ -62,8 +62,7 @@ package struct UsageScrub {
     _ window: ClosedWindow, _ hasher: WindowHasher
   ) throws(StoreError) -> Step {
     var hasher = hasher
-    let rowCount = hasher.rowCount
-    guard hasher.finish() != window.hash || rowCount != window.rowCount else { return .working }
+    guard hasher.finish() != window else { return .working }
     // Where the retention has given it up meanwhile, its rows are being removed.
     guard try reader.position().retainedFrom <= window.window else { return .working }
     return .damage(UsageScrub.sentence(window.window, "is not as it was closed"))

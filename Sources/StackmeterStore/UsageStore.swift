@@ -115,10 +115,7 @@ extension UsageStore {
       for row in page { hasher.add(row) }
       page = try rows(of: window, after: last.key, limit: rowsPerRead)
     }
-    let rowCount = hasher.rowCount
-    try put(
-      window: ClosedWindow(
-        window: window, endPosition: endPosition, rowCount: rowCount, hash: hasher.finish()))
+    try put(window: hasher.finish())
   }
 }
 
@@ -285,13 +282,18 @@ package struct ClosedWindow: Hashable, Sendable {
   /// All positions before it count in this window or in an earlier one, all others in a later one.
   package let endPosition: UInt64
   package let rowCount: UInt64
+  /// The earliest usage hour in it: whoever looks for earlier usage need not read the window.
+  package let oldestUsage: Hour
   /// 32 bytes, see `WindowHasher`.
   package let hash: [UInt8]
 
-  package init(window: Hour, endPosition: UInt64, rowCount: UInt64, hash: [UInt8]) {
+  package init(
+    window: Hour, endPosition: UInt64, rowCount: UInt64, oldestUsage: Hour, hash: [UInt8]
+  ) {
     self.window = window
     self.endPosition = endPosition
     self.rowCount = rowCount
+    self.oldestUsage = oldestUsage
     self.hash = hash
   }
 }

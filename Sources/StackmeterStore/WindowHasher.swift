@@ -33,12 +33,18 @@ package struct WindowHasher {
   private var buffer: [UInt8] = []
   private static let bufferBytes = 64 << 10
   private var lastSeries: Int64?
-  private(set) var rowCount: UInt64 = 0
+  private let window: Hour
+  private let endPosition: UInt64
+  private var rowCount: UInt64 = 0
+  private var oldestUsage: Hour
 
   /// `previous` is nil for the first window of a database.
   package init(
     previous: [UInt8]?, journalID: UInt64, cell: String, window: Hour, endPosition: UInt64
   ) {
+    self.window = window
+    self.endPosition = endPosition
+    oldestUsage = Hour(index: .max)
     buffer.reserveCapacity(WindowHasher.bufferBytes + 4096)
     buffer.append(contentsOf: previous ?? Array(repeating: 0, count: WindowHasher.hashBytes))
     number(journalID)
@@ -65,14 +71,18 @@ package struct WindowHasher {
     number(row.key.usageHour.index)
     number(row.quantity.attos)
     rowCount += 1
+    oldestUsage = min(oldestUsage, row.key.usageHour)
     if buffer.count >= WindowHasher.bufferBytes { feed() }
   }
 
-  package mutating func finish() -> [UInt8] {
+  /// What is written down of the window, once all its rows were added.
+  package mutating func finish() -> ClosedWindow {
     buffer.append(WindowHasher.endMark)
     number(rowCount)
     feed()
-    return Array(digest.finalize())
+    return ClosedWindow(
+      window: window, endPosition: endPosition, rowCount: rowCount, oldestUsage: oldestUsage,
+      hash: Array(digest.finalize()))
   }
 
   private mutating func feed() {

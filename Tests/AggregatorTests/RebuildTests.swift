@@ -54,7 +54,7 @@ import Testing
       ("subscription", "id, quote(name), first_window"),
       ("series", "id, digest, first_window, first_position, quote(meter), quote(resource_uri)"),
       ("aggregate", "window, series, lag, units, attos"),
-      ("closed_window", "window, end_position, row_count, hex(hash)"),
+      ("closed_window", "window, end_position, row_count, oldest_usage, hex(hash)"),
       ("value_sample", "usage_hour, series, units, attos, hex(event)"),
       ("time_sample", "usage_hour, series, usage_end, usage_start, position, hex(event), units"),
       (

@@ -144,11 +144,15 @@ import Testing
       "ended at position"
     ),
     (
+      "UPDATE closed_window SET oldest_usage = oldest_usage + 1 WHERE window = (SELECT min(window) FROM closed_window)",
+      "its earliest usage"
+    ),
+    (
       "DELETE FROM closed_window WHERE window = (SELECT min(window) FROM closed_window)",
       "not closed"
     ),
     (
-      "INSERT INTO closed_window SELECT min(window) - 1, 1, 1, zeroblob(32) FROM closed_window",
+      "INSERT INTO closed_window SELECT min(window) - 1, 1, 1, 0, zeroblob(32) FROM closed_window",
       "the journal has nothing for it"
     ),
     ("UPDATE series SET resource_uri = '/other' WHERE id = (SELECT min(id) FROM series)", "series"),

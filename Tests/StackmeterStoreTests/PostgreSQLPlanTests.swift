@@ -31,7 +31,7 @@ import Testing
       FROM generate_series(\(firstWindow), \(openWindow - 1)) w, generate_series(1, 2) c,
         generate_series(1, \(subscriptionCount)) s, generate_series(1, \(seriesPerSubscription)) i
       ORDER BY w, c, s, i;
-    INSERT INTO closed_window SELECT c, w, 10 + w - \(firstWindow), 5000, '\\x00'
+    INSERT INTO closed_window SELECT c, w, 10 + w - \(firstWindow), 5000, w, '\\x00'
       FROM generate_series(\(firstWindow), \(openWindow - 1)) w, generate_series(1, 2) c;
     INSERT INTO window_missing SELECT c, w, '["src-1"]', 0
       FROM generate_series(\(firstWindow), \(openWindow - 1)) w, generate_series(1, 2) c;
@@ -148,6 +148,13 @@ import Testing
         #expect(totals.count >= Self.seriesPerSubscription)
       }
       #expect(summary.wholeAggregates == 0 && summary.aggregateBlocks < 1500, "\(summary)")
+      // Ten hours of all are ten windows of both cells, 5,000 rows each, however many follow.
+      let whole = try place.read {
+        let totals = try reader.totals(
+          hours: hours, byDay: true, bySubscription: false, filter: everything, limit: 100)
+        #expect(totals.count >= Self.seriesPerSubscription)
+      }
+      #expect(whole.wholeAggregates == 0 && whole.aggregateBlocks < 2500, "\(whole)")
       let explained = try place.read {
         let basis = try reader.basis(
           subscription: "sub-500", meter: "METER-3", resourceURI: nil,

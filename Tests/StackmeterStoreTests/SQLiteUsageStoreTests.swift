@@ -117,7 +117,7 @@ extension UsageStore {
       "UPDATE pipeline SET open_window = 100",
       "UPDATE closed_window SET row_count = 2",
       "DELETE FROM closed_window",
-      "INSERT OR REPLACE INTO closed_window VALUES (100, 1, 1, x'00')",
+      "INSERT OR REPLACE INTO closed_window VALUES (100, 1, 1, 100, x'00')",
       "UPDATE series SET resource_uri = '/other'",
       "UPDATE series SET id = id + 1",
       "DELETE FROM series",

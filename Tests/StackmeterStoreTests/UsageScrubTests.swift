@@ -59,6 +59,7 @@ import Testing
     "UPDATE series SET location = 'x' WHERE id = 16777217",
     "UPDATE closed_window SET end_position = 0 WHERE window = 100",
     "UPDATE closed_window SET row_count = 0 WHERE window = 102",
+    "UPDATE closed_window SET oldest_usage = oldest_usage + 1 WHERE window = 102",
     "DELETE FROM closed_window WHERE window = 100",
   ])
   func `whoever takes the triggers away is found out`(sql: String) async throws {
@@ -76,6 +77,7 @@ import Testing
     "DELETE FROM series WHERE subscription = 1 AND id = 1",
     "UPDATE closed_window SET end_position = 0 WHERE reporting_window = 100",
     "UPDATE closed_window SET row_count = 0 WHERE reporting_window = 102",
+    "UPDATE closed_window SET oldest_usage = oldest_usage + 1 WHERE reporting_window = 102",
     "DELETE FROM closed_window WHERE reporting_window = 100",
   ])
   func `whoever takes the triggers of PostgreSQL away is found out`(sql: String) async throws {

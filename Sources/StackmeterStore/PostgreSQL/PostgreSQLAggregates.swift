@@ -156,11 +156,14 @@ extension PostgreSQLUsageStore {
   package func put(window: ClosedWindow) throws(StoreError) {
     let session = try current()
     try session.connection.query(
-      "INSERT INTO closed_window VALUES ($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bytea)",
+      """
+      INSERT INTO closed_window
+      VALUES ($1::bigint, $2::bigint, $3::bigint, $4::bigint, $5::bigint, $6::bytea)
+      """,
       [
         PostgreSQLParameter(session.number), PostgreSQLParameter(window.window.index),
         PostgreSQLParameter(window.endPosition), PostgreSQLParameter(window.rowCount),
-        PostgreSQLParameter(window.hash),
+        PostgreSQLParameter(window.oldestUsage.index), PostgreSQLParameter(window.hash),
       ])
   }
 }

@@ -83,6 +83,7 @@ enum PostgreSQLSchema {
       reporting_window integer NOT NULL,
       end_position bigint NOT NULL,
       row_count bigint NOT NULL,
+      oldest_usage integer NOT NULL,
       hash bytea NOT NULL,
       PRIMARY KEY (cell, reporting_window)
     );

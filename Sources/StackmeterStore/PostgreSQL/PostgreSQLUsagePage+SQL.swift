@@ -84,14 +84,14 @@ extension PostgreSQLUsagePage {
 
 extension PostgreSQL {
   /// The windows from `$1` up to `$2` that have aggregates or are open, with their cells: where the cell still keeps
-  /// them. Whatever has aggregates is closed and hashed, or open.
+  /// them. Whatever has aggregates is closed and hashed, or open. `oldest` is the earliest usage hour of a closed one.
   static let cellWindows = """
-    SELECT c.reporting_window::bigint AS hour, p.cell::bigint AS cell
+    SELECT c.reporting_window::bigint AS hour, p.cell::bigint AS cell, c.oldest_usage AS oldest
     FROM pipeline p JOIN closed_window c ON c.cell = p.cell
       AND c.reporting_window >= p.retained_from AND c.reporting_window >= $1::bigint
       AND c.reporting_window < $2::bigint
     UNION ALL
-    SELECT p.open_window::bigint, p.cell::bigint FROM pipeline p
+    SELECT p.open_window::bigint, p.cell::bigint, NULL FROM pipeline p
     WHERE p.open_window >= $1::bigint AND p.open_window < $2::bigint
     """
 

@@ -97,8 +97,16 @@ package final class PostgreSQLUsageReader: UsageReader {
           "usage before \(Hour(index: state.retainedFrom).next.start) is no longer kept; "
             + "ask for what comes after")
       }
+      let end =
+        filter.subscriptions == nil
+        ? try connection.query(
+          """
+          SELECT coalesce(max(reporting_window), 0) + 1 FROM closed_window
+          WHERE oldest_usage < $1::bigint
+          """, [PostgreSQLParameter(hours.upperBound.index)]
+        ).integer(0, 0) : Int64.max
       var parameters = [
-        PostgreSQLParameter(firstWindow), PostgreSQLParameter(Int64.max),
+        PostgreSQLParameter(firstWindow), PostgreSQLParameter(end),
         PostgreSQLParameter(hours.upperBound.index), PostgreSQLParameter(state.openWindow),
         PostgreSQLParameter(Int64(limit)), PostgreSQLParameter(texts: filter.meters ?? []),
       ]
@@ -128,16 +136,26 @@ package final class PostgreSQLUsageReader: UsageReader {
   }
 
   /// Adds the rows of each series up before the names are looked up. Where subscriptions are named, each window is
-  /// looked at only where these lie in it.
+  /// looked at only where these lie in it. `$2` is behind the last closed window that has usage before `$3`: behind
+  /// it, only open windows can have such usage.
   static func totalsSQL(
     byDay: Bool, bySubscription: Bool, filter: UsageFilter
   ) -> String {
     let isAll = filter.subscriptions == nil
     let rows =
       isAll
-      ? "aggregate a JOIN pipeline p ON p.cell = a.cell AND p.retained_from <= a.reporting_window"
+      ? """
+      (SELECT b.* FROM aggregate b
+          JOIN pipeline p ON p.cell = b.cell AND p.retained_from <= b.reporting_window
+          WHERE b.reporting_window >= $1::bigint AND b.reporting_window < $2::bigint
+          UNION ALL
+          SELECT b.* FROM pipeline p
+          JOIN aggregate b ON b.cell = p.cell AND b.reporting_window = p.open_window
+          WHERE p.open_window >= $2::bigint) a
+      """
       : """
-      (\(PostgreSQL.cellWindows)) w
+      (SELECT * FROM (\(PostgreSQL.cellWindows)) v
+          WHERE v.oldest IS NULL OR v.oldest < $3::bigint) w
           JOIN subscription q ON q.cell = w.cell AND q.name = ANY ($7::text[])
           CROSS JOIN LATERAL (
             SELECT * FROM aggregate b WHERE b.reporting_window = w.hour AND b.cell = w.cell
@@ -151,8 +169,7 @@ package final class PostgreSQLUsageReader: UsageReader {
           \(byDay ? "floor(a.usage_hour / 24.0)::bigint" : "0::bigint") AS day,
           sum(a.quantity) AS quantity, max(a.reporting_window) AS last_window
         FROM \(rows)
-        WHERE a.reporting_window >= $1::bigint AND a.reporting_window < $2::bigint
-          AND a.usage_hour >= $1::bigint + 1 AND a.usage_hour < $3::bigint
+        WHERE a.usage_hour >= $1::bigint + 1 AND a.usage_hour < $3::bigint
         GROUP BY a.cell, a.subscription, a.series, day) t
         JOIN series s ON s.cell = t.cell AND s.subscription = t.subscription AND s.id = t.series
         JOIN subscription n ON n.cell = t.cell AND n.id = t.subscription
@@ -240,7 +257,7 @@ package final class PostgreSQLUsageReader: UsageReader {
   package func closedWindows(before: Hour?, limit: Int) throws(StoreError) -> [ClosedWindow] {
     let rows = try connection.query(
       """
-      SELECT reporting_window, end_position, row_count, hash FROM closed_window
+      SELECT reporting_window, end_position, row_count, oldest_usage, hash FROM closed_window
       WHERE cell = $1::bigint AND reporting_window < $2::bigint
       ORDER BY reporting_window DESC LIMIT $3::bigint
       """,
@@ -252,7 +269,8 @@ package final class PostgreSQLUsageReader: UsageReader {
       ClosedWindow(
         window: Hour(index: rows.integer(row, 0)),
         endPosition: UInt64(bitPattern: rows.integer(row, 1)),
-        rowCount: UInt64(bitPattern: rows.integer(row, 2)), hash: rows.bytes(row, 3))
+        rowCount: UInt64(bitPattern: rows.integer(row, 2)),
+        oldestUsage: Hour(index: rows.integer(row, 3)), hash: rows.bytes(row, 4))
     }
   }
 

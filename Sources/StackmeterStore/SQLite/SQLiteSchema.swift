@@ -68,6 +68,7 @@ enum SQLiteSchema {
       window INTEGER PRIMARY KEY,
       end_position INTEGER NOT NULL,
       row_count INTEGER NOT NULL,
+      oldest_usage INTEGER NOT NULL,
       hash BLOB NOT NULL
     ) STRICT;
 

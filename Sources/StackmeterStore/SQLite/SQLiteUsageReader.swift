@@ -145,7 +145,8 @@ package final class SQLiteUsageReader: UsageReader {
   package func closedWindows(before: Hour?, limit: Int) throws(StoreError) -> [ClosedWindow] {
     let statement = try connection.prepare(
       """
-      SELECT window, end_position, row_count, hash FROM closed_window WHERE window < ?
+      SELECT window, end_position, row_count, oldest_usage, hash FROM closed_window
+      WHERE window < ?
       ORDER BY window DESC LIMIT ?
       """)
     statement.bind(1, before?.index ?? .max)
@@ -156,7 +157,8 @@ package final class SQLiteUsageReader: UsageReader {
         ClosedWindow(
           window: Hour(index: statement.integer(0)),
           endPosition: UInt64(bitPattern: statement.integer(1)),
-          rowCount: UInt64(bitPattern: statement.integer(2)), hash: statement.bytes(3)))
+          rowCount: UInt64(bitPattern: statement.integer(2)),
+          oldestUsage: Hour(index: statement.integer(3)), hash: statement.bytes(4)))
     }
     return windows
   }

@@ -15,6 +15,7 @@ package final class SQLiteUsageStore: UsageStore {
   private let selectRows: Statement
   private let updatePipeline: Statement
   private let samples: SQLiteSamples
+  private var open = OpenAggregates()
 
   /// Opens the file, making it where there is none, and brings the tables of an older program up to date. Whoever
   /// calls this holds the lock of the one writer. `seriesMax` is how many series a subscription may have.
@@ -149,6 +150,7 @@ package final class SQLiteUsageStore: UsageStore {
   package func rollback() {
     // Nothing to undo where SQLite has rolled back already.
     try? connection.execute("ROLLBACK")
+    open.forget()
   }
 
   package func commit(_ position: PipelinePosition) throws(StoreError) {
@@ -243,20 +245,26 @@ extension SQLiteUsageStore {
   package func aggregates(
     of window: Hour, _ keys: [SeriesHour]
   ) throws(StoreError) -> [Quantity?] {
-    var quantities: [Quantity?] = []
-    quantities.reserveCapacity(keys.count)
+    if open.window != window {
+      let exists = try connection.prepare(
+        "SELECT EXISTS (SELECT 1 FROM aggregate WHERE window = ?)")
+      exists.bind(1, window.index)
+      _ = try exists.step()
+      open.begin(window, isEmpty: exists.integer(0) == 0)
+    }
+    var (known, missing) = open.look(keys)
     selectAggregate.bind(1, window.index)
-    for key in keys {
+    for place in missing {
+      let key = keys[place]
       selectAggregate.bind(2, key.series)
       selectAggregate.bind(3, window.index - key.usageHour.index)
-      guard try selectAggregate.step() else {
-        quantities.append(nil)
-        continue
-      }
+      guard try selectAggregate.step() else { continue }
       defer { selectAggregate.reset() }
-      quantities.append(try connection.quantity(selectAggregate, 0))
+      let quantity = try connection.quantity(selectAggregate, 0)
+      known[place] = quantity
+      open.remember(quantity, of: key)
     }
-    return quantities
+    return known
   }
 
   package func put(
@@ -269,6 +277,7 @@ extension SQLiteUsageStore {
       putAggregate.bind(4, quantity.units)
       putAggregate.bind(5, quantity.remainingAttos)
       try putAggregate.run()
+      if open.window == window { open.remember(quantity, of: key) }
     }
   }
 
@@ -323,11 +332,12 @@ extension SQLiteUsageStore {
   }
 
   package func put(window: ClosedWindow) throws(StoreError) {
-    let insert = try connection.prepare("INSERT INTO closed_window VALUES (?, ?, ?, ?)")
+    let insert = try connection.prepare("INSERT INTO closed_window VALUES (?, ?, ?, ?, ?)")
     insert.bind(1, window.window.index)
     insert.bind(2, Int64(bitPattern: window.endPosition))
     insert.bind(3, Int64(bitPattern: window.rowCount))
-    insert.bind(4, window.hash)
+    insert.bind(4, window.oldestUsage.index)
+    insert.bind(5, window.hash)
     try insert.run()
   }
 

@@ -2,8 +2,8 @@ internal import StackmeterCore
 
 /// Exact totals by usage time: one pass over the rows that the question is about, added up here.
 ///
-/// Each window from the first usage hour on is looked at, only where the asked subscriptions lie in it. Adding up in
-/// SQL would sort all rows of the question first.
+/// Each window from the first usage hour on that has usage before the last one is looked at, only where the asked
+/// subscriptions lie in it. Adding up in SQL would sort all rows of the question first.
 struct SQLiteUsageTotals {
   private let connection: SQLite
   private let hours: Range<Int64>
@@ -61,26 +61,27 @@ struct SQLiteUsageTotals {
   mutating func read(
     from firstWindow: Int64, _ seriesRanges: [Range<Int64>]
   ) throws(StoreError) -> [UsageTotal] {
-    let next = try connection.prepare("SELECT min(window) FROM aggregate WHERE window >= ?")
+    let windows = try connection.prepare(
+      """
+      SELECT window FROM closed_window WHERE window >= ?1 AND oldest_usage < ?2
+      UNION ALL SELECT open_window FROM pipeline WHERE open_window >= ?1
+      """)
+    windows.bind(1, firstWindow)
+    windows.bind(2, hours.upperBound)
+    defer { windows.reset() }
     let rows = try connection.prepare(
       """
       SELECT series, lag, units, attos FROM aggregate
       WHERE window = ? AND series >= ? AND series < ?
       """)
-    var from = firstWindow
-    while totals.count <= limit {
-      next.bind(1, from)
-      _ = try next.step()
-      let window = next.isNull(0) ? nil : next.integer(0)
-      next.reset()
-      guard let window else { break }
+    while totals.count <= limit, try windows.step() {
+      let window = windows.integer(0)
       for range in seriesRanges {
         rows.bind(1, window)
         rows.bind(2, range.lowerBound)
         rows.bind(3, range.upperBound)
         while try rows.step() { try add(rows, window) }
       }
-      from = window + 1
     }
     return try sorted()
   }

@@ -1,7 +1,7 @@
 internal import StackmeterCore
 
-/// The aggregates of the window that is being written, as its one writer knows them: so that the server need not be
-/// asked for what was written a moment ago. Part of a transaction: whoever rolls one back forgets all.
+/// The aggregates of the window that is being written, as its one writer knows them: so that the database need not
+/// be asked for what was written a moment ago. Part of a transaction: whoever rolls one back forgets all.
 struct OpenAggregates {
   /// More are not remembered; each takes about 64 bytes.
   static let entriesMax = 500_000
