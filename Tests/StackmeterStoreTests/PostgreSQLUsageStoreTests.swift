@@ -64,13 +64,18 @@ import Testing
       }
       #expect(missing?.kind == .missing)
       _ = try PostgreSQLUsageStore(text)
-      try PostgreSQL(text).execute("UPDATE schema_version SET version = 2")
-      let writing = #expect(throws: StoreError.self) { _ = try PostgreSQLUsageStore(text) }
-      let reading = #expect(throws: StoreError.self) {
-        _ = try PostgreSQLUsageReader(text, cell: "local")
+      for (version, kind, words) in [
+        (3, StoreError.Kind.newerSchema, "newer"), (1, .olderSchema, "never released"),
+      ] {
+        try PostgreSQL(text).execute("UPDATE schema_version SET version = \(version)")
+        let writing = #expect(throws: StoreError.self) { _ = try PostgreSQLUsageStore(text) }
+        let reading = #expect(throws: StoreError.self) {
+          _ = try PostgreSQLUsageReader(text, cell: "local")
+        }
+        for error in [writing, reading] {
+          #expect(error?.kind == kind && error?.message.contains(words) == true)
+        }
       }
-      #expect(writing?.kind == .newerSchema)
-      #expect(reading?.kind == .newerSchema)
     }
   }
 

@@ -250,14 +250,19 @@ extension UsageStore {
     }
   }
 
-  @Test func `a database of a newer program is refused by writer and reader`() throws {
+  @Test(
+    arguments: [(4, StoreError.Kind.newerSchema, "newer"), (2, .olderSchema, "never released")])
+  func `a database of a newer program, or of a draft, is refused by writer and reader`(
+    version: Int, kind: StoreError.Kind, words: String
+  ) throws {
     try withDatabase { path in
       _ = try SQLiteUsageStore(path: path)
-      try SQLite(path, .writer).execute("PRAGMA user_version = 3")
+      try SQLite(path, .writer).execute("PRAGMA user_version = \(version)")
       let writing = #expect(throws: StoreError.self) { _ = try SQLiteUsageStore(path: path) }
       let reading = #expect(throws: StoreError.self) { _ = try SQLiteUsageReader(path: path) }
-      #expect(writing?.kind == .newerSchema)
-      #expect(reading?.kind == .newerSchema)
+      for error in [writing, reading] {
+        #expect(error?.kind == kind && error?.message.contains(words) == true)
+      }
     }
   }
 

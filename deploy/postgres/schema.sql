@@ -1,4 +1,4 @@
--- The usage database of Stackmeter in PostgreSQL, version 1. Sources/StackmeterStore/README.md says what it means.
+-- The usage database of Stackmeter in PostgreSQL, version 2. Sources/StackmeterStore/README.md says what it means.
 -- The aggregator runs this text in one transaction where it finds no tables. Where it may not make any, run it:
 --   psql --single-transaction --set ON_ERROR_STOP=1 --file schema.sql DATABASE
 
@@ -391,7 +391,7 @@ FROM closed_window w
 JOIN pipeline p ON p.cell = w.cell
 JOIN cell c ON c.number = w.cell;
 
-INSERT INTO schema_version VALUES (1, 1);
+INSERT INTO schema_version VALUES (1, 2);
 
 CREATE VIEW sources AS
 SELECT c.name AS cell, s.name, s.cadence_seconds,

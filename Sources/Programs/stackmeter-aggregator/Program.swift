@@ -67,8 +67,11 @@ struct Program {
     do throws(StoreError) {
       return try database.store()
     } catch {
-      guard error.kind == .newerSchema || error.kind == .otherCell else { throw error }
-      throw SettingsError(problems: [error.message])
+      switch error.kind {
+      case .newerSchema, .olderSchema, .otherCell:
+        throw SettingsError(problems: [error.message])
+      default: throw error
+      }
     }
   }
 }

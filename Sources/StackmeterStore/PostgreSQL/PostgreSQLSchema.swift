@@ -1,10 +1,10 @@
 /// The tables of the usage database in PostgreSQL. README.md says what they mean.
 enum PostgreSQLSchema {
-  static let version: Int64 = 1
+  static let version: Int64 = 2
 
   /// What `deploy/postgres/schema.sql` says, byte by byte.
   static let text = #"""
-    -- The usage database of Stackmeter in PostgreSQL, version 1. Sources/StackmeterStore/README.md says what it means.
+    -- The usage database of Stackmeter in PostgreSQL, version 2. Sources/StackmeterStore/README.md says what it means.
     -- The aggregator runs this text in one transaction where it finds no tables. Where it may not make any, run it:
     --   psql --single-transaction --set ON_ERROR_STOP=1 --file schema.sql DATABASE
 
@@ -397,7 +397,7 @@ enum PostgreSQLSchema {
     JOIN pipeline p ON p.cell = w.cell
     JOIN cell c ON c.number = w.cell;
 
-    INSERT INTO schema_version VALUES (1, 1);
+    INSERT INTO schema_version VALUES (1, 2);
 
     CREATE VIEW sources AS
     SELECT c.name AS cell, s.name, s.cadence_seconds,

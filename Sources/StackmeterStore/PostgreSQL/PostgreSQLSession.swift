@@ -89,7 +89,11 @@ extension PostgreSQLSchema {
     StoreError(
       found > version ? .newerSchema : .olderSchema,
       "the PostgreSQL database is \(found > version ? "newer" : "older") than this program: it has "
-        + "schema version \(found), but this program knows \(version); run the program that made it"
+        + "schema version \(found), but this program knows \(version); "
+        + (found > version
+          ? "run the program that made it"
+          : "version \(found) was never released: name an empty database, and the aggregator counts "
+            + "the journal anew")
     )
   }
 }

@@ -1,6 +1,6 @@
 internal import StackmeterCore
 
-/// How the tables are made, and how those of version 1 become those of version 2: in one transaction, so that what is
+/// How the tables are made, and how those of version 1 become those of version 3: in one transaction, so that what is
 /// interrupted has not begun.
 extension SQLite {
   func makeTables(cell: String) throws(StoreError) {

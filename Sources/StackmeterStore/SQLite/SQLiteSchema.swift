@@ -1,8 +1,10 @@
 internal import StackmeterCore
 
-/// The tables of the usage database in SQLite, version 2. README.md says what they mean.
+/// The tables of the usage database in SQLite, version 3. README.md says what they mean.
 enum SQLiteSchema {
-  static let version: Int64 = 2
+  static let version: Int64 = 3
+  /// Programs that were never released made it in several forms, so it is not brought up to date.
+  static let draftVersion: Int64 = 2
   /// `SMUD` in the file's header, so that `file` and the sqlite3 shell can tell what it is.
   static let applicationID: Int64 = 0x534D_5544
 
@@ -301,7 +303,11 @@ extension SQLiteSchema {
   static func older(_ found: Int64, _ path: String) -> StoreError {
     StoreError(
       .olderSchema,
-      "\(path) has schema version \(found); the aggregator brings it to \(version) when it starts")
+      found == draftVersion
+        ? "\(path) has schema version \(found), which was never released; move the file away, and "
+          + "the aggregator counts the journal anew"
+        : "\(path) has schema version \(found); the aggregator brings it to \(version) when it starts"
+    )
   }
 }
 

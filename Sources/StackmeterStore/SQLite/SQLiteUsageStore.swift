@@ -34,6 +34,7 @@ package final class SQLiteUsageStore: UsageStore {
     self.seriesMax = seriesMax
     let found = try connection.schemaVersion()
     guard found <= SQLiteSchema.version else { throw SQLiteSchema.newer(found, path) }
+    guard found != SQLiteSchema.draftVersion else { throw SQLiteSchema.older(found, path) }
     // What is interrupted in here begins again at the next start.
     if found < SQLiteSchema.version {
       try connection.execute("BEGIN EXCLUSIVE")
