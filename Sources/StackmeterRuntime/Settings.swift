@@ -35,6 +35,7 @@ package struct Settings: Hashable, Sendable {
   package var gatewayPort: Int
   /// The hashed API keys; made by `stackmeter token`.
   package var apiKeys: String
+  package var tokens: TokenSettings
   /// What the agent meters for whom, see `deploy/config/agent.json`.
   package var agentMapping: String
 
@@ -77,6 +78,7 @@ package struct Settings: Hashable, Sendable {
     gatewayHost = reader.text("gateway.host", default: "127.0.0.1")
     gatewayPort = reader.integer("gateway.port", in: 0...65_535, default: 8420)
     apiKeys = reader.text("gateway.apiKeys", default: "/etc/stackmeter/keys.json")
+    tokens = TokenSettings(&reader)
     agentMapping = reader.text("agent.mapping", default: "/etc/stackmeter/agent.json")
     try reader.finish()
   }

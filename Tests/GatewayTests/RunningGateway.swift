@@ -57,7 +57,9 @@ struct RunningGateway {
   struct NoAnswer: Error {}
 }
 
-func withGateway(_ body: @Sendable (RunningGateway) async throws -> Void) async throws {
+func withGateway(
+  tokens: TokenConfiguration? = nil, _ body: @Sendable (RunningGateway) async throws -> Void
+) async throws {
   let directory = try TemporaryDirectory()
   let keysPath = directory.path + "/keys.json"
   let ours = try APIKeys.create(role: .operator, note: "tests")
@@ -72,7 +74,8 @@ func withGateway(_ body: @Sendable (RunningGateway) async throws -> Void) async 
   try await withInProcessChannel(endpoints: [query, collector]) { channel in
     let (ports, continuation) = AsyncStream<Int>.makeStream()
     let gateway = try Gateway(
-      configuration: GatewayConfiguration(host: "127.0.0.1", port: 0, apiKeysPath: keysPath),
+      configuration: GatewayConfiguration(
+        host: "127.0.0.1", port: 0, apiKeysPath: keysPath, tokens: tokens),
       query: QueryClient(channel), collector: CollectorClient(channel), clock: clock,
       logger: Logger(label: "gateway") { _ in SwiftLogNoOpLogHandler() },
       onListening: { continuation.yield($0) })

@@ -37,7 +37,7 @@ private func gateway(
   channel: any RPCChannel, port: Int, keysPath: String, host: String = "127.0.0.1",
   logger: Logger = LogRecord().logger,
   onListening: @escaping @Sendable (Int) async -> Void = { _ in }
-) throws(APIKeysError) -> Gateway {
+) throws(SettingsError) -> Gateway {
   try Gateway(
     configuration: GatewayConfiguration(
       host: host, port: port, apiKeysPath: keysPath, drainMax: .milliseconds(50)),
@@ -75,12 +75,12 @@ private func gateway(
     let directory = try TemporaryDirectory()
     let path = directory.path + "/keys.json"
     try await withInProcessChannel(endpoints: []) { channel in
-      let missing = #expect(throws: APIKeysError.self) {
+      let missing = #expect(throws: SettingsError.self) {
         _ = try gateway(channel: channel, port: 0, keysPath: path)
       }
       #expect(missing?.description.contains(path) == true)
       writeFile(path, #"{"keys": [{"id": "", "role": "x"}]}"#)
-      let broken = #expect(throws: APIKeysError.self) {
+      let broken = #expect(throws: SettingsError.self) {
         _ = try gateway(channel: channel, port: 0, keysPath: path)
       }
       #expect(broken?.problems.count == 3)

@@ -53,8 +53,8 @@ import Testing
     "GatewayServer": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
       "CollectorClient", "QueryClient", "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore",
-      "ServiceLifecycle", "Logging",
-      "Crypto", "GRPCCore", "Synchronization", "Glibc",
+      "NIOHTTP1", "NIOPosix", "NIOSSL", "ServiceLifecycle", "Logging",
+      "Crypto", "CryptoExtras", "GRPCCore", "Synchronization", "Glibc",
     ],
     "AgentServer": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",

@@ -11,14 +11,9 @@ struct Program {
     await ServiceProgram.main("gateway") { settings, logger in
       let query = try RPCConnection(socketPath: settings.socketPath("query"))
       let collector = try RPCConnection(socketPath: settings.socketPath("collector"))
-      let gateway: Gateway
-      do throws(APIKeysError) {
-        gateway = try Gateway(
-          configuration: GatewayConfiguration(settings), query: QueryClient(query.channel),
-          collector: CollectorClient(collector.channel), clock: SystemClock(), logger: logger)
-      } catch {
-        throw SettingsError(problems: error.problems)
-      }
+      let gateway = try Gateway(
+        configuration: GatewayConfiguration(settings), query: QueryClient(query.channel),
+        collector: CollectorClient(collector.channel), clock: SystemClock(), logger: logger)
       return [
         StoppablePart(run: query.run, stop: query.stop),
         StoppablePart(run: collector.run, stop: collector.stop),

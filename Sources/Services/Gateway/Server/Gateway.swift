@@ -8,6 +8,7 @@ internal import NIOCore
 package import QueryClient
 internal import ServiceLifecycle
 package import StackmeterCore
+package import StackmeterRuntime
 
 /// Why the gateway cannot serve.
 package enum GatewayError: Error, Equatable, CustomStringConvertible {
@@ -25,22 +26,25 @@ package enum GatewayError: Error, Equatable, CustomStringConvertible {
 }
 
 /// HTTP and JSON for clients: authenticates them once and passes their questions on. Keeps no state but the
-/// keys and copies of what query said.
+/// keys of callers and copies of what query said.
 package struct Gateway: Service {
   private let configuration: GatewayConfiguration
   private let responder: GatewayResponder
+  private let keySetURL: KeySetURL?
   private let logger: Logger
   private let onListening: @Sendable (_ port: Int) async -> Void
 
-  /// Reads the API keys; throws every problem of their file. `onListening` is told the bound port.
+  /// Reads the API keys and the key set of tokens; throws every problem of them. `onListening` is told the bound port.
   package init(
     configuration: GatewayConfiguration, query: QueryClient, collector: CollectorClient,
     clock: any WallClock, logger: Logger,
     onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
-  ) throws(APIKeysError) {
+  ) throws(SettingsError) {
     self.configuration = configuration
     self.logger = logger
     self.onListening = onListening
+    let credentials = try Credentials(configuration, clock: clock, logger: logger)
+    keySetURL = credentials.keySetURL
     let meters = MeterNames(query: query, clock: clock)
     responder = GatewayResponder(
       table: .gateway(
@@ -54,7 +58,8 @@ package struct Gateway: Service {
         quarantine: QuarantineAnswers(collector: collector),
         explain: ExplainAnswers(query: query),
         sources: SourceAnswers(query: query, collector: collector)),
-      keys: try APIKeyFile(path: configuration.apiKeysPath, clock: clock, logger: logger),
+      authenticator: Authenticator(
+        keys: credentials.keys, tokens: credentials.tokens, clock: clock, logger: logger),
       logger: logger)
   }
 
@@ -68,6 +73,7 @@ package struct Gateway: Service {
         try? await gracefulShutdown()
         try? await Task.sleep(for: configuration.drainMax)
       }
+      if let keySetURL { group.addTask { await keySetURL.refresh() } }
       try await group.next()
       group.cancelAll()
     }

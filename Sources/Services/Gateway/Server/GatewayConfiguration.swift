@@ -7,21 +7,51 @@ package struct GatewayConfiguration: Hashable, Sendable {
   package var port: Int
   /// The file of hashed API keys, see `APIKeys`.
   package var apiKeysPath: String
+  /// The tokens of an identity provider that are taken; nil for none.
+  package var tokens: TokenConfiguration?
   /// How long the answers in progress may take once the gateway was asked to stop.
   package var drainMax: Duration
 
   package init(
-    host: String, port: Int, apiKeysPath: String, drainMax: Duration = .seconds(5)
+    host: String, port: Int, apiKeysPath: String, tokens: TokenConfiguration? = nil,
+    drainMax: Duration = .seconds(5)
   ) {
     self.host = host
     self.port = port
     self.apiKeysPath = apiKeysPath
+    self.tokens = tokens
     self.drainMax = drainMax
   }
 
   package init(_ settings: Settings) {
     self.init(
-      host: settings.gatewayHost, port: settings.gatewayPort, apiKeysPath: settings.apiKeys)
+      host: settings.gatewayHost, port: settings.gatewayPort, apiKeysPath: settings.apiKeys,
+      tokens: TokenConfiguration(settings.tokens))
+  }
+}
+
+/// Whose tokens are taken, and by which rules.
+package struct TokenConfiguration: Hashable, Sendable {
+  /// A file's path, or a URL.
+  package var keys: String
+  package var trustRoots: String
+  package var rules: TokenRules
+
+  package init(keys: String, trustRoots: String = "", rules: TokenRules) {
+    self.keys = keys
+    self.trustRoots = trustRoots
+    self.rules = rules
+  }
+
+  /// Nil where no tokens are taken.
+  init?(_ settings: TokenSettings) {
+    guard !settings.keys.isEmpty else { return nil }
+    self.init(
+      keys: settings.keys, trustRoots: settings.trustRoots,
+      rules: TokenRules(
+        issuer: settings.issuer, audience: settings.audience,
+        lifetimeMax: .seconds(settings.lifetimeSecondsMax), rolesClaim: settings.rolesClaim,
+        operatorRole: settings.operatorRole, subscriptionsClaim: settings.subscriptionsClaim))
   }
 }
 

@@ -9,7 +9,7 @@ struct GatewayResponder: HTTPResponder {
   typealias Context = BasicRequestContext
 
   let table: RouteTable
-  let keys: APIKeyFile
+  let authenticator: Authenticator
   let logger: Logger
 
   func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
@@ -18,7 +18,7 @@ struct GatewayResponder: HTTPResponder {
     let surface = Surface(path: path)
     var reply: Reply
     do {
-      reply = try await answer(request, path: path)
+      reply = try await answer(request, path: path, requestID: requestID)
     } catch let problem as HTTPProblem {
       reply = surface.reply(problem)
     } catch let error as BodyReadError {
@@ -31,7 +31,9 @@ struct GatewayResponder: HTTPResponder {
     return reply.response(isHead: request.method == .head)
   }
 
-  private func answer(_ request: Request, path: String) async throws -> Reply {
+  private func answer(
+    _ request: Request, path: String, requestID: RequestID
+  ) async throws -> Reply {
     switch table.match(request.method, path) {
     case .none:
       throw HTTPProblem(.notFound, "ResourceNotFound", "there is nothing at this path")
@@ -41,26 +43,21 @@ struct GatewayResponder: HTTPResponder {
         .methodNotAllowed, "MethodNotAllowed", "this path takes \(names)",
         headers: [.allow: names])
     case .route(let route, let pathValue):
-      let caller = try authenticate(request.headers, for: route)
+      let principal = try await authenticate(request.headers, for: route, requestID)
       return try await route.handler(
         GatewayRequest(
           head: request.head, body: request.body, path: path, pathValue: pathValue,
-          query: request.uri.query ?? "", caller: caller))
+          query: request.uri.query ?? "", principal: principal))
     }
   }
 
-  /// The one place where a token becomes a caller. A token anywhere but in the header is no token.
   private func authenticate(
-    _ headers: HTTPFields, for route: Route
-  ) throws(HTTPProblem) -> Caller {
-    guard route.access != .anyone else { return .operator }
-    let fields = headers[values: .authorization]
-    guard fields.count == 1, let space = fields[0].firstIndex(of: " "),
-      String(fields[0][..<space]).asciiLowercased == "bearer",
-      let caller = keys.authenticate(String(fields[0][space...].drop { $0 == " " }))
-    else { throw .unauthenticated }
-    guard route.access == .caller || caller == .operator else { throw .operatorOnly }
-    return caller
+    _ headers: HTTPFields, for route: Route, _ requestID: RequestID
+  ) async throws(HTTPProblem) -> Principal {
+    guard route.access != .anyone else { return .anyone }
+    let principal = try await authenticator.principal(headers, requestID: requestID)
+    guard route.access == .caller || principal.caller == .operator else { throw .operatorOnly }
+    return principal
   }
 
   private func problem(of error: any Error, requestID: RequestID, path: String) -> HTTPProblem {

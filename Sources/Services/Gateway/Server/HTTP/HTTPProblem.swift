@@ -48,7 +48,7 @@ struct HTTPProblem: Error, Hashable {
   /// Azure's name for it; the header tells every client what to send.
   static let unauthenticated = HTTPProblem(
     .unauthorized, "AuthenticationFailed",
-    "a good API key is needed: send it as \"Authorization: Bearer sm_…\"",
+    "a good API key or token is needed: send it as \"Authorization: Bearer …\"",
     headers: [.wwwAuthenticate: "Bearer"])
 
   static let operatorOnly = HTTPProblem(

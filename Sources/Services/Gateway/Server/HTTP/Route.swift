@@ -11,8 +11,9 @@ struct GatewayRequest: Sendable {
   /// The decoded `{id}` of the path; empty where the path has none.
   let pathValue: String
   let query: String
-  /// An operator where a route is open to anyone: such routes ask nothing for a caller.
-  let caller: Caller
+  let principal: Principal
+
+  var caller: Caller { principal.caller }
 }
 
 /// A method and a path, who may use it, and what answers.

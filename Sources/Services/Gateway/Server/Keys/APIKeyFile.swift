@@ -35,9 +35,9 @@ package final class APIKeyFile: Sendable {
       State(keys: try APIKeys(file: path), version: version, checked: clock.now()))
   }
 
-  /// Who a token stands for by the file's present keys.
-  package func authenticate(_ token: String) -> Caller? {
-    current().authenticate(token)
+  /// The key that a token is of, among the file's present keys.
+  func key(for token: String) -> APIKey? {
+    current().key(for: token)
   }
 
   private func current() -> APIKeys {

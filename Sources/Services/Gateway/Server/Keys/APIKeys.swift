@@ -39,13 +39,16 @@ package struct APIKeys: Hashable, Sendable {
     return true
   }
 
-  /// Who a token stands for, or nil. An unknown id costs the same as a wrong secret.
-  package func authenticate(_ token: String) -> Caller? {
+  /// Who a token stands for, or nil.
+  package func authenticate(_ token: String) -> Caller? { key(for: token)?.caller }
+
+  /// The key that a token is of, or nil. An unknown id costs the same as a wrong secret.
+  func key(for token: String) -> APIKey? {
     guard let token = APIToken(token) else { return nil }
     let key = indexByID[String(token.id)].map { keys[$0] }
     let expected = key?.secretHash ?? [UInt8](repeating: 0, count: APIKey.hashBytes)
     let isEqual = APIKeys.isEqualInConstantTime(APIKey.hash(secret: token.secret), expected)
-    return isEqual ? key?.caller : nil
+    return isEqual ? key : nil
   }
 
   /// Compares without an early end, so that the time taken tells nothing of where the first difference is.
