@@ -47,10 +47,12 @@ func library(
 }
 
 /// One half of a service, at Sources/Services/<service>/<half>.
-func service(_ service: String, _ half: String, _ dependencies: [Target.Dependency]) -> Target {
+func service(
+  _ service: String, _ half: String, _ dependencies: [Target.Dependency], exclude: [String] = []
+) -> Target {
   .target(
     name: service + half, dependencies: dependencies, path: "Sources/Services/\(service)/\(half)",
-    swiftSettings: settings)
+    exclude: exclude, swiftSettings: settings)
 }
 
 /// An executable, at Sources/Programs/<name>.
@@ -138,7 +140,7 @@ let package = Package(
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
         "CollectorClient", "QueryClient", hummingbird, hummingbirdCore, httpTypes, nio, nioHTTP1,
         nioPosix, nioSSL, logging, lifecycle, crypto, cryptoExtras, grpc,
-      ]),
+      ], exclude: ["Azure/README.md"]),
     service(
       "Agent", "Server",
       [

@@ -14,7 +14,7 @@ private func withTable(_ body: (RouteTable) async throws -> Void) async throws {
     let clock = SimulatedClock(RunningGateway.start)
     try await body(
       .gateway(
-        azure: AzureUsage(query: query, clock: clock, fallbackAuthority: "h"),
+        azure: AzureAnswers(query: query, clock: clock, fallbackAuthority: "h"),
         usage: UsageAnswers(
           query: query, meters: MeterNames(query: query, clock: clock), clock: clock),
         catalog: CatalogAnswers(query: query),
@@ -27,10 +27,10 @@ private func withTable(_ body: (RouteTable) async throws -> Void) async throws {
 }
 
 @Suite(.timeLimit(.minutes(1))) struct RouteTableTests {
-  @Test func `only the health of the gateway is open to anyone`() async throws {
+  @Test func `only the gateway's health and address are open to anyone`() async throws {
     try await withTable { table in
       let open = table.routes.filter { $0.access == .anyone }.map(\.path.text)
-      #expect(open == ["/healthz", "/readyz"])
+      #expect(open == ["/healthz", "/readyz", "/metadata/endpoints"])
       let guarded = table.routes.filter { $0.access != .anyone }
       try await withGateway { gateway in
         for route in guarded {
@@ -61,6 +61,9 @@ private func withTable(_ body: (RouteTable) async throws -> Void) async throws {
       azure.match("/Subscriptions/a%2fb+c/Providers/Microsoft.Commerce/UsageAggregates/")
         == "a/b+c")
     #expect(azure.match("/subscriptions/%zz/providers/Microsoft.Commerce/UsageAggregates") == nil)
+    let location: PathPattern = "/subscriptions/{id}/locations/{location}/x"
+    #expect(location.match("/subscriptions/a/locations/b/x") == "a")
+    #expect(location.match("/subscriptions/a/locations/x") == nil)
     let native: PathPattern = "/v1/usage"
     #expect(native.match("/v1/usage") == "")
     #expect(native.match("/v1/usage/") == "")

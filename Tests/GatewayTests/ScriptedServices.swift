@@ -17,6 +17,7 @@ final class ScriptedQuery: RPCEndpoint {
     var windows: [ReportingWindow] = []
     var sources: [SourceProgress] = []
     var subscriptions: [Subscription] = []
+    var nextAfter = "next"
     var subscriptionRequests: [ListSubscriptionsRequest] = []
     /// Of every answer about usage.
     var missing = MissingSources.none
@@ -70,7 +71,8 @@ final class ScriptedQuery: RPCEndpoint {
     routes.unary(QueryMethods.listSubscriptions) { [self] request in
       try answer { script in
         script.subscriptionRequests.append(request)
-        return ListSubscriptionsResponse(subscriptions: script.subscriptions, nextAfter: "next")
+        return ListSubscriptionsResponse(
+          subscriptions: script.subscriptions, nextAfter: script.nextAfter)
       }
     }
     routes.unary(QueryMethods.listSources) { [self] _ in

@@ -3,13 +3,11 @@ internal import HTTPTypes
 extension RouteTable {
   /// Everything that the gateway answers.
   static func gateway(
-    azure: AzureUsage, usage: UsageAnswers, catalog: CatalogAnswers, status: StatusAnswers,
+    azure: AzureAnswers, usage: UsageAnswers, catalog: CatalogAnswers, status: StatusAnswers,
     events: EventsAnswers, quarantine: QuarantineAnswers, explain: ExplainAnswers,
     sources: SourceAnswers
   ) -> RouteTable {
-    let tenant = "/subscriptions/{id}/providers/Microsoft.Commerce"
-    let provider = "/subscriptions/{id}/providers/Microsoft.Commerce.Admin"
-    return RouteTable(routes: [
+    let routes = [
       Route(.get, "/healthz", .anyone, status.health),
       Route(.get, "/readyz", .anyone, status.readiness),
       Route(.post, "/v1/events", .operatorOnly, events.report),
@@ -26,13 +24,7 @@ extension RouteTable {
       Route(.get, "/v1/quarantine/{id}", .operatorOnly, quarantine.show),
       Route(.post, "/v1/quarantine/redrive", .operatorOnly, quarantine.redrive),
       Route(.post, "/v1/quarantine/discard", .operatorOnly, quarantine.discard),
-      Route(.get, "\(tenant)/UsageAggregates", .caller, azure.tenant),
-      Route(.get, "\(provider)/subscriberUsageAggregates", .operatorOnly, azure.provider),
-      // The same under the paths of clients from before 2018 and of Get-AzureRmResource.
-      Route(.get, "\(tenant)/subscriberUsageAggregates", .operatorOnly, azure.provider),
-      Route(
-        .get, "\(provider)/locations/subscriberUsageAggregates", .operatorOnly, azure.provider),
-      Route(.get, "\(tenant)/locations/subscriberUsageAggregates", .operatorOnly, azure.provider),
-    ])
+    ]
+    return RouteTable(routes: routes + azure.routes)
   }
 }

@@ -48,7 +48,7 @@ package struct Gateway: Service {
     let meters = MeterNames(query: query, clock: clock)
     responder = GatewayResponder(
       table: .gateway(
-        azure: AzureUsage(
+        azure: AzureAnswers(
           query: query, clock: clock,
           fallbackAuthority: "\(configuration.host):\(configuration.port)"),
         usage: UsageAnswers(query: query, meters: meters, clock: clock),

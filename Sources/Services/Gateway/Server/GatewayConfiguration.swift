@@ -75,7 +75,10 @@ enum GatewayLimits {
   /// About how many bytes the events of one batch for the collector have: half of what a message may.
   static let callBytesMax = 2 << 20
   /// Rows of a page of Azure's API. Its clients count on it.
-  static let azurePageRows: UInt32 = 1000
+  static let azurePageRows = 1000
+  /// Calls of query that one such page is put together from: more than the longest rows need. A page of sums that
+  /// takes more may be shorter.
+  static let azurePagePartsMax = 16
   /// How old names and units of meters may be.
   static let meterCacheAge: Duration = .seconds(30)
 }

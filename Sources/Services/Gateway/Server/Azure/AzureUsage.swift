@@ -5,38 +5,42 @@ internal import StackmeterCore
 internal import StackmeterWire
 internal import Synchronization
 
-/// Azure's tenant and provider Usage APIs: closed windows of reported time, a thousand rows a page.
+/// Azure's tenant and provider Usage APIs: closed windows of reported time, a thousand rows a page. README.md has
+/// the decisions.
 final class AzureUsage: Sendable {
   private let query: QueryClient
   private let clock: any WallClock
-  /// The authority of links where a request has no Host header.
-  private let fallbackAuthority: String
+  private let links: AzureLinks
+  private let directTenants: DirectTenants
   /// The newest open window that query told of. It only grows, so that most questions need no second call.
   private let openWindow = Mutex(Hour(index: 0))
 
-  init(query: QueryClient, clock: any WallClock, fallbackAuthority: String) {
+  init(query: QueryClient, clock: any WallClock, links: AzureLinks) {
     self.query = query
     self.clock = clock
-    self.fallbackAuthority = fallbackAuthority
+    self.links = links
+    directTenants = DirectTenants(query: query)
   }
 
   /// `…/Microsoft.Commerce/UsageAggregates`: one subscription's usage.
   func tenant(_ request: GatewayRequest) async throws -> Reply {
     let subscription = try subscription(request)
-    let parameters = try QueryParameters(parsing: request.query)
+    let parameters = try AzureParameters(request)
     let question = try AzureUsageQuestion(parameters, now: clock.now())
     guard request.caller.maySee(subscription) else {
       throw HTTPProblem.subscriptionNotFound(request.pathValue)
     }
-    return try await answer(
-      request, parameters, question, subscriptions: [subscription])
+    return try await answer(request, parameters, question, subscriptions: [subscription])
   }
 
-  /// `…/Microsoft.Commerce.Admin/subscriberUsageAggregates`: all subscriptions' usage, for operators.
+  /// `…/Microsoft.Commerce.Admin/subscriberUsageAggregates`: the usage of all direct tenants, or of one.
   func provider(_ request: GatewayRequest) async throws -> Reply {
     _ = try subscription(request)
-    let parameters = try QueryParameters(parsing: request.query)
+    let parameters = try AzureParameters(request)
     let question = try AzureUsageQuestion(parameters, now: clock.now())
+    if let subscriber = question.subscriber {
+      try await directTenants.require(subscriber, of: request.caller)
+    }
     return try await answer(
       request, parameters, question, subscriptions: question.subscriber.map { [$0] } ?? [])
   }
@@ -51,35 +55,65 @@ final class AzureUsage: Sendable {
   }
 
   private func answer(
-    _ request: GatewayRequest, _ parameters: QueryParameters, _ question: AzureUsageQuestion,
+    _ request: GatewayRequest, _ parameters: AzureParameters, _ question: AzureUsageQuestion,
     subscriptions: [String]
   ) async throws -> Reply {
     try await requireClosed(question.windows)
     let page = try await page(
       ListUsageRequest(
         caller: request.caller, windows: question.windows, granularity: question.granularity,
-        subscriptions: subscriptions, pageSize: GatewayLimits.azurePageRows,
-        pageToken: question.continuationToken))
+        subscriptions: subscriptions, pageToken: question.continuationToken))
     let caller = request.pathValue
     return Reply { writer in
       writer.member(
         "value",
         array: { writer in
-          for aggregate in page.aggregates { writer.azureRow(aggregate, caller: caller) }
+          for aggregate in page.aggregates {
+            writer.azureRow(aggregate, caller: caller, showsDetails: question.showsDetails)
+          }
         })
+      // Absent on the last page: one client takes an empty one for the first page.
       if !page.nextPageToken.isEmpty {
         writer.member(
-          "nextLink", string: nextLink(request, parameters, token: page.nextPageToken))
+          "nextLink",
+          string: links.next(
+            request, parameters, token: page.nextPageToken, as: "continuationToken"))
       }
     }
   }
 
+  /// A page of exactly `azurePageRows` wherever there are so many rows: query ends a page early where its rows are
+  /// long, and Azure's clients count on the number.
   private func page(_ request: ListUsageRequest) async throws -> ListUsageResponse {
+    var request = request
+    var page = ListUsageResponse(aggregates: [], nextPageToken: "")
+    for _ in 0..<GatewayLimits.azurePagePartsMax {
+      request.pageSize = UInt32(GatewayLimits.azurePageRows - page.aggregates.count)
+      let part = try await part(request)
+      page.aggregates += part.aggregates
+      page.nextPageToken = part.nextPageToken
+      request.pageToken = part.nextPageToken
+      if part.nextPageToken.isEmpty || page.aggregates.count == GatewayLimits.azurePageRows {
+        break
+      }
+    }
+    return page
+  }
+
+  private func part(_ request: ListUsageRequest) async throws -> ListUsageResponse {
     do {
       return try await query.listUsage(request)
     } catch {
-      guard error.code == .notFound else { throw error }
-      throw HTTPProblem.subscriptionNotFound(request.subscriptions.first ?? "")
+      switch error.code {
+      case .notFound:
+        throw HTTPProblem.subscriptionNotFound(request.subscriptions.first ?? "")
+      // Whatever else could be wrong was looked at here.
+      case .invalidArgument where !request.pageToken.isEmpty:
+        throw HTTPProblem.invalid(
+          "continuationToken",
+          "was not given to this caller for this question; leave it out to begin anew")
+      default: throw error
+      }
     }
   }
 
@@ -95,23 +129,6 @@ final class AzureUsage: Sendable {
       ).retry(afterSeconds: 5)
     }
   }
-
-  /// The request's own URL with another token, absolute, as Azure writes it. Behind a proxy its scheme is the one
-  /// that the proxy was asked by, so that the next request, with its API key, goes the same way.
-  private func nextLink(
-    _ request: GatewayRequest, _ parameters: QueryParameters, token: String
-  ) -> String {
-    let kept = parameters.items.filter { $0.name.asciiLowercased != "continuationtoken" }.map(\.raw)
-    let query = (kept + ["continuationToken=\(percentEncoded(token))"]).joined(separator: "&")
-    let forwarded = request.head.headerFields[values: .forwardedProto]
-    let scheme = forwarded == ["https"] ? "https" : "http"
-    return "\(scheme)://\(request.head.authority ?? fallbackAuthority)\(request.path)?\(query)"
-  }
-}
-
-extension HTTPField.Name {
-  /// The scheme of the request as a proxy in front took it.
-  fileprivate static let forwardedProto = Self("X-Forwarded-Proto")!
 }
 
 extension Caller {
@@ -121,49 +138,5 @@ extension Caller {
     case .operator: true
     case .tenant(let subscriptions): subscriptions.contains(subscription)
     }
-  }
-}
-
-extension JSONWriter {
-  /// One row in the shape and member order of real Azure Stack answers. Tags and additional info are texts
-  /// inside the text `instanceData`.
-  fileprivate mutating func azureRow(_ aggregate: UsageAggregate, caller: String) {
-    let series = aggregate.series
-    let name = "\(series.subscription)-\(series.meter)"
-    object { writer in
-      writer.member(
-        "id",
-        string: "/subscriptions/\(caller)/providers/Microsoft.Commerce/UsageAggregate/\(name)")
-      writer.member("name", string: name)
-      writer.member("type", string: "Microsoft.Commerce/UsageAggregate")
-      writer.member(
-        "properties",
-        object: { writer in
-          writer.member("subscriptionId", string: series.subscription)
-          writer.member("usageStartTime", string: aggregate.usageStart.azureText)
-          writer.member("usageEndTime", string: aggregate.usageEnd.azureText)
-          writer.member("instanceData", string: series.resource.azureInstanceData)
-          writer.member("quantity", aggregate.quantity)
-          writer.member("meterId", string: series.meter)
-          writer.member("name", string: name)
-        })
-    }
-  }
-}
-
-extension Resource {
-  fileprivate var azureInstanceData: String {
-    var writer = JSONWriter()
-    writer.object { writer in
-      writer.member(
-        "Microsoft.Resources",
-        object: { writer in
-          writer.member("resourceUri", string: uri)
-          writer.member("location", string: location)
-          writer.member("tags", string: tags)
-          writer.member("additionalInfo", string: additionalInfo)
-        })
-    }
-    return String(decoding: writer.bytes, as: UTF8.self)
   }
 }

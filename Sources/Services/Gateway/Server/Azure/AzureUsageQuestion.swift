@@ -5,28 +5,17 @@ internal import StackmeterCore
 struct AzureUsageQuestion: Hashable {
   let windows: Range<Hour>
   let granularity: Granularity
+  /// Whether lines are told apart by their resources. Azure's default is that they are.
+  let showsDetails: Bool
   /// Of the provider API: one subscription among all.
   let subscriber: String?
   let continuationToken: String
 
-  /// Parameter names are compared without regard to ASCII case, unknown ones are ignored, an empty value is an
-  /// absent one. `showDetails` is taken and changes nothing, as on Azure Stack.
-  init(_ parameters: QueryParameters, now: Instant) throws(HTTPProblem) {
-    var values: [String: String] = [:]
-    for item in parameters.items where !item.value.isEmpty {
-      let isNew = values.updateValue(item.value, forKey: item.name.asciiLowercased) == nil
-      guard isNew else { throw .invalid(item.name, "stands more than once") }
-    }
-    guard values["api-version"] != nil else {
-      throw HTTPProblem(
-        .badRequest, "NoApiVersion",
-        "the api-version is missing; add api-version=2015-06-01-preview")
-    }
-    granularity = try AzureUsageQuestion.granularity(values["aggregationgranularity"])
-    let start = try AzureUsageQuestion.time(
-      "reportedStartTime", values["reportedstarttime"], granularity)
-    let end = try AzureUsageQuestion.time(
-      "reportedEndTime", values["reportedendtime"], granularity)
+  init(_ parameters: AzureParameters, now: Instant) throws(HTTPProblem) {
+    granularity = try AzureUsageQuestion.granularity(
+      try parameters.text("aggregationGranularity"))
+    let start = try AzureUsageQuestion.time("reportedStartTime", parameters, granularity)
+    let end = try AzureUsageQuestion.time("reportedEndTime", parameters, granularity)
     guard end <= now else {
       throw HTTPProblem(
         .badRequest, "RequestEndTimeIsInFuture",
@@ -36,8 +25,9 @@ struct AzureUsageQuestion: Hashable {
       throw .invalid("reportedEndTime", "must be after reportedStartTime")
     }
     windows = start.hour..<end.hour
-    subscriber = values["subscriberid"]?.asciiLowercased
-    continuationToken = values["continuationtoken"] ?? ""
+    showsDetails = try parameters.flag("showDetails") ?? true
+    subscriber = try parameters.text("subscriberId")?.asciiLowercased
+    continuationToken = try parameters.text("continuationToken") ?? ""
   }
 
   private static func granularity(_ text: String?) throws(HTTPProblem) -> Granularity {
@@ -52,9 +42,9 @@ struct AzureUsageQuestion: Hashable {
   }
 
   private static func time(
-    _ name: String, _ text: String?, _ granularity: Granularity
+    _ name: String, _ parameters: AzureParameters, _ granularity: Granularity
   ) throws(HTTPProblem) -> Instant {
-    guard let text else { throw .invalid(name, "is needed") }
+    guard let text = try parameters.text(name) else { throw .invalid(name, "is needed") }
     guard let instant = Instant(azure: text) else {
       throw .invalid(name, "must be a time in UTC such as 2026-11-23T15:00:00+00:00")
     }

@@ -36,12 +36,17 @@ enum Surface {
   case azure
 
   init(path: String) {
-    self = path.asciiLowercased.hasPrefix("/subscriptions/") ? .azure : .native
+    let path = path.asciiLowercased
+    let isAzure =
+      path == "/subscriptions"
+      || ["/subscriptions/", "/providers/", "/metadata/"].contains { path.hasPrefix($0) }
+    self = isAzure ? .azure : .native
   }
 
   /// The error as this surface's clients read it.
   ///
-  /// Azure: `{"error": {"code", "message"}}`. Native: RFC 9457 problem details with the member `code`.
+  /// Azure: `{"error": {"code", "message"}, "code", "message"}`, because newer clients read the inner members and
+  /// older ones the outer. Native: RFC 9457 problem details with the member `code`.
   func reply(_ problem: HTTPProblem) -> Reply {
     switch self {
     case .azure:
@@ -52,8 +57,11 @@ enum Surface {
             writer.member("code", string: problem.code)
             writer.member("message", string: problem.detail)
           })
+        writer.member("code", string: problem.code)
+        writer.member("message", string: problem.detail)
       }
       reply.headers[.azureErrorCode] = problem.code
+      if problem.status.kind == .serverError { reply.headers[.failureCause] = "service" }
       return reply
     case .native:
       var reply = Reply(problem.status, headers: problem.headers) { writer in
@@ -124,6 +132,7 @@ extension HTTPField.Name {
   static let correlationRequestID = HTTPField.Name("x-ms-correlation-request-id")!
   static let clientRequestID = HTTPField.Name("x-ms-client-request-id")!
   static let azureErrorCode = HTTPField.Name("x-ms-error-code")!
+  static let failureCause = HTTPField.Name("x-ms-failure-cause")!
   static let contentTypeOptions = HTTPField.Name("X-Content-Type-Options")!
   static let pragma = HTTPField.Name("Pragma")!
 }

@@ -40,10 +40,9 @@ struct Route: Sendable {
   }
 }
 
-/// A literal path in which `{id}` stands for any one segment.
+/// A literal path in which `{id}`, and any other name in braces, stands for any one segment.
 ///
-/// Paths below `/subscriptions` match without regard to ASCII case, as Azure's do; what stands for `{id}`
-/// keeps its case.
+/// Azure's paths match without regard to ASCII case, as Azure's do; what stands for `{id}` keeps its case.
 struct PathPattern: ExpressibleByStringInterpolation, Sendable {
   let text: String
   private let segments: [Substring]
@@ -64,6 +63,8 @@ struct PathPattern: ExpressibleByStringInterpolation, Sendable {
       guard let part = percentDecoded(part, plusIsSpace: false) else { return nil }
       if segment == "{id}" {
         value = part
+      } else if segment.hasPrefix("{") {
+        continue
       } else if ignoresCase {
         guard part.asciiLowercased == String(segment).asciiLowercased else { return nil }
       } else {
