@@ -26,6 +26,22 @@ import Testing
     }
   }
 
+  @Test func `where tokens of an issuer are taken, scripts are told to log in there`() async throws
+  {
+    let directory = try TemporaryDirectory()
+    let path = directory.path + "/jwks.json"
+    writeFile(path, try TestIssuer.keySet())
+    try await withGateway(tokens: TokenConfiguration(keys: path, rules: TestIssuer.rules)) {
+      gateway in
+      let answer = try await gateway.send(
+        "GET", "/metadata/endpoints?api-version=1.0", token: nil)
+      #expect(
+        answer["authentication.loginEndpoint"] == .string(TestIssuer.rules.issuer))
+      #expect(answer["authentication.audiences.0"] == .string(TestIssuer.rules.audience))
+      #expect(answer["portalEndpoint"] == .string("http://metering.example:8420/"))
+    }
+  }
+
   @Test(arguments: [
     "/metadata/endpoints", "/subscriptions", "/subscriptions/x",
     "/providers/Microsoft.Commerce.Admin/operations",

@@ -50,7 +50,8 @@ package struct Gateway: Service {
       table: .gateway(
         azure: AzureAnswers(
           query: query, clock: clock,
-          fallbackAuthority: "\(configuration.host):\(configuration.port)"),
+          fallbackAuthority: "\(configuration.host):\(configuration.port)",
+          tokens: configuration.tokens?.rules),
         usage: UsageAnswers(query: query, meters: meters, clock: clock),
         catalog: CatalogAnswers(query: query),
         status: StatusAnswers(query: query, collector: collector),

@@ -8,11 +8,13 @@ struct AzureAnswers: Sendable {
   let subscriptions: AzureSubscriptions
   let metadata: AzureMetadata
 
-  init(query: QueryClient, clock: any WallClock, fallbackAuthority: String) {
+  init(
+    query: QueryClient, clock: any WallClock, fallbackAuthority: String, tokens: TokenRules? = nil
+  ) {
     let links = AzureLinks(fallbackAuthority: fallbackAuthority)
     usage = AzureUsage(query: query, clock: clock, links: links)
     subscriptions = AzureSubscriptions(query: query, links: links)
-    metadata = AzureMetadata(links: links)
+    metadata = AzureMetadata(links: links, tokens: tokens)
   }
 
   var routes: [Route] {

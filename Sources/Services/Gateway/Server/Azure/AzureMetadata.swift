@@ -5,11 +5,14 @@ internal import StackmeterCore
 /// commerce provider.
 struct AzureMetadata: Sendable {
   let links: AzureLinks
+  /// Whose tokens are taken; nil where only API keys are.
+  let tokens: TokenRules?
 
-  /// Where everything is. Asked before there is a token, so it says nothing but the address that was asked.
+  /// Where everything is. Asked before there is a token, so it says nothing but the address that was asked, and who
+  /// issues tokens for it.
   ///
-  /// There is no login service, no gallery and no portal: a token is made by `stackmeter token`. Scripts only need
-  /// that the members are there.
+  /// Where nobody does, a token is made by `stackmeter token`. There is no gallery and no portal either: scripts
+  /// only need that the members are there.
   func endpoints(_ request: GatewayRequest) throws -> Reply {
     _ = try AzureParameters(request)
     let base = "\(links.base(request))/"
@@ -20,8 +23,8 @@ struct AzureMetadata: Sendable {
       writer.member(
         "authentication",
         object: { writer in
-          writer.member("loginEndpoint", string: base)
-          writer.member("audiences", array: { $0.string(base) })
+          writer.member("loginEndpoint", string: tokens?.issuer ?? base)
+          writer.member("audiences", array: { $0.string(tokens?.audience ?? base) })
         })
     }
   }
