@@ -95,6 +95,7 @@ let package = Package(
 
     // The layers, lowest first. Tests/TidyTests holds these arrows.
     library("StackmeterCore", exclude: ["README.md"]),
+    library("StackmeterRating", ["StackmeterCore"], exclude: ["README.md"]),
     library("StackmeterWire", ["CStackmeterProto", "StackmeterCore"]),
     library(
       "StackmeterJournal", ["CStackmeterSupport", "CZstd", "StackmeterCore", crypto],
@@ -209,6 +210,9 @@ let package = Package(
       ]),
     tests("TidyTests", []),
     tests("StackmeterCoreTests", ["StackmeterCore", "StackmeterTesting"]),
+    tests(
+      "StackmeterRatingTests", ["StackmeterRating", "StackmeterCore", "StackmeterTesting"],
+      exclude: ["Scripts"]),
     tests(
       "StackmeterCommandTests",
       [

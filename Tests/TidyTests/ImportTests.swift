@@ -11,6 +11,7 @@ import Testing
     "CZstd": [],
     "CPQ": [],
     "StackmeterCore": [],
+    "StackmeterRating": ["StackmeterCore"],
     "StackmeterWire": ["CStackmeterProto", "StackmeterCore", "Synchronization", "Glibc"],
     "StackmeterJournal": [
       "CStackmeterSupport", "CZstd", "StackmeterCore", "Crypto", "Synchronization", "Glibc",
@@ -135,8 +136,9 @@ import Testing
     }
   }
 
-  @Test func `the core imports nothing`() {
+  @Test func `the core imports nothing, and rating the core only`() {
     #expect(Self.allowed["StackmeterCore"]?.isEmpty == true)
+    #expect(Self.allowed["StackmeterRating"] == ["StackmeterCore"])
   }
 
   @Test(arguments: [
