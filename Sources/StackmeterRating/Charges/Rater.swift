@@ -1,0 +1,159 @@
+package import StackmeterCore
+
+/// Prices usage: aggregates in, charges out. The same usage, cards and directory give the same charges, always.
+///
+/// It keeps nothing of the usage. What it must know of a period that was rated in parts before, it is given and gives
+/// back: one `MeterState` for each subscription, meter and period.
+package struct Rater {
+  package let book: RateBook
+  private let versions: [RateVersion]
+  private let subscriptions: [ExactText: Subscription]
+
+  package init(_ book: RateBook, _ directory: SubscriptionDirectory = .empty) {
+    self.book = book
+    versions = book.versions.map { RateVersion($0) }
+    subscriptions = Dictionary(
+      directory.subscriptions.map { (ExactText($0.id), $0) },
+      uniquingKeysWith: { first, _ in first })
+  }
+
+  /// What the directory says of a subscription.
+  package func subscription(_ id: String) -> Subscription {
+    subscriptions[ExactText(id)] ?? Subscription(id: id, state: .unassigned)
+  }
+
+  /// Rates more usage of one meter by one subscription in one billing period.
+  ///
+  /// - Parameters:
+  ///   - usage: In the order of `UsageAggregate.isRated(before:)`. It is gone through twice: prices that depend on the
+  ///     total need it first.
+  ///   - carried: What this returned for the usage that was rated before.
+  ///   - isAdjustment: The period was closed before.
+  ///   - settles: Nothing more of the period is known or expected.
+  package func rate(
+    _ usage: some Collection<UsageAggregate>, of key: MeterPeriod, carried: MeterState = .none,
+    isAdjustment: Bool = false, settles: Bool, into body: (Charge) -> Void
+  ) throws(RatingError) -> MeterState {
+    let indices = book.indices(in: key.period)
+    var rater = try MeterRater(
+      key, meter: usage.first?.series.meter ?? key.meter,
+      subscription: subscription(key.subscription), versions: Array(versions[indices]),
+      carried: carried, isAdjustment: isAdjustment, settles: settles)
+    for row in usage { try rater.expect(row) }
+    try rater.begin(body)
+    for row in usage { try rater.rate(row, body) }
+    if settles { try rater.settle(body) }
+    return rater.state
+  }
+
+  /// Rates usage of any subscriptions, meters and periods, in any order, with what is carried of them. Usage of
+  /// periods in `closed` makes adjustments. Periods up to `settled` settle.
+  ///
+  /// The charges come by subscription, meter and period; last those of what has no more usage and is settled.
+  /// Everything is held in memory: what is too much for that is rated meter by meter, as above.
+  package func rate(
+    _ usage: [UsageAggregate], carried: inout RatingState, settled: BillingPeriod?,
+    closed: BillingPeriod? = nil, into body: (Charge) -> Void
+  ) throws(RatingError) {
+    let sorted = usage.isRatedInOrder ? usage : usage.sorted { $0.isRated(before: $1) }
+    var unsettled = Set<MeterPeriod>()
+    if let settled {
+      unsettled = Set(
+        carried.meters.keys.filter { key in
+          key.period <= settled && closed.map { $0 < key.period } ?? true
+        })
+    }
+    var start = 0
+    while start < sorted.count {
+      let key = sorted[start].meterPeriod
+      var end = start + 1
+      while end < sorted.count, sorted[end].isSameMeterPeriod(as: sorted[start]) { end += 1 }
+      carried[key] = try rate(
+        sorted[start..<end], of: key, carried: carried[key],
+        isAdjustment: closed.map { key.period <= $0 } ?? false,
+        settles: settled.map { key.period <= $0 } ?? false, into: body)
+      unsettled.remove(key)
+      start = end
+    }
+    for key in unsettled.sorted() {
+      carried[key] = try rate([], of: key, carried: carried[key], settles: true, into: body)
+    }
+  }
+}
+
+/// What was rated of all meters, subscriptions and periods.
+package struct RatingState: Hashable, Sendable {
+  package private(set) var meters: [MeterPeriod: MeterState] = [:]
+
+  package init() {}
+
+  package subscript(key: MeterPeriod) -> MeterState {
+    get { meters[key] ?? .none }
+    set { meters[key] = newValue.tracks.isEmpty ? nil : newValue }
+  }
+
+}
+
+extension UsageAggregate {
+  package var meterPeriod: MeterPeriod {
+    MeterPeriod(
+      subscription: series.subscription, meter: series.meter,
+      period: BillingPeriod(containing: usageStart.hour.day))
+  }
+
+  func isSameMeterPeriod(as other: UsageAggregate) -> Bool {
+    series.subscription.hasSameBytes(as: other.series.subscription)
+      && series.meter.asciiLowercased.hasSameBytes(as: other.series.meter.asciiLowercased)
+      && BillingPeriod(containing: usageStart.hour.day)
+        == BillingPeriod(containing: other.usageStart.hour.day)
+  }
+
+  /// The order that usage is rated in: by subscription, meter, period and usage time; then by the window that it was
+  /// reported in and by its resource, so that no two rows are alike.
+  package func isRated(before other: UsageAggregate) -> Bool {
+    order(other) < 0
+  }
+
+  /// Below zero where it is rated before the other, above zero where after.
+  private func order(_ other: UsageAggregate) -> Int {
+    let (one, two) = (series, other.series)
+    var order = one.subscription.byteOrder(two.subscription)
+    if order != 0 { return order }
+    order = one.meter.asciiLowercased.byteOrder(two.meter.asciiLowercased)
+    if order != 0 { return order }
+    if usageStart != other.usageStart { return usageStart < other.usageStart ? -1 : 1 }
+    if usageEnd != other.usageEnd { return usageEnd < other.usageEnd ? -1 : 1 }
+    if window != other.window { return window < other.window ? -1 : 1 }
+    order = one.resource.uri.byteOrder(two.resource.uri)
+    if order != 0 { return order }
+    order = one.resource.location.byteOrder(two.resource.location)
+    if order != 0 { return order }
+    order = one.resource.tags.byteOrder(two.resource.tags)
+    if order != 0 { return order }
+    order = one.resource.additionalInfo.byteOrder(two.resource.additionalInfo)
+    if order != 0 { return order }
+    order = one.meter.byteOrder(two.meter)
+    if order != 0 { return order }
+    order = (cell ?? "").byteOrder(other.cell ?? "")
+    if order != 0 { return order }
+    return quantity == other.quantity ? 0 : quantity < other.quantity ? -1 : 1
+  }
+}
+
+extension [UsageAggregate] {
+  /// Whether it can be rated as it is.
+  var isRatedInOrder: Bool {
+    for index in indices.dropFirst() where self[index].isRated(before: self[index - 1]) {
+      return false
+    }
+    return true
+  }
+}
+
+extension String {
+  /// The order of the UTF-8 bytes: below zero where this comes first, zero where they are the same.
+  func byteOrder(_ other: String) -> Int {
+    if hasSameBytes(as: other) { return 0 }
+    return utf8.lexicographicallyPrecedes(other.utf8) ? -1 : 1
+  }
+}
