@@ -1,0 +1,105 @@
+package import StackmeterCore
+
+extension JSONWriter {
+  /// A statement. Quantities, prices and amounts are texts: exact, and read by no one as a float.
+  package mutating func statement(_ statement: Statement) {
+    object { writer in
+      if let number = statement.number { writer.member("number", string: number) }
+      writer.member("status", string: statement.isClosed ? "closed" : "draft")
+      writer.member("provisional", statement.isProvisional)
+      writer.member("subscriptionId", string: statement.subscription.id)
+      writer.member("displayName", string: statement.subscription.displayName)
+      writer.member("owner", string: statement.subscription.owner)
+      writer.member("costCenter", string: statement.subscription.costCenter)
+      writer.member("period", string: statement.period.description)
+      writer.member("periodStart", string: statement.period.start.start.description)
+      writer.member("periodEnd", string: statement.period.end.start.description)
+      writer.member("currency", string: statement.currency.code)
+      writer.member("rounding", string: statement.rounding.rawValue)
+      writer.member("taxNote", string: statement.taxNote)
+      writer.member(
+        "rateCards",
+        array: { writer in
+          for card in statement.cards { writer.string(card) }
+        })
+      writer.member(
+        "lines",
+        array: { writer in
+          for line in statement.lines { writer.statementLine(line, of: statement.period) }
+        })
+      writer.member(
+        "unrated",
+        array: { writer in
+          for unrated in statement.unrated {
+            writer.object { writer in
+              writer.member("meterId", string: unrated.meter)
+              writer.member("period", string: unrated.period.description)
+              writer.member("quantity", string: unrated.quantity.description)
+            }
+          }
+        })
+      writer.member("total", string: statement.total?.amountText ?? "")
+    }
+  }
+
+  private mutating func statementLine(_ line: StatementLine, of period: BillingPeriod) {
+    object { writer in
+      writer.member("kind", string: line.kind.rawValue)
+      writer.member("adjustment", line.period != period)
+      writer.member("period", string: line.period.description)
+      if let day = line.day { writer.member("usageDay", string: day.description) }
+      writer.member("description", string: line.title)
+      if let rate = line.rate {
+        writer.rate(rate)
+        writer.member("tier", line.tier)
+        writer.member("quantity", string: line.quantity.description)
+        writer.member("pricedQuantity", string: line.pricedQuantity.description)
+        writer.member("listPrice", string: line.listPrice.description)
+        writer.member("price", string: line.price.description)
+      }
+      writer.member("exactCost", string: line.cost.description)
+      writer.member("amount", string: line.amount.amountText)
+    }
+  }
+
+  /// A charge: which usage, by which rate, at which price.
+  package mutating func charge(_ charge: Charge) {
+    object { writer in
+      writer.member("kind", string: charge.kind.rawValue)
+      writer.member("adjustment", charge.isAdjustment)
+      writer.member("provisional", charge.isProvisional)
+      writer.member("subscriptionId", string: charge.subscription)
+      writer.member("period", string: charge.period.description)
+      if let usage = charge.usage {
+        writer.member("usageStart", string: usage.usageStart.description)
+        writer.member("usageEnd", string: usage.usageEnd.description)
+        writer.member("window", string: usage.window.description)
+        writer.member("resourceUri", string: usage.series.resource.uri)
+        writer.member("location", string: usage.series.resource.location)
+        let tags = usage.series.resource.tags
+        writer.member("tags", raw: tags.isEmpty ? "{}" : tags)
+      }
+      if let rate = charge.rate {
+        writer.rate(rate)
+      } else {
+        writer.member("meterId", string: charge.meter)
+      }
+      writer.member("tier", charge.tier)
+      writer.member("quantity", string: charge.quantity.description)
+      writer.member("pricedQuantity", string: charge.pricedQuantity.description)
+      writer.member("listPrice", string: charge.listPrice.description)
+      writer.member("price", string: charge.price.description)
+      writer.member("listCost", string: charge.listCost.description)
+      writer.member("cost", string: charge.cost.description)
+    }
+  }
+
+  private mutating func rate(_ rate: RateReference) {
+    member("rateCard", string: rate.card)
+    member("version", rate.version)
+    member("meterId", string: rate.meter)
+    member("billingMeterId", string: rate.billingMeter)
+    if let group = rate.group { member("rateGroup", string: group) }
+    if let location = rate.location { member("rateLocation", string: location) }
+  }
+}
