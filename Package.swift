@@ -154,7 +154,8 @@ let package = Package(
       "StackmeterCommand",
       [
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-        "StackmeterJournal", "StackmeterAudit", "AggregatorClient", "CollectorClient",
+        "StackmeterJournal", "StackmeterAudit", "StackmeterRating", "AggregatorClient",
+        "CollectorClient",
         "QueryClient", "GatewayServer", "AggregatorServer", argumentParser, crypto, grpc,
         unixSignals,
       ]),

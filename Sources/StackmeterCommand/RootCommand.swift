@@ -13,7 +13,7 @@ package struct RootCommand: AsyncParsableCommand {
     subcommands: [
       UpCommand.self, UsageCommand.self, ReportCommand.self, MetersCommand.self,
       QuarantineCommand.self, HeartbeatCommand.self, SourcesCommand.self, WindowsCommand.self,
-      SubscriptionsCommand.self,
+      SubscriptionsCommand.self, RatesCommand.self,
       ExplainCommand.self, VerifyCommand.self, RebuildCommand.self, RestateCommand.self,
       QuarantineCommand.self,
       TokenCommand.self, StatusCommand.self, DoctorCommand.self,

@@ -82,7 +82,8 @@ import Testing
     ],
     "StackmeterCommand": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-      "StackmeterJournal", "StackmeterAudit", "AggregatorClient", "CollectorClient", "QueryClient",
+      "StackmeterJournal", "StackmeterAudit", "StackmeterRating", "AggregatorClient",
+      "CollectorClient", "QueryClient",
       "GatewayServer", "AggregatorServer", "ArgumentParser", "Crypto", "GRPCCore",
       "UnixSignals", "Glibc", "Synchronization",
     ],

@@ -55,7 +55,7 @@ package struct Rater {
     _ usage: [UsageAggregate], carried: inout RatingState, settled: BillingPeriod?,
     closed: BillingPeriod? = nil, into body: (Charge) -> Void
   ) throws(RatingError) {
-    let sorted = usage.isRatedInOrder ? usage : usage.sorted { $0.isRated(before: $1) }
+    let sorted = usage.inRatingOrder
     var unsettled = Set<MeterPeriod>()
     if let settled {
       unsettled = Set(
@@ -106,54 +106,5 @@ extension UsageAggregate {
       && series.meter.asciiLowercased.hasSameBytes(as: other.series.meter.asciiLowercased)
       && BillingPeriod(containing: usageStart.hour.day)
         == BillingPeriod(containing: other.usageStart.hour.day)
-  }
-
-  /// The order that usage is rated in: by subscription, meter, period and usage time; then by the window that it was
-  /// reported in and by its resource, so that no two rows are alike.
-  package func isRated(before other: UsageAggregate) -> Bool {
-    order(other) < 0
-  }
-
-  /// Below zero where it is rated before the other, above zero where after.
-  private func order(_ other: UsageAggregate) -> Int {
-    let (one, two) = (series, other.series)
-    var order = one.subscription.byteOrder(two.subscription)
-    if order != 0 { return order }
-    order = one.meter.asciiLowercased.byteOrder(two.meter.asciiLowercased)
-    if order != 0 { return order }
-    if usageStart != other.usageStart { return usageStart < other.usageStart ? -1 : 1 }
-    if usageEnd != other.usageEnd { return usageEnd < other.usageEnd ? -1 : 1 }
-    if window != other.window { return window < other.window ? -1 : 1 }
-    order = one.resource.uri.byteOrder(two.resource.uri)
-    if order != 0 { return order }
-    order = one.resource.location.byteOrder(two.resource.location)
-    if order != 0 { return order }
-    order = one.resource.tags.byteOrder(two.resource.tags)
-    if order != 0 { return order }
-    order = one.resource.additionalInfo.byteOrder(two.resource.additionalInfo)
-    if order != 0 { return order }
-    order = one.meter.byteOrder(two.meter)
-    if order != 0 { return order }
-    order = (cell ?? "").byteOrder(other.cell ?? "")
-    if order != 0 { return order }
-    return quantity == other.quantity ? 0 : quantity < other.quantity ? -1 : 1
-  }
-}
-
-extension [UsageAggregate] {
-  /// Whether it can be rated as it is.
-  var isRatedInOrder: Bool {
-    for index in indices.dropFirst() where self[index].isRated(before: self[index - 1]) {
-      return false
-    }
-    return true
-  }
-}
-
-extension String {
-  /// The order of the UTF-8 bytes: below zero where this comes first, zero where they are the same.
-  func byteOrder(_ other: String) -> Int {
-    if hasSameBytes(as: other) { return 0 }
-    return utf8.lexicographicallyPrecedes(other.utf8) ? -1 : 1
   }
 }

@@ -1,0 +1,48 @@
+import StackmeterCore
+import Testing
+
+@testable import StackmeterRating
+
+@Suite struct ExampleCardTests {
+  private static func file(_ name: String) throws -> [UInt8] {
+    let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
+    return Array(try ScriptTests.read("/\(root)/deploy/config/\(name)").utf8)
+  }
+
+  @Test func `the shipped card is right and prices meters of the shipped catalog`() throws {
+    let text = try RateCardText(parsing: Self.file("rates.txt"))
+    let catalog = try MeterCatalog(json: Self.file("meters.json"))
+    #expect(text.problems(with: catalog).isEmpty)
+    #expect(text.unpriced(in: catalog).count == catalog.meters.filter(\.isBillable).count - 12)
+    #expect(try RateCard(parsing: Array(text.card.description.utf8)) == text.card)
+  }
+
+  @Test func `the shipped card shows each thing that a card can say`() throws {
+    let text = String(decoding: try Self.file("rates.txt"), as: UTF8.self)
+    for word in [
+      "card", "version", "effective", "currency", "rounding", "tax", "group", "cost-center",
+      "owner",
+      "tag", "discount", "commitment", "meter", "name", "unit", "billing-meter", "rate",
+      "rate for", "rate in", "price", "graduated", "volume", "up-to", "beyond", "included",
+      "minimum",
+    ] {
+      #expect(
+        text.contains("\n\(word) ") || text.contains(" \(word) ") || text.contains(" \(word)\n"),
+        "\(word)")
+    }
+    for word in ["per started", "before-tiers", " per "] {
+      #expect(text.contains(word), "\(word)")
+    }
+  }
+
+  @Test func `the shipped card prices what the agent meters`() throws {
+    let rater = Rater(try RateBook([RateCard(parsing: Self.file("rates.txt"))]))
+    let charges = try rated(
+      [
+        usage("7200", "2026-12-03T10", meter: "agent-cpu-core-seconds"),
+        usage("1000000001", "2026-12-03T10", meter: "agent-network-out-bytes"),
+      ], rater, settled: december
+    ).charges
+    #expect(charges.map(\.cost.description) == ["0.0576", "0.1"])
+  }
+}
