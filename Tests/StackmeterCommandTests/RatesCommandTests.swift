@@ -59,6 +59,7 @@ struct RatesCommandTests {
     #expect(
       throws: RateProblems(lines: [
         "\(wrong):4:10: EURO is not the code of a currency in use by ISO 4217, such as EUR or USD",
+        "\(wrong):5:7: there is no meter m in the catalog: add it there, or correct the id",
         "\(wrong):7:11: the price 1,5 is not a decimal number such as 12.5 (digits and a point, no comma)",
         "\(unknown):5:7: there is no meter m in the catalog: add it there, or correct the id",
       ])

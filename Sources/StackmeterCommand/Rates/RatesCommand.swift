@@ -15,9 +15,9 @@ struct RatesCommand: AsyncParsableCommand {
     subcommands: [RatesCheckCommand.self, RatesDiffCommand.self])
 
   /// Reads a card, or throws its problems, each behind the name of the file.
-  static func card(_ file: String) throws -> RateCardText {
+  static func card(_ file: String, _ catalog: MeterCatalog? = nil) throws -> RateCard {
     let content = try fileContent(file, bytesMax: RateCardLimits.fileBytesMax)
-    do throws(RateCardError) { return try RateCardText(parsing: content) } catch {
+    do throws(RateCardError) { return try RateCard(parsing: content, catalog: catalog) } catch {
       throw RateProblems(lines: error.problems.map { "\(file):\($0)" })
     }
   }
@@ -77,12 +77,11 @@ struct RatesCheckCommand: AsyncParsableCommand {
     var cards: [RateCard] = []
     for file in files {
       do {
-        let text = try RatesCommand.card(file)
-        cards.append(text.card)
-        lines.append("\(file): \(summary(text.card))")
+        let card = try RatesCommand.card(file, catalog)
+        cards.append(card)
+        lines.append("\(file): \(summary(card))")
         guard let catalog else { continue }
-        problems += text.problems(with: catalog).map { "\(file):\($0)" }
-        let unpriced = text.unpriced(in: catalog)
+        let unpriced = card.unpriced(in: catalog)
         if !unpriced.isEmpty {
           lines.append(
             "\(file): \(count(unpriced.count, "billable meter")) of the catalog without a rate: "
@@ -133,7 +132,7 @@ struct RatesDiffCommand: AsyncParsableCommand {
     var problems: [String] = []
     var cards: [RateCard] = []
     for file in [old, new] {
-      do { cards.append(try RatesCommand.card(file).card) } catch let error as RateProblems {
+      do { cards.append(try RatesCommand.card(file)) } catch let error as RateProblems {
         problems += error.lines
       }
     }

@@ -111,6 +111,7 @@ extension CardReader {
 
   private mutating func check(_ rate: RateDraft) {
     guard let form = rate.form else {
+      if rate.isUnclear { return }
       problem(rate.place, "the rate has no price: add price, graduated or volume below it")
       return
     }

@@ -53,7 +53,7 @@ struct CardHead {
     }
   }
 
-  func check(_ problems: inout [CardProblem], end: CardPlace) {
+  func check(_ problems: inout [CardProblem]) {
     for (word, example) in [
       ("card", "card standard"), ("version", "version 1"), ("effective", "effective 2026-12-01"),
       ("currency", "currency EUR"),
@@ -179,6 +179,11 @@ struct MeterDraft {
     throws(CardProblem)
   {
     try rates[rates.count - 1].read(word, at: place, &line)
+  }
+
+  /// A line of the rate was not understood: it may have been the one with its prices.
+  mutating func skipLineOfRate() {
+    rates[rates.count - 1].isUnclear = true
   }
 
   /// Nil where something is missing.

@@ -87,6 +87,11 @@ struct CardLine {
     return true
   }
 
+  /// Passes what is left.
+  mutating func skipAll() {
+    words = []
+  }
+
   /// Throws where a word is left.
   func finish() throws(CardProblem) {
     guard let word = words.first else { return }

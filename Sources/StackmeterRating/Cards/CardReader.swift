@@ -1,34 +1,16 @@
-internal import StackmeterCore
+package import StackmeterCore
 
 extension RateCard {
   /// Reads a rate card; all problems are thrown at once. The form is described in the README of this module.
-  package init(parsing bytes: [UInt8]) throws(RateCardError) {
-    self = try RateCardText(parsing: bytes).card
-  }
-}
-
-/// A rate card that was read, and where its meters stand.
-package struct RateCardText: Sendable {
-  package let card: RateCard
-  /// By the index of the meter.
-  let meterPlaces: [MeterPlaces]
-
-  struct MeterPlaces: Sendable {
-    let meter: CardPlace
-    let name: CardPlace
-    let unit: CardPlace
-  }
-
-  package init(parsing bytes: [UInt8]) throws(RateCardError) {
+  ///
+  /// - Parameter catalog: Each meter of the card must be in it, billable, and have the name and unit that it has there.
+  package init(parsing bytes: [UInt8], catalog: MeterCatalog? = nil) throws(RateCardError) {
     var reader = CardReader()
     reader.read(bytes)
-    guard let read = reader.finish() else { throw RateCardError(problems: reader.problems) }
-    self = read
-  }
-
-  init(card: RateCard, meterPlaces: [MeterPlaces]) {
-    self.card = card
-    self.meterPlaces = meterPlaces
+    guard let card = reader.finish(catalog) else {
+      throw RateCardError(problems: reader.problems)
+    }
+    self = card
   }
 }
 
@@ -109,7 +91,9 @@ struct CardReader {
       try meters[meters.count - 1].read(word, at: keyword.place, &line)
     case (.rate, let word) where CardReader.begins(word, .rate):
       try meters[meters.count - 1].readOfRate(word, at: keyword.place, &line)
-    default: throw misplaced(keyword)
+    default:
+      if section == .rate { meters[meters.count - 1].skipLineOfRate() }
+      throw misplaced(keyword)
     }
     try line.finish()
   }
@@ -172,26 +156,19 @@ struct CardReader {
   }
 
   /// The card, where nothing was wrong with it.
-  mutating func finish() -> RateCardText? {
-    let end = CardPlace(line: lastLine, column: 1)
-    head.check(&problems, end: end)
+  mutating func finish(_ catalog: MeterCatalog?) -> RateCard? {
+    head.check(&problems)
     checkGroups()
-    checkMeters(end)
+    checkMeters(CardPlace(line: lastLine, column: 1))
+    if let catalog { check(catalog) }
     guard problems.isEmpty, let name = head.name?.value, let version = head.version?.value,
       let effective = head.effective?.value, let currency = head.currency?.value
     else { return nil }
-    let card = RateCard(
+    return RateCard(
       name: name, version: version, effective: effective, currency: currency,
       rounding: head.rounding?.value ?? .standard, taxNote: head.tax?.value ?? "",
       groups: groups.compactMap { $0.group(currency) },
       meters: meters.compactMap { $0.meter(currency) })
-    return RateCardText(
-      card: card,
-      meterPlaces: meters.map {
-        .init(
-          meter: $0.id?.place ?? $0.place, name: $0.name?.place ?? $0.place,
-          unit: $0.unit?.place ?? $0.place)
-      })
   }
 }
 

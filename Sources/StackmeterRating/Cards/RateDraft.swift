@@ -17,6 +17,8 @@ struct RateDraft {
   var isIncludedBeforeTiers = false
   var minimum: Placed<String>?
   var discount: Placed<Percent>?
+  /// A line of it was not understood: what is missing may be there.
+  var isUnclear = false
   private var seen: [String: CardPlace] = [:]
 
   init(place: CardPlace) {
@@ -54,6 +56,10 @@ struct RateDraft {
       let sizePlace = line.place
       package = Placed(value: try line.quantity("the size of a package"), place: sizePlace)
     case "up-to", "beyond":
+      if form == nil && isUnclear {
+        line.skipAll()
+        return
+      }
       guard let form, form.value != .flat else {
         throw CardProblem(place, "\(word) stands below graduated or volume")
       }

@@ -45,7 +45,13 @@ struct MeterRater {
     self.isAdjustment = isAdjustment
     self.settles = settles
     self.versions = versions
-    group = versions.map { $0.group(of: subscription) }
+    group = versions.map { version in
+      let segments = carried.tracks.lazy.flatMap(\.segments)
+      guard let segment = segments.first(where: { $0.version == version.card.version }) else {
+        return version.group(of: subscription)
+      }
+      return segment.group.flatMap { version.card.group($0) }
+    }
     rated = versions.map { $0.meter(key.meter) }
     for track in carried.tracks {
       let index = self.track(at: track.location)
@@ -67,11 +73,12 @@ struct MeterRater {
       tracks: tracks.map { track in
         MeterState.Track(
           location: track.location,
-          segments: zip(versions, track.segments).compactMap { version, attos in
-            attos == 0
+          segments: versions.indices.compactMap { version in
+            track.segments[version] == 0
               ? nil
               : MeterState.Segment(
-                version: version.card.version, quantity: Quantity(attos: attos) ?? .zero)
+                version: versions[version].card.version, group: group[version]?.name,
+                quantity: Quantity(attos: track.segments[version]) ?? .zero)
           }, minimumCharged: track.minimumCharged)
       }.filter { !$0.segments.isEmpty || !$0.minimumCharged.isZero }
         .sorted { $0.location < $1.location })

@@ -15,6 +15,9 @@ package struct MeterState: Hashable, Sendable {
 
   package struct Segment: Hashable, Sendable {
     package let version: Int
+    /// The group of the card that the subscription was in. It stays in it for this period, so that what was charged
+    /// remains what it was.
+    package let group: String?
     package internal(set) var quantity: Quantity
   }
 

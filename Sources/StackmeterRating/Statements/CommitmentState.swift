@@ -5,6 +5,8 @@ internal import StackmeterCore
 /// Both amounts are functions of the cost of the period's usage. Later usage is charged the difference, so that late
 /// usage, in any number of statements, costs what it would have cost in one.
 package struct CommitmentState: Hashable, Sendable {
+  /// What was committed to when the period was first charged. It stays that for the period.
+  package let commitment: Commitment
   /// The exact cost of the usage, at its prices.
   package private(set) var cost = Cost.zero
   /// What the commitment took off it; not above zero.
@@ -12,14 +14,15 @@ package struct CommitmentState: Hashable, Sendable {
   /// What was charged for the part that was not used.
   package private(set) var unused: Money
 
-  package init(_ currency: Currency) {
-    discount = .zero(currency)
-    unused = .zero(currency)
+  package init(_ commitment: Commitment) {
+    self.commitment = commitment
+    discount = .zero(commitment.amount.currency)
+    unused = .zero(commitment.amount.currency)
   }
 
   /// Charges more usage; the lines are what changes. Each amount is rounded once, of the whole.
   mutating func charge(
-    _ commitment: Commitment, more: Cost, period: BillingPeriod, rounding: Rounding, settles: Bool
+    more: Cost, period: BillingPeriod, rounding: Rounding, settles: Bool
   ) throws(StatementError) -> [StatementLine] {
     let currency = commitment.amount.currency
     let digits = currency.fractionDigits

@@ -88,11 +88,14 @@ package struct StatementBuilder {
           amount: amount))
     }
     var states = commitments
+    if states[period] == nil, let commitment = rater.commitment(of: subscription, in: period) {
+      states[period] = CommitmentState(commitment)
+    }
+    // Of earlier periods only those that were charged for a commitment then.
     for period in Set(costs.keys).union([self.period]).sorted() {
-      guard let commitment = rater.commitment(of: subscription, in: period) else { continue }
-      var state = states[period] ?? CommitmentState(card.currency)
+      guard var state = states[period] else { continue }
       lines += try state.charge(
-        commitment, more: costs[period] ?? .zero, period: period, rounding: card.rounding,
+        more: costs[period] ?? .zero, period: period, rounding: card.rounding,
         settles: settles || period < self.period)
       states[period] = state
     }

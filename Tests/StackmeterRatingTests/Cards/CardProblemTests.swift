@@ -180,6 +180,10 @@ import Testing
     ),
     ("meter m\nrate\nprice 1 per 0", "7:13: the size of a package: 0 is not above zero"),
     (
+      "meter m\nrate\ngradated\nup-to 10 1\nbeyond 2",
+      "7:1: gradated is no word of a rate card: did you mean graduated?"
+    ),
+    (
       "meter m\nrate\nfoo 1\nprice 1",
       "7:1: foo is no word of a rate card: a line here begins with name, unit, billing-meter, rate, price, graduated, "
         + "volume, up-to, beyond, included, minimum, discount, group, meter"
@@ -302,13 +306,15 @@ import Testing
     let catalog = try MeterCatalog([
       meter("m1"), meter("m2", isBillable: false), meter("m4"), meter("m5", isBillable: false),
     ])
-    let card = try RateCardText(parsing: Array(text.utf8))
+    let error = #expect(throws: RateCardError.self) {
+      try RateCard(parsing: Array(text.utf8), catalog: catalog)
+    }
     #expect(
-      card.problems(with: catalog).map(\.description) == [
+      error?.problems.map(\.description) == [
         "6:8: the catalog calls the meter \"One\"", "7:8: the catalog counts the meter in \"GB\"",
         "10:7: the catalog says that meter m2 is not billable: remove its rates, or change the catalog",
         "13:7: there is no meter m3 in the catalog: add it there, or correct the id",
       ])
-    #expect(card.unpriced(in: catalog).map(\.id) == ["m4"])
+    #expect(try card(text).unpriced(in: catalog).map(\.id) == ["m4"])
   }
 }

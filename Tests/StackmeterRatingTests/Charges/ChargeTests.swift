@@ -248,6 +248,35 @@ import Testing
     #expect(charges.map { $0.rate?.group } == [nil, nil, "b", nil])
   }
 
+  @Test func `a period keeps the group that it was first rated for`() throws {
+    let book = try RateBook([
+      smallCard(
+        """
+        group a
+          cost-center 1
+        meter m
+          rate
+            price 4
+            minimum 20
+          rate for a
+            price 3
+        """)
+    ])
+    let member = Rater(
+      book,
+      try SubscriptionDirectory(
+        json: Array(#"{"subscriptions":[{"id":"s","costCenter":"1"}]}"#.utf8)))
+    let stranger = Rater(book)
+    let first = try rated([usage("1")], member)
+    let late = try rated(
+      [usage("1", uri: "/late"), usage("1", "2026-12-01T00")], stranger, carried: first.state,
+      settled: november, closed: november)
+    #expect(late.charges.map(\.line) == ["usage 1 at 3 = 3", "usage 1 at 4 = 4"])
+    let back = try rated([usage("1")], stranger)
+    let again = try rated([usage("1")], member, carried: back.state, closed: november)
+    #expect(again.charges.map(\.line) == ["usage 1 at 4 = 4", "minimum 0 at 0 = -4"])
+  }
+
   @Test func `what does not fit is an error of its subscription and meter`() throws {
     let rater = Rater(try RateBook([smallCard("meter m\nrate\nprice 1\n")]))
     let most = "9223372036854775807"

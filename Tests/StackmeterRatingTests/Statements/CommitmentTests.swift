@@ -59,6 +59,28 @@ import Testing
     #expect(next.commitments[november]?.cost.description == "110")
   }
 
+  @Test func `a commitment that comes later does not touch what was closed before`() throws {
+    let before = Rater(
+      try RateBook([smallCard("meter m\nrate\nprice 1\n", effective: "2026-10-01")]))
+    let first = try rated([usage("60")], before)
+    let closed = try draft(before, first.charges)
+    #expect(closed.commitments.isEmpty)
+    let member = Rater(
+      try RateBook([
+        before.book.versions[0],
+        smallCard(
+          "group g\nsubscription s\ncommitment 100 discount 15%\nmeter m\nrate\nprice 1\n",
+          version: 2, effective: "2026-11-30"),
+      ]))
+    let late = try rated(
+      [usage("5", "2026-11-11T00")], member, carried: first.state, closed: november)
+    let next = try draft(member, late.charges, period: december, commitments: closed.commitments)
+    #expect(
+      next.statement.lines.map { "\($0.period) \($0.kind.rawValue) \($0.amount.amountText)" } == [
+        "2026-12 commitment-unused 85.00", "2026-11 usage 5.00",
+      ])
+  }
+
   @Test func `in however many statements, a period comes to the same`() throws {
     try withSeededRandom { random in
       for _ in 0..<50 {
