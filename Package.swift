@@ -168,8 +168,8 @@ let package = Package(
       "StackmeterBench",
       [
         "LocalPostgreSQL", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
-        "StackmeterRuntime", "StackmeterStore", "AggregatorClient", "CollectorClient",
-        "QueryClient", argumentParser, grpc, histogram, unixSignals,
+        "StackmeterRuntime", "StackmeterStore", "StackmeterRating", "AggregatorClient",
+        "CollectorClient", "QueryClient", argumentParser, grpc, histogram, unixSignals,
       ], exclude: ["README.md"]),
 
     // The programs: one thin main each.

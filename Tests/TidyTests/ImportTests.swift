@@ -90,7 +90,8 @@ import Testing
     "LocalPostgreSQL": ["StackmeterRuntime", "Glibc", "Synchronization"],
     "StackmeterBench": [
       "LocalPostgreSQL", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
-      "StackmeterStore", "AggregatorClient", "CollectorClient", "QueryClient", "ArgumentParser",
+      "StackmeterStore", "StackmeterRating", "AggregatorClient", "CollectorClient", "QueryClient",
+      "ArgumentParser",
       "GRPCCore", "Histogram", "UnixSignals", "Glibc", "Synchronization",
     ],
     "stackmeter": ["StackmeterCommand"],
