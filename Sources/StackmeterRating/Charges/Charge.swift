@@ -20,6 +20,7 @@ package struct Charge: Hashable, Sendable {
   package let kind: Kind
   /// In lower case.
   package let subscription: String
+  /// As the card spells it, or without a rate as the usage does.
   package let meter: String
   /// The period of the usage.
   package let period: BillingPeriod

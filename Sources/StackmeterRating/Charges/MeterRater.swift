@@ -1,11 +1,14 @@
-internal import StackmeterCore
+package import StackmeterCore
 
 /// Rates the usage of one meter by one subscription in one billing period.
 ///
 /// The cost of a period is a function of how much was used while each version of the card held, and of nothing else:
 /// not of the order in which usage is rated, nor of how often rating stops and goes on with what it carried. Each row
 /// is charged what it adds to that function.
-struct MeterRater {
+///
+/// All rows are expected first, then it begins, then the same rows are rated, then it settles where the period has
+/// ended. It keeps none of them, so that they can be read twice from where they are.
+package struct MeterRater {
   /// What one rate counts, in attos.
   private struct Track {
     let location: String
@@ -21,6 +24,7 @@ struct MeterRater {
   }
 
   let subscription: String
+  /// In lower case.
   let meter: String
   let period: BillingPeriod
   let isAdjustment: Bool
@@ -36,11 +40,11 @@ struct MeterRater {
 
   /// `versions` are those that hold in the period, the earliest first.
   init(
-    _ key: MeterPeriod, meter: String, subscription: Subscription, versions: [RateVersion],
+    _ key: MeterPeriod, subscription: Subscription, versions: [RateVersion],
     carried: MeterState, isAdjustment: Bool, settles: Bool
   ) throws(RatingError) {
     self.subscription = key.subscription
-    self.meter = meter
+    meter = key.meter
     period = key.period
     self.isAdjustment = isAdjustment
     self.settles = settles
@@ -59,7 +63,7 @@ struct MeterRater {
       for segment in track.segments {
         guard let version = versions.firstIndex(where: { $0.card.version == segment.version })
         else {
-          throw .unknownVersion(segment.version, subscription: key.subscription, meter: meter)
+          throw .unknownVersion(segment.version, subscription: key.subscription, meter: key.meter)
         }
         tracks[index].segments[version] = segment.quantity.attos
         tracks[index].total += segment.quantity.attos
@@ -68,7 +72,7 @@ struct MeterRater {
   }
 
   /// What is to be carried on.
-  var state: MeterState {
+  package var state: MeterState {
     MeterState(
       tracks: tracks.map { track in
         MeterState.Track(
@@ -121,8 +125,7 @@ struct MeterRater {
   // Rating.
 
   /// Counts a row into the totals of the period, before any row is rated: prices that depend on the total need it.
-  /// Returns whether a rate prices the row.
-  mutating func expect(_ row: UsageAggregate) throws(RatingError) {
+  package mutating func expect(_ row: UsageAggregate) throws(RatingError) {
     guard let (_, track) = place(row) else { return }
     let (sum, overflow) = tracks[track].total.addingReportingOverflow(row.quantity.attos)
     guard !overflow else { throw tooLarge }
@@ -130,7 +133,7 @@ struct MeterRater {
   }
 
   /// Charges what was charged before and has other prices now, since more is expected.
-  mutating func begin(_ body: (Charge) -> Void) throws(RatingError) {
+  package mutating func begin(_ body: (Charge) -> Void) throws(RatingError) {
     for track in tracks {
       guard Quantity(attos: track.total) != nil else { throw tooLarge }
       let before = track.segments.reduce(0, +)
@@ -157,7 +160,7 @@ struct MeterRater {
   }
 
   /// Charges a row that was expected.
-  mutating func rate(_ row: UsageAggregate, _ body: (Charge) -> Void) throws(RatingError) {
+  package mutating func rate(_ row: UsageAggregate, _ body: (Charge) -> Void) throws(RatingError) {
     guard let (version, index) = place(row), let plan = tracks[index].plans[version] else {
       body(unrated(row))
       return
@@ -200,7 +203,7 @@ struct MeterRater {
   }
 
   /// Ends the period: charges what is missing to its least amount, or gives back what is not missing any more.
-  mutating func settle(_ body: (Charge) -> Void) throws(RatingError) {
+  package mutating func settle(_ body: (Charge) -> Void) throws(RatingError) {
     for index in tracks.indices {
       guard let plan = tracks[index].plans.last ?? nil else { continue }
       let cost = try cost(of: tracks[index])
@@ -214,7 +217,7 @@ struct MeterRater {
       tracks[index].minimumCharged = missing
       body(
         Charge(
-          kind: .minimum, subscription: subscription, meter: meter, period: period,
+          kind: .minimum, subscription: subscription, meter: plan.reference.meter, period: period,
           isAdjustment: isAdjustment, isProvisional: false, usage: nil, rate: plan.reference,
           tier: 0, quantity: .zero, pricedQuantity: .zero, listPrice: .zero, price: .zero,
           cost: change))
@@ -250,7 +253,7 @@ struct MeterRater {
     guard let quantity = Quantity(attos: piece.consumed), let priced = Quantity(attos: piece.priced)
     else { return nil }
     return Charge(
-      kind: kind, subscription: subscription, meter: meter, period: period,
+      kind: kind, subscription: subscription, meter: plan.reference.meter, period: period,
       isAdjustment: isAdjustment,
       isProvisional: row?.isProvisional ?? false || (plan.dependsOnTotal && !settles), usage: row,
       rate: plan.reference, tier: step.tier, quantity: quantity, pricedQuantity: priced,
@@ -259,7 +262,7 @@ struct MeterRater {
 
   private func unrated(_ row: UsageAggregate) -> Charge {
     Charge(
-      kind: .unrated, subscription: subscription, meter: meter, period: period,
+      kind: .unrated, subscription: subscription, meter: row.series.meter, period: period,
       isAdjustment: isAdjustment, isProvisional: row.isProvisional, usage: row, rate: nil, tier: 0,
       quantity: row.quantity, pricedQuantity: .zero, listPrice: .zero, price: .zero, cost: .zero)
   }

@@ -22,6 +22,17 @@ package struct Rater {
     subscriptions[ExactText(id)] ?? Subscription(id: id, state: .unassigned)
   }
 
+  /// What rates more usage of one meter by one subscription in one billing period, row by row; with the arguments of
+  /// the next function.
+  package func rater(
+    of key: MeterPeriod, carried: MeterState = .none, isAdjustment: Bool = false, settles: Bool
+  ) throws(RatingError) -> MeterRater {
+    try MeterRater(
+      key, subscription: subscription(key.subscription),
+      versions: Array(versions[book.indices(in: key.period)]), carried: carried,
+      isAdjustment: isAdjustment, settles: settles)
+  }
+
   /// Rates more usage of one meter by one subscription in one billing period.
   ///
   /// - Parameters:
@@ -34,11 +45,8 @@ package struct Rater {
     _ usage: some Collection<UsageAggregate>, of key: MeterPeriod, carried: MeterState = .none,
     isAdjustment: Bool = false, settles: Bool, into body: (Charge) -> Void
   ) throws(RatingError) -> MeterState {
-    let indices = book.indices(in: key.period)
-    var rater = try MeterRater(
-      key, meter: usage.first?.series.meter ?? key.meter,
-      subscription: subscription(key.subscription), versions: Array(versions[indices]),
-      carried: carried, isAdjustment: isAdjustment, settles: settles)
+    var rater = try rater(
+      of: key, carried: carried, isAdjustment: isAdjustment, settles: settles)
     for row in usage { try rater.expect(row) }
     try rater.begin(body)
     for row in usage { try rater.rate(row, body) }

@@ -4,9 +4,20 @@ import Testing
 @testable import StackmeterRating
 
 @Suite struct ExampleCardTests {
-  private static func file(_ name: String) throws -> [UInt8] {
+  private static func text(_ path: String) throws -> String {
     let root = #filePath.split(separator: "/").dropLast(4).joined(separator: "/")
-    return Array(try ScriptTests.read("/\(root)/deploy/config/\(name)").utf8)
+    return try ScriptTests.read("/\(root)/\(path)")
+  }
+
+  private static func file(_ name: String) throws -> [UInt8] {
+    Array(try text("deploy/config/\(name)").utf8)
+  }
+
+  @Test func `the card in the documentation is right`() throws {
+    let parts = try Self.text("Sources/StackmeterRating/README.md").split(separator: "```\n")
+    let text = try #require(parts.first { $0.hasPrefix("card ") })
+    let card = try card(String(text))
+    #expect(card.reference == "standard 3" && card.meters.count == 2)
   }
 
   @Test func `the shipped card is right and prices meters of the shipped catalog`() throws {

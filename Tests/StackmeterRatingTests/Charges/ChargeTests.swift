@@ -30,6 +30,10 @@ import Testing
       try lines(Self.tiers, [usage("100.000000000000000001")]) == [
         "usage 100 at 1 = 100", "usage \(atto) at 0.5 = 0.0000000000000000005",
       ])
+    #expect(
+      try lines(Self.tiers, [usage("100", "2026-11-01T00"), usage("10", "2026-11-01T01")]) == [
+        "usage 100 at 1 = 100", "usage 10 at 0.5 = 5",
+      ])
     let volume = "volume\nup-to 100 1\nbeyond 0.5\n"
     #expect(try lines(volume, [usage("100")]) == ["usage 100 at 1 = 100"])
     #expect(

@@ -53,9 +53,15 @@ enum SlowRating {
   }
 }
 
-/// Random usage of some subscriptions and meters in November 2026, in halves, never less than nothing in sum.
+/// Random usage of some subscriptions and meters in November 2026, never less than nothing in sum: in halves, or with
+/// all digits that there are.
 enum UsageGenerator {
-  static func rows(using random: inout SeededRandom) throws -> [UsageAggregate] {
+  static func rows(inHalves: Bool = true, using random: inout SeededRandom) throws
+    -> [UsageAggregate]
+  {
+    let unit =
+      inHalves
+      ? Quantity.attosPerUnit / 2 : Int128.random(in: 1...Quantity.attosPerUnit, using: &random)
     var rows: [UsageAggregate] = []
     for _ in 0..<Int.random(in: 1...30, using: &random) {
       let subscription = ["s0", "s1", "s2"].randomElement(using: &random)!
@@ -71,7 +77,7 @@ enum UsageGenerator {
             subscription: subscription, meter: meter,
             resource: Resource(uri: uri, location: location)),
           usageStart: hour.start, usageEnd: hour.end,
-          quantity: Quantity(attos: halves * Quantity.attosPerUnit / 2)!,
+          quantity: Quantity(attos: halves * unit)!,
           window: Hour(index: hour.index + window), isProvisional: false)
       }
       rows.append(row(halves, Int64.random(in: 0...3, using: &random)))
