@@ -34,9 +34,10 @@ struct HTTPAnswer {
 
 /// Sends bytes to a port of this host and reads one answer; nil where the server closes without one.
 ///
-/// Knows just enough of HTTP for tests, and so sends whatever a test wants sent.
+/// `more` is sent after `bytes`. Knows just enough of HTTP for tests, and so sends whatever a test wants sent.
 func exchange(
-  port: Int, _ bytes: [UInt8], closesAfterSending: Bool = false, isHead: Bool = false
+  port: Int, _ bytes: [UInt8], closesAfterSending: Bool = false, isHead: Bool = false,
+  then more: (@Sendable () async throws -> [UInt8])? = nil
 ) async throws -> HTTPAnswer? {
   let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
     .channelOption(.allowRemoteHalfClosure, value: true)
@@ -51,6 +52,7 @@ func exchange(
     }
   return try await channel.executeThenClose { inbound, outbound in
     try await outbound.write(ByteBuffer(bytes: bytes))
+    if let more { try await outbound.write(ByteBuffer(bytes: try await more())) }
     if closesAfterSending { outbound.finish() }
     var received: [UInt8] = []
     do {

@@ -8,7 +8,7 @@ import Testing
 @testable import GatewayServer
 
 /// The table of a gateway whose services are not there.
-private func withTable(_ body: (RouteTable) async throws -> Void) async throws {
+func withTable(_ body: (RouteTable) async throws -> Void) async throws {
   try await withInProcessChannel(endpoints: []) { channel in
     let (query, collector) = (QueryClient(channel), CollectorClient(channel))
     let clock = SimulatedClock(RunningGateway.start)
@@ -22,7 +22,8 @@ private func withTable(_ body: (RouteTable) async throws -> Void) async throws {
         events: EventsAnswers(collector: collector),
         quarantine: QuarantineAnswers(collector: collector),
         explain: ExplainAnswers(query: query),
-        sources: SourceAnswers(query: query, collector: collector)))
+        sources: SourceAnswers(query: query, collector: collector),
+        connect: ConnectAnswers(query: query, collector: collector)))
   }
 }
 
@@ -30,7 +31,9 @@ private func withTable(_ body: (RouteTable) async throws -> Void) async throws {
   @Test func `only the gateway's health and address are open to anyone`() async throws {
     try await withTable { table in
       let open = table.routes.filter { $0.access == .anyone }.map(\.path.text)
-      #expect(open == ["/healthz", "/readyz", "/metadata/endpoints"])
+      // Of events, the handshake only.
+      #expect(
+        open == ["/healthz", "/readyz", "/v1/events", "/metadata/endpoints", "/openapi.json"])
       let guarded = table.routes.filter { $0.access != .anyone }
       try await withGateway { gateway in
         for route in guarded {
@@ -44,7 +47,7 @@ private func withTable(_ body: (RouteTable) async throws -> Void) async throws {
 
   @Test func `what changes or tells of everything is for operators`() async throws {
     try await withTable { table in
-      for route in table.routes where route.method != .get {
+      for route in table.routes where route.method != .get && route.method != .options {
         #expect(route.access == .operatorOnly)
       }
       for route in table.routes where route.path.text.contains("subscriber") {

@@ -58,7 +58,8 @@ package struct Gateway: Service {
         events: EventsAnswers(collector: collector),
         quarantine: QuarantineAnswers(collector: collector),
         explain: ExplainAnswers(query: query),
-        sources: SourceAnswers(query: query, collector: collector)),
+        sources: SourceAnswers(query: query, collector: collector),
+        connect: ConnectAnswers(query: query, collector: collector)),
       authenticator: Authenticator(
         keys: credentials.keys, tokens: credentials.tokens, clock: clock, logger: logger),
       logger: logger)

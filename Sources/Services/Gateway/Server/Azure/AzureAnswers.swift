@@ -21,15 +21,18 @@ struct AzureAnswers: Sendable {
     let tenant = "/subscriptions/{id}/providers/Microsoft.Commerce"
     let provider = "/subscriptions/{id}/providers/Microsoft.Commerce.Admin"
     return [
-      Route(.get, "/metadata/endpoints", .anyone, metadata.endpoints),
-      Route(.get, "/subscriptions", .caller, subscriptions.list),
-      Route(.get, "/subscriptions/{id}", .caller, subscriptions.show),
-      Route(.get, "/providers/Microsoft.Commerce.Admin/operations", .caller, metadata.operations),
-      Route(.get, "/providers/Microsoft.Commerce/operations", .caller, metadata.operations),
-      Route(.post, "\(provider)/updateEncryption", .operatorOnly, metadata.updateEncryption),
-      Route(.get, "\(tenant)/UsageAggregates", .caller, usage.tenant),
-      Route(.get, "\(provider)/subscriberUsageAggregates", .operatorOnly, usage.provider),
-    ] + olderProviderPaths.map { Route(.get, $0, .operatorOnly, usage.provider) }
+      Route(.get, "/metadata/endpoints", .anyone, .azureEndpoints, metadata.endpoints),
+      Route(.get, "/subscriptions", .caller, .azureSubscriptions, subscriptions.list),
+      Route(.get, "/subscriptions/{id}", .caller, .azureSubscription, subscriptions.show),
+      Route(.get, "/providers/Microsoft.Commerce.Admin/operations", .caller, .azureOperations("Admin"), metadata.operations),
+      Route(.get, "/providers/Microsoft.Commerce/operations", .caller, .azureOperations(), metadata.operations),
+      Route(.post, "\(provider)/updateEncryption", .operatorOnly, .azureEncryption, metadata.updateEncryption),
+      Route(.get, "\(tenant)/UsageAggregates", .caller, .azureTenant, usage.tenant),
+      Route(.get, "\(provider)/subscriberUsageAggregates", .operatorOnly, .azureProvider(), usage.provider),
+    ]
+      + olderProviderPaths.enumerated().map { number, path in
+        Route(.get, path, .operatorOnly, .azureProvider("Older\(number)"), usage.provider)
+      }
   }
 
   /// Those of clients from before 2018, and of Get-AzureRmResource.

@@ -47,7 +47,8 @@ struct GatewayResponder: HTTPResponder {
       return try await route.handler(
         GatewayRequest(
           head: request.head, body: request.body, path: path, pathValue: pathValue,
-          query: request.uri.query ?? "", principal: principal))
+          query: request.uri.query ?? "", declared: route.description.parameters,
+          principal: principal))
     }
   }
 

@@ -11,12 +11,22 @@ struct GatewayRequest: Sendable {
   /// The decoded `{id}` of the path; empty where the path has none.
   let pathValue: String
   let query: String
+  /// The parameters that the route declares.
+  let declared: [Parameter]
   let principal: Principal
 
   var caller: Caller { principal.caller }
+
+  /// Reads the query by what the route declares.
+  func parameters() throws(HTTPProblem) -> ParameterReader {
+    ParameterReader(try QueryParameters(parsing: query), declared: declared)
+  }
+
+  /// For a route that declares no parameters: throws where there are some.
+  func refuseParameters() throws(HTTPProblem) { try parameters().finish() }
 }
 
-/// A method and a path, who may use it, and what answers.
+/// A method and a path, who may use it, what it takes and gives, and what answers.
 struct Route: Sendable {
   enum Access: Sendable {
     case anyone
@@ -27,15 +37,18 @@ struct Route: Sendable {
   let method: HTTPRequest.Method
   let path: PathPattern
   let access: Access
+  let description: RouteDescription
   let handler: @Sendable (GatewayRequest) async throws -> Reply
 
   init(
     _ method: HTTPRequest.Method, _ path: PathPattern, _ access: Access,
+    _ description: RouteDescription = .none,
     _ handler: @escaping @Sendable (GatewayRequest) async throws -> Reply
   ) {
     self.method = method
     self.path = path
     self.access = access
+    self.description = description
     self.handler = handler
   }
 }
@@ -48,10 +61,17 @@ struct PathPattern: ExpressibleByStringInterpolation, Sendable {
   private let segments: [Substring]
   private let ignoresCase: Bool
 
-  init(stringLiteral text: String) {
+  init(stringLiteral text: String) { self.init(text) }
+
+  init(_ text: String) {
     self.text = text
     ignoresCase = Surface(path: text) == .azure
     segments = PathPattern.segments(text)
+  }
+
+  /// What stands in braces.
+  var names: [String] {
+    segments.filter { $0.hasPrefix("{") }.map { String($0.dropFirst().dropLast()) }
   }
 
   /// The decoded value of `{id}`, or nothing for a pattern without one; nil where the path does not match.
@@ -85,6 +105,21 @@ struct PathPattern: ExpressibleByStringInterpolation, Sendable {
 /// The routes of a gateway, looked through in order.
 struct RouteTable: Sendable {
   let routes: [Route]
+
+  init(routes: [Route]) {
+    self.routes = routes
+  }
+
+  /// These routes and `/openapi.json`, which describes them and itself.
+  init(describing routes: [Route]) {
+    func own(_ bytes: [UInt8]) -> Route {
+      Route(.get, "/openapi.json", .anyone, .openAPI) { request in
+        try request.refuseParameters()
+        return Reply(.ok, bytes, type: "application/json")
+      }
+    }
+    self.routes = routes + [own(OpenAPIDocument(routes + [own([])]).bytes)]
+  }
 
   enum Match {
     case route(Route, pathValue: String)
