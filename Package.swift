@@ -27,6 +27,8 @@ let httpTypes: Target.Dependency = .product(name: "HTTPTypes", package: "swift-h
 let nio: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let nioHTTPTypes: Target.Dependency = .product(
+  name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
@@ -82,6 +84,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
     .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
@@ -140,7 +143,7 @@ let package = Package(
       [
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
         "CollectorClient", "QueryClient", hummingbird, hummingbirdCore, httpTypes, nio, nioHTTP1,
-        nioPosix, nioSSL, logging, lifecycle, crypto, cryptoExtras, grpc,
+        nioHTTPTypes, nioPosix, nioSSL, logging, lifecycle, crypto, cryptoExtras, grpc,
       ], exclude: ["Azure/README.md"]),
     service(
       "Agent", "Server",

@@ -1,6 +1,8 @@
 import GRPCCore
 import HTTPTypes
 import StackmeterCore
+import StackmeterRPC
+import StackmeterRuntime
 import StackmeterTesting
 import StackmeterWire
 import Testing

@@ -19,11 +19,13 @@ func withTable(_ body: (RouteTable) async throws -> Void) async throws {
           query: query, meters: MeterNames(query: query, clock: clock), clock: clock),
         catalog: CatalogAnswers(query: query),
         status: StatusAnswers(query: query, collector: collector),
-        events: EventsAnswers(collector: collector),
+        events: EventsAnswers(collector: collector, metrics: GatewayMetrics()),
         quarantine: QuarantineAnswers(collector: collector),
         explain: ExplainAnswers(query: query),
         sources: SourceAnswers(query: query, collector: collector),
-        connect: ConnectAnswers(query: query, collector: collector)))
+        connect: ConnectAnswers(query: query, collector: collector),
+        metrics: MetricsAnswers(
+          metrics: GatewayMetrics(), connections: Connections(connectionsMax: 1))))
   }
 }
 
@@ -33,7 +35,9 @@ func withTable(_ body: (RouteTable) async throws -> Void) async throws {
       let open = table.routes.filter { $0.access == .anyone }.map(\.path.text)
       // Of events, the handshake only.
       #expect(
-        open == ["/healthz", "/readyz", "/v1/events", "/metadata/endpoints", "/openapi.json"])
+        open == [
+          "/healthz", "/livez", "/readyz", "/v1/events", "/metadata/endpoints", "/openapi.json",
+        ])
       let guarded = table.routes.filter { $0.access != .anyone }
       try await withGateway { gateway in
         for route in guarded {

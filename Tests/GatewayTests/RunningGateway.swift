@@ -58,7 +58,8 @@ struct RunningGateway {
 }
 
 func withGateway(
-  tokens: TokenConfiguration? = nil, _ body: @Sendable (RunningGateway) async throws -> Void
+  tokens: TokenConfiguration? = nil, limits: ConnectionLimits = ConnectionLimits(),
+  _ body: @Sendable (RunningGateway) async throws -> Void
 ) async throws {
   let directory = try TemporaryDirectory()
   let keysPath = directory.path + "/keys.json"
@@ -72,10 +73,12 @@ func withGateway(
   query.with { $0.status.openWindow = RunningGateway.start.hour }
   let clock = SimulatedClock(RunningGateway.start)
   try await withInProcessChannel(endpoints: [query, collector]) { channel in
+    var configuration = GatewayConfiguration(
+      host: "127.0.0.1", port: 0, apiKeysPath: keysPath, tokens: tokens)
+    configuration.connections = limits
     let (ports, continuation) = AsyncStream<Int>.makeStream()
     let gateway = try Gateway(
-      configuration: GatewayConfiguration(
-        host: "127.0.0.1", port: 0, apiKeysPath: keysPath, tokens: tokens),
+      configuration: configuration,
       query: QueryClient(channel), collector: CollectorClient(channel), clock: clock,
       logger: Logger(label: "gateway") { _ in SwiftLogNoOpLogHandler() },
       onListening: { continuation.yield($0) })

@@ -5,10 +5,12 @@ extension RouteTable {
   static func gateway(
     azure: AzureAnswers, usage: UsageAnswers, catalog: CatalogAnswers, status: StatusAnswers,
     events: EventsAnswers, quarantine: QuarantineAnswers, explain: ExplainAnswers,
-    sources: SourceAnswers, connect: ConnectAnswers
+    sources: SourceAnswers, connect: ConnectAnswers,
+    metrics: MetricsAnswers
   ) -> RouteTable {
     let routes = [
       Route(.get, "/healthz", .anyone, .health, status.health),
+      Route(.get, "/livez", .anyone, .liveness, status.health),
       Route(.get, "/readyz", .anyone, .readiness, status.readiness),
       Route(.post, "/v1/events", .operatorOnly, .events, events.report),
       Route(.options, "/v1/events", .anyone, .eventsHandshake, events.handshake),
@@ -20,6 +22,7 @@ extension RouteTable {
       Route(.get, "/v1/explain", .caller, .explain, explain.explain),
       Route(.get, "/v1/meters", .caller, .meters, catalog.meters),
       Route(.get, "/v1/windows", .caller, .windows, catalog.windows),
+      Route(.get, "/metrics", .operatorOnly, .metrics, metrics.metrics),
       Route(.get, "/v1/status", .operatorOnly, .status, status.status),
       Route(.get, "/v1/quarantine", .operatorOnly, .quarantine, quarantine.list),
       Route(

@@ -30,6 +30,7 @@ package enum GatewayError: Error, Equatable, CustomStringConvertible {
 package struct Gateway: Service {
   private let configuration: GatewayConfiguration
   private let responder: GatewayResponder
+  private let connections: Connections
   private let keySetURL: KeySetURL?
   private let logger: Logger
   private let onListening: @Sendable (_ port: Int) async -> Void
@@ -46,6 +47,8 @@ package struct Gateway: Service {
     let credentials = try Credentials(configuration, clock: clock, logger: logger)
     keySetURL = credentials.keySetURL
     let meters = MeterNames(query: query, clock: clock)
+    let metrics = GatewayMetrics()
+    connections = Connections(connectionsMax: configuration.connections.connectionsMax)
     responder = GatewayResponder(
       table: .gateway(
         azure: AzureAnswers(
@@ -55,14 +58,15 @@ package struct Gateway: Service {
         usage: UsageAnswers(query: query, meters: meters, clock: clock),
         catalog: CatalogAnswers(query: query),
         status: StatusAnswers(query: query, collector: collector),
-        events: EventsAnswers(collector: collector),
+        events: EventsAnswers(collector: collector, metrics: metrics),
         quarantine: QuarantineAnswers(collector: collector),
         explain: ExplainAnswers(query: query),
         sources: SourceAnswers(query: query, collector: collector),
-        connect: ConnectAnswers(query: query, collector: collector)),
+        connect: ConnectAnswers(query: query, collector: collector),
+        metrics: MetricsAnswers(metrics: metrics, connections: connections)),
       authenticator: Authenticator(
         keys: credentials.keys, tokens: credentials.tokens, clock: clock, logger: logger),
-      logger: logger)
+      metrics: metrics, logger: logger)
   }
 
   /// Serves until the task is cancelled or its service group stops gracefully. Then no connection is taken any
@@ -100,7 +104,10 @@ package struct Gateway: Service {
     var quiet = logger
     quiet.logLevel = max(.warning, logger.logLevel)
     let http = HTTP1Channel.Configuration(
-      idleTimeout: .seconds(GatewayLimits.idleSeconds),
+      additionalChannelHandlers: [
+        ConnectionGuard(limits: configuration.connections, connections: connections)
+      ],
+      idleTimeout: TimeAmount(configuration.connections.idleTimeMax),
       httpDecoderConfiguration: .init(
         maxHeaderFieldSize: GatewayLimits.headBytesMax,
         maxHeaderListSize: GatewayLimits.headBytesMax,
@@ -110,7 +117,8 @@ package struct Gateway: Service {
       server: .http1(configuration: http),
       configuration: ApplicationConfiguration(
         address: .hostname(configuration.host, port: configuration.port),
-        availableConnectionsDelegate: .maximum(GatewayLimits.connectionsMax, logger: quiet)),
+        availableConnectionsDelegate: .maximum(
+          configuration.connections.connectionsMax + GatewayLimits.connectionsSpare, logger: quiet)),
       onServerRunning: { [configuration, logger, onListening] channel in
         let port = channel.localAddress?.port ?? configuration.port
         logger.info(

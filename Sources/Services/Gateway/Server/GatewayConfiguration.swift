@@ -9,6 +9,7 @@ package struct GatewayConfiguration: Hashable, Sendable {
   package var apiKeysPath: String
   /// The tokens of an identity provider that are taken; nil for none.
   package var tokens: TokenConfiguration?
+  package var connections = ConnectionLimits()
   /// How long the answers in progress may take once the gateway was asked to stop.
   package var drainMax: Duration
 
@@ -84,9 +85,8 @@ enum GatewayLimits {
   static let bodyBytesPerSecondMin = 1024
   /// Requests with events that are worked on at once. The next is refused at once.
   static let eventRequestsMax = 16
-  static let connectionsMax = 1024
-  /// A connection that sends nothing for so long is closed, in the middle of a request too.
-  static let idleSeconds: Int64 = 20
+  /// Connections that are accepted beyond `ConnectionLimits.connectionsMax` while others are closed to make room.
+  static let connectionsSpare = 64
   /// About how many bytes the events of one batch for the collector have: half of what a message may.
   static let callBytesMax = 2 << 20
   /// Rows of a page of Azure's API. Its clients count on it.

@@ -11,10 +11,12 @@ internal import StackmeterCore
 /// the gateway's own: nothing was sent to the collector.
 struct EventsAnswers: Sendable {
   private let collector: CollectorClient
+  private let metrics: GatewayMetrics
   private let slots = RequestSlots(max: GatewayLimits.eventRequestsMax, of: "requests with events")
 
-  init(collector: CollectorClient) {
+  init(collector: CollectorClient, metrics: GatewayMetrics) {
     self.collector = collector
+    self.metrics = metrics
   }
 
   func report(_ request: GatewayRequest) async throws -> Reply {
@@ -39,6 +41,7 @@ struct EventsAnswers: Sendable {
       : try EventsBody(bytes, form: form)
     var outcome = ReportOutcome()
     outcome.add(body, try await report(body.batches))
+    metrics.add(outcome)
     if request.prefersMinimal, let reply = outcome.minimalReply() { return reply }
     return body.isSingle ? try outcome.singleReply() : outcome.reply()
   }
@@ -78,6 +81,7 @@ struct EventsAnswers: Sendable {
         return outcome
       }
     }
+    metrics.add(outcome)
     if request.prefersMinimal, let reply = outcome.minimalReply() { return reply }
     return outcome.reply()
   }

@@ -10,15 +10,18 @@ struct GatewayResponder: HTTPResponder {
 
   let table: RouteTable
   let authenticator: Authenticator
+  let metrics: GatewayMetrics
   let logger: Logger
 
   func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
+    let began = ContinuousClock.now
     let requestID = RequestID()
     let path = request.uri.path
     let surface = Surface(path: path)
+    let match = table.match(request.method, path)
     var reply: Reply
     do {
-      reply = try await answer(request, path: path, requestID: requestID)
+      reply = try await answer(request, path: path, match, requestID: requestID)
     } catch let problem as HTTPProblem {
       reply = surface.reply(problem)
     } catch let error as BodyReadError {
@@ -28,13 +31,14 @@ struct GatewayResponder: HTTPResponder {
       reply = surface.reply(self.problem(of: error, requestID: requestID, path: path))
     }
     surface.addHeaders(&reply.headers, requestID: requestID, request: request.headers)
+    metrics.add(route: match.name, status: reply.status, took: .now - began)
     return reply.response(isHead: request.method == .head)
   }
 
   private func answer(
-    _ request: Request, path: String, requestID: RequestID
+    _ request: Request, path: String, _ match: RouteTable.Match, requestID: RequestID
   ) async throws -> Reply {
-    switch table.match(request.method, path) {
+    switch match {
     case .none:
       throw HTTPProblem(.notFound, "ResourceNotFound", "there is nothing at this path")
     case .otherMethods(let methods):

@@ -126,6 +126,15 @@ struct RouteTable: Sendable {
     /// The path is there, with these methods only.
     case otherMethods([HTTPRequest.Method])
     case none
+
+    /// For metrics: as the table has it, never as a request does.
+    var name: String {
+      if case .route(let route, _) = self {
+        "\(route.method.rawValue) \(route.path.text)"
+      } else {
+        "none"
+      }
+    }
   }
 
   /// HEAD is answered wherever GET is.

@@ -7,6 +7,18 @@ extension RouteDescription {
     name: "getHealth", summary: "Whether the gateway runs.",
     answers: [Answer(.ok, "It does.", .json(.object(["status": .text])))])
 
+  static let liveness = RouteDescription(
+    name: "getLiveness", summary: "The same under the name that orchestrators ask by.",
+    answers: [Answer(.ok, "It does.", .json(.object(["status": .text])))])
+
+  static let metrics = RouteDescription(
+    name: "getMetrics", summary: "What the gateway counts of itself since it started.",
+    answers: [
+      Answer(
+        .ok, "Prometheus' text format 0.0.4.",
+        Content(type: "text/plain; version=0.0.4; charset=utf-8", schema: .text))
+    ])
+
   static let readiness = RouteDescription(
     name: "getReadiness",
     summary: "Whether the gateway can take events and its answers are true; 503 where not.",

@@ -2,6 +2,7 @@ internal import CollectorClient
 internal import GRPCCore
 internal import HTTPTypes
 internal import QueryClient
+internal import StackmeterCore
 internal import StackmeterRPC
 
 /// `POST /{package}.{Service}/{Method}`: the services' own methods, their messages as JSON or encoded, in the unary
