@@ -12,7 +12,7 @@ import Testing
 extension RunningGateway {
   fileprivate func call(
     _ method: String, _ body: String = "{}", token: String? = nil,
-    type: String = "application/json", _ headers: String...
+    type: String = "application/json", headers: String...
   ) async throws -> HTTPAnswer {
     try await call(method, Array(body.utf8), token: token, type: type, headers)
   }
@@ -83,12 +83,13 @@ extension RunningGateway {
         ]
       }
       let answer = try await gateway.call(
-        "Query/ListMeters", "Connect-Protocol-Version: 1", "Connect-Timeout-Ms: 5000")
+        "Query/ListMeters", headers: "Connect-Protocol-Version: 1", "Connect-Timeout-Ms: 5000")
       #expect(answer.status == 200, "\(answer.text)")
       #expect(answer.headers["content-type"] == "application/json")
       #expect(
         answer.text
-          == #"{"meters":[{"id":"cpu","name":"CPU","unit":"s","category":"Compute","aggregation":"sum","billable":true}]}"#
+          == #"{"meters":[{"id":"cpu","name":"CPU","unit":"s","category":"Compute","#
+          + #""aggregation":"sum","billable":true}]}"#
       )
     }
   }
@@ -204,7 +205,7 @@ extension RunningGateway {
   ])
   func `headers of the protocol are checked`(header: String) async throws {
     try await withGateway { gateway in
-      let answer = try await gateway.call("Query/ListMeters", header)
+      let answer = try await gateway.call("Query/ListMeters", headers: header)
       #expect(answer.status == 400)
       #expect(answer["code"] == .string("invalid_argument"))
     }
@@ -212,7 +213,7 @@ extension RunningGateway {
 
   @Test func `the client's time is over when it says so`() async throws {
     try await withGateway { gateway in
-      let answer = try await gateway.call("Query/ListMeters", "Connect-Timeout-Ms: 0")
+      let answer = try await gateway.call("Query/ListMeters", headers: "Connect-Timeout-Ms: 0")
       #expect(answer.status == 504)
       #expect(answer["code"] == .string("deadline_exceeded"))
     }

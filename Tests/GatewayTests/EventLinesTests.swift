@@ -70,7 +70,7 @@ extension RunningGateway {
       let pad = String(repeating: " ", count: most - event("fits").utf8.count)
       let endless = String(repeating: "x", count: 3 * GatewayLimits.eventLinesPartBytes)
       let body = [
-        event("fits") + pad, event("long") + pad, event("a"), endless, event("b"),
+        event("fits") + pad, event("long") + pad + " ", event("a"), endless, event("b"),
       ].joined(separator: "\n")
       let answer = try await gateway.post(body)
       #expect(answer["accepted"] == .number("3"), "\(answer.text)")

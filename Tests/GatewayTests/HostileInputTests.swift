@@ -73,7 +73,9 @@ import Testing
           + (0..<100).map { "X\($0): a\r\n" }.joined() + "\r\n",
       ] {
         let answer = try await exchange(port: gateway.port, Array(head.utf8))
-        #expect(answer == nil || answer?.status == 400)
+        #expect(answer?.status == 400)
+        #expect(answer?.headers["content-type"] == "application/problem+json")
+        #expect(answer?["detail"]?.string?.contains("\(GatewayLimits.headBytesMax)") == true)
       }
       try await expectAlive(gateway)
     }

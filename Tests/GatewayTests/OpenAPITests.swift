@@ -47,12 +47,11 @@ import Testing
       try await withTable { table in
         // Azure's paths pass over what they do not know, as Azure does; health is asked by anybody's probe.
         for route in table.routes
-        where !route.path.text.hasPrefix("/subscriptions/") && !route.path.text.hasSuffix("z") {
+        where Surface(path: route.path.text) != .azure && !route.path.text.hasSuffix("z") {
           let path = route.path.text.replacing("{id}", with: "1")
           let answer = try await gateway.send(
             route.method.rawValue, path + "?nobody=1", token: gateway.operatorToken)
           #expect(answer.status == 400, "\(path)")
-          #expect(answer["errors.0.field"]?.string != nil, "\(path)")
           #expect(answer.text.contains("nobody"), "\(path)")
         }
       }

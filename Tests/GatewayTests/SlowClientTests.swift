@@ -48,10 +48,20 @@ import Testing
     try await withGateway(limits: Self.hasty) { gateway in
       let request = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
       let received = try await conversation(
-        port: gateway.port, Array((request + request + "GET /hea").utf8))
+        port: gateway.port, Array((request + request + "GET /").utf8), drip: UInt8(ascii: "x"))
       let text = String(decoding: received, as: UTF8.self)
       #expect(text.ranges(of: "HTTP/1.1 200 OK").count == 2)
       #expect(try await dropped(gateway, "slow_head") == 1)
+    }
+  }
+
+  @Test func `a connection that rests for long is closed`() async throws {
+    let limits = ConnectionLimits(idleTimeMax: .milliseconds(200))
+    try await withGateway(limits: limits) { gateway in
+      let request = "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n"
+      let received = try await conversation(port: gateway.port, Array(request.utf8))
+      #expect(String(decoding: received, as: UTF8.self).hasPrefix("HTTP/1.1 200 OK"))
+      #expect(try await dropped(gateway, "slow_head") == 0)
     }
   }
 

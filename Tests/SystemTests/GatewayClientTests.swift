@@ -34,6 +34,14 @@ import Testing
       #expect(output.contains("openapi ok"), "\(output)")
     }
   }
+
+  @Test func `slowhttptest in each of its modes leaves others served`() async throws {
+    try await withRunningGateway { gateway in
+      let output = try await gateway.python(
+        "slow_clients.py", gateway.url, gateway.operatorToken, gateway.cluster.directory)
+      #expect(output.contains("slow clients ok"), "\(output)")
+    }
+  }
 }
 
 /// All services, and whom the gateway knows.

@@ -27,7 +27,7 @@ from connectrpc.client import ConnectClientSync
 from connectrpc.code import Code
 from connectrpc.compat import google_protobuf_binary_codec, google_protobuf_json_codec
 from connectrpc.errors import ConnectError
-from connectrpc.method import IdempotencyLevel, MethodInfo
+from connectrpc.method import IdempotencyLevel, MethodInfo, StreamType
 from google.protobuf import json_format
 from stackmeter.v1 import collector_pb2, query_pb2
 
@@ -42,6 +42,7 @@ def method(service, name, request, response):
         input=request,
         output=response,
         idempotency_level=IdempotencyLevel.UNKNOWN,
+        stream_type=StreamType.UNARY,
     )
 
 

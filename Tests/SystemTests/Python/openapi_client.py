@@ -57,8 +57,23 @@ CHECKS = [
     "response_schema_conformance",
     "unsupported_method",
 ]
+# What has another status than its schema is a mismatch; these two are no faults. Azure's clients retry 503 until a
+# window is closed, and Connect has 504 where the client's own time is over.
+with open(f"{directory}/schemathesis.toml", "w") as settings:
+    settings.write(
+        """
+[[operations]]
+include-path-regex = "sageAggregates$"
+checks.not_a_server_error.expected-statuses = ["2xx", "4xx", 503]
+
+[[operations]]
+include-path-regex = "^/stackmeter"
+checks.not_a_server_error.expected-statuses = ["2xx", "4xx", 504]
+"""
+    )
 examples = os.environ.get("STACKMETER_FUZZ_EXAMPLES", "12")
-for caller, token in [("operator", operator), ("tenant", tenant)]:
+# What the schemas' bounds are, one after the other, for an operator; and what comes to mind, for a tenant.
+for caller, token, phase in [("operator", operator, "coverage"), ("tenant", tenant, "fuzzing")]:
     began = time.monotonic()
     fuzz = subprocess.run(
         [
@@ -70,7 +85,7 @@ for caller, token in [("operator", operator), ("tenant", tenant)]:
             "--checks",
             ",".join(CHECKS),
             "--phases",
-            "examples,coverage,fuzzing",
+            phase,
             "--max-examples",
             examples,
             "--workers",

@@ -24,11 +24,19 @@ struct AzureAnswers: Sendable {
       Route(.get, "/metadata/endpoints", .anyone, .azureEndpoints, metadata.endpoints),
       Route(.get, "/subscriptions", .caller, .azureSubscriptions, subscriptions.list),
       Route(.get, "/subscriptions/{id}", .caller, .azureSubscription, subscriptions.show),
-      Route(.get, "/providers/Microsoft.Commerce.Admin/operations", .caller, .azureOperations("Admin"), metadata.operations),
-      Route(.get, "/providers/Microsoft.Commerce/operations", .caller, .azureOperations(), metadata.operations),
-      Route(.post, "\(provider)/updateEncryption", .operatorOnly, .azureEncryption, metadata.updateEncryption),
+      Route(
+        .get, "/providers/Microsoft.Commerce.Admin/operations", .caller, .azureOperations("Admin"),
+        metadata.operations),
+      Route(
+        .get, "/providers/Microsoft.Commerce/operations", .caller, .azureOperations(),
+        metadata.operations),
+      Route(
+        .post, "\(provider)/updateEncryption", .operatorOnly, .azureEncryption,
+        metadata.updateEncryption),
       Route(.get, "\(tenant)/UsageAggregates", .caller, .azureTenant, usage.tenant),
-      Route(.get, "\(provider)/subscriberUsageAggregates", .operatorOnly, .azureProvider(), usage.provider),
+      Route(
+        .get, "\(provider)/subscriberUsageAggregates", .operatorOnly, .azureProvider(),
+        usage.provider),
     ]
       + olderProviderPaths.enumerated().map { number, path in
         Route(.get, path, .operatorOnly, .azureProvider("Older\(number)"), usage.provider)

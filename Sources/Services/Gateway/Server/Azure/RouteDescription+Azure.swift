@@ -57,16 +57,15 @@ extension RouteDescription {
     pathValue: "The subscription's id.", parameters: [.apiVersion],
     answers: [Answer(.badRequest, "Always.", .json(.component("AzureError")))])
 
-  static let azureTenant = azureUsage("listTenantUsage", [])
+  static let azureTenant = azureUsage("listTenantUsage", subscriber: "Passed over.")
 
   /// `path` makes the operations' names differ.
   static func azureProvider(_ path: String = "") -> RouteDescription {
     azureUsage(
-      "listProviderUsage\(path)",
-      [Parameter("subscriberId", .text, "One subscription; all by default.")])
+      "listProviderUsage\(path)", subscriber: "One subscription; all by default.")
   }
 
-  private static func azureUsage(_ name: String, _ more: [Parameter]) -> RouteDescription {
+  private static func azureUsage(_ name: String, subscriber: String) -> RouteDescription {
     RouteDescription(
       name: name,
       summary: "Azure's Usage API: closed windows of reported time. 503 while a window is open.",
@@ -80,8 +79,9 @@ extension RouteDescription {
         Parameter("aggregationGranularity", .choice(["Daily", "Hourly"]), "Daily by default."),
         Parameter(
           "showDetails", .text, "Whether resources are told apart; true by default."),
+        Parameter("subscriberId", .text, subscriber),
         Parameter("continuationToken", .text, "As in the `nextLink` of the page before."),
-      ] + more,
+      ],
       answers: [
         Answer(
           .ok, "A page of at most \(GatewayLimits.azurePageRows) rows.",

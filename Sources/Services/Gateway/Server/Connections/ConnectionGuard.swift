@@ -100,6 +100,14 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
 
   func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
     switch unwrapOutboundIn(data) {
+    case .head(var head) where head.isBareRefusal:
+      // The HTTP server's own answer to what is not HTTP has no words.
+      let problem = Surface.native.reply(.notHTTP)
+      head.headerFields[.contentType] = problem.headers[.contentType]
+      head.headerFields[.contentLength] = String(problem.bytes.count)
+      context.write(wrapOutboundOut(.head(head)), promise: promise)
+      context.write(
+        wrapOutboundOut(.body(ByteBuffer(bytes: problem.bytes))), promise: watched(context, nil))
     case .head(var head):
       if isReading, unanswered <= 1, head.status.kind != .informational {
         head.headerFields[.connection] = "close"
@@ -164,6 +172,20 @@ final class ConnectionGuard: ChannelDuplexHandler, RemovableChannelHandler {
       context.close(promise: nil)
     }
   }
+}
+
+extension HTTPResponse {
+  fileprivate var isBareRefusal: Bool {
+    status == .badRequest && headerFields[.contentType] == nil
+      && headerFields[.contentLength] == "0"
+  }
+}
+
+extension HTTPProblem {
+  fileprivate static let notHTTP = HTTPProblem(
+    .badRequest, "Malformed",
+    "this is not a request of HTTP/1.1, or its head has more than \(GatewayLimits.headBytesMax) bytes "
+      + "or \(GatewayLimits.headerFieldsMax) fields")
 }
 
 /// Tells of bytes before they are decoded.
