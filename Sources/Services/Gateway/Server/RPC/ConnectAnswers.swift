@@ -70,6 +70,9 @@ struct ConnectAnswers: Sendable {
       throw HTTPProblem(
         .invalidArgument, "Connect-Timeout-Ms: must be a whole number of at most 10 digits")
     }
+    guard milliseconds > 0 else {
+      throw HTTPProblem(.deadlineExceeded, "the client's own time is over before the call")
+    }
     return min(.milliseconds(milliseconds), GatewayLimits.rpcTimeMax)
   }
 }
