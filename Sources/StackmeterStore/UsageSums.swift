@@ -14,6 +14,12 @@ package struct SumsQuestion: Hashable, Sendable {
   }
 }
 
+extension SumsQuestion {
+  /// The usage hours of a subscription that the question is about; nil for all. Whoever narrows what a caller sees by
+  /// time does it here: both stores read by it.
+  func usageHours(of subscription: String) -> [Range<Int64>]? { nil }
+}
+
 /// A reporting window of such a question that may have usage.
 struct SumsWindow {
   let hour: Int64
@@ -37,10 +43,11 @@ protocol SumsSource {
     behind name: String, of some: [String]?, in windows: [SumsWindow], limit: Int
   ) throws(StoreError) -> [(name: String, mayHaveUsage: Bool)]
 
-  /// Adds up what some windows have of a subscription: calls `add` with a meter, the number of a period of so many
-  /// hours, and a part of its sum.
+  /// Adds up what some windows have of a subscription in some usage hours, in all where it is nil: calls `add` with a
+  /// meter, the number of a period of so many hours, and a part of its sum.
   func addUp(
-    _ subscription: String, _ windows: ArraySlice<SumsWindow>, hoursPerPeriod: Int64,
+    _ subscription: String, _ windows: ArraySlice<SumsWindow>, _ usageHours: [Range<Int64>]?,
+    hoursPerPeriod: Int64,
     _ add: (_ meter: String, _ period: Int64, _ attos: Int128) throws(StoreError) -> Void
   ) throws(StoreError)
 
@@ -134,6 +141,7 @@ struct UsageSums<Source: SumsSource> {
   ) throws(StoreError) -> UsageCursor? {
     // One more than there is room for tells that there are more.
     var lines = SumLines(room: limit - aggregates.count + 1)
+    let usageHours = question.usageHours(of: subscription)
     let first = place?.period ?? .min
     let firstHour = place.map { $0.period * hoursPerPeriod - 1 } ?? .min
     var rest = windows[...].drop { $0.hour < firstHour }
@@ -143,7 +151,7 @@ struct UsageSums<Source: SumsSource> {
       }
       rest = rest.dropFirst(source.windowsAtOnce)
       guard !some.isEmpty else { continue }
-      try source.addUp(subscription, some[...], hoursPerPeriod: hoursPerPeriod) {
+      try source.addUp(subscription, some[...], usageHours, hoursPerPeriod: hoursPerPeriod) {
         (meter, period, attos) throws(StoreError) in
         guard period >= first else { return }
         if let place, period == place.period,

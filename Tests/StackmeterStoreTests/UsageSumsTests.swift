@@ -197,4 +197,32 @@ import Testing
       }
     }
   }
+
+  @Test(arguments: Engine.allCases)
+  func `a subscription can be narrowed to some of its usage hours`(engine: Engine) async throws {
+    try await withDatabase(engine) { place in
+      let store = try place.store()
+      let series = Sample.series("a")
+      try store.commit(
+        [(100, series, 98, Quantity(1)), (100, series, 99, Quantity(2))]
+          + [(101, series, 100, Quantity(4)), (101, series, 101, Quantity(8))], next: 2, open: 102)
+      let source: any SumsSource =
+        switch place.database {
+        case .sqlite(let path, _): try SQLiteSumsSource(SQLite(path, .reader))
+        case .postgresql(let text, _): try PostgreSQLSumsSource(PostgreSQL(text))
+        }
+      let windows = try source.sumsWindows(Hour(index: 0)..<Hour(index: 200))
+      for (hours, expected) in [
+        (nil, 15), ([], 0), ([99..<101], 6), ([0..<99, 101..<500], 9), ([98..<99, 98..<99], 1),
+      ] as [([Range<Int64>]?, Int128)] {
+        var sum: Int128 = 0
+        try source.addUp("a", windows[...], hours, hoursPerPeriod: 24) {
+          (_, period, attos) throws(StoreError) in
+          #expect(period == 4)
+          sum += attos
+        }
+        #expect(sum == expected * Quantity.attosPerUnit)
+      }
+    }
+  }
 }

@@ -70,40 +70,54 @@ struct PostgreSQLSumsSource: SumsSource {
   }
 
   func addUp(
-    _ subscription: String, _ windows: ArraySlice<SumsWindow>, hoursPerPeriod: Int64,
+    _ subscription: String, _ windows: ArraySlice<SumsWindow>, _ usageHours: [Range<Int64>]?,
+    hoursPerPeriod: Int64,
     _ add: (_ meter: String, _ period: Int64, _ attos: Int128) throws(StoreError) -> Void
   ) throws(StoreError) {
+    let bounds = usageHours.map {
+      [
+        PostgreSQLParameter(bigints: $0.map(\.lowerBound)),
+        PostgreSQLParameter(bigints: $0.map(\.upperBound)),
+      ]
+    }
     let rows = try connection.query(
-      PostgreSQLSumsSource.sumsSQL,
+      PostgreSQLSumsSource.sumsSQL(ofSomeHours: bounds != nil),
       [
         PostgreSQLParameter(windows.first?.hour ?? 0),
         PostgreSQLParameter((windows.last?.hour ?? -1) + 1),
         PostgreSQLParameter(subscription), PostgreSQLParameter(hoursPerPeriod),
         PostgreSQLParameter(bigints: windows.map(\.hour)),
-      ])
+      ] + (bounds ?? []))
     for row in 0..<rows.count {
       try add(rows.text(row, 0), rows.integer(row, 1), try rows.attos(row, 2))
     }
   }
 
-  /// The sums of subscription `$3` in the windows `$5`, which are from `$1` up to `$2`, by meter and periods of `$4` hours.
-  /// Each series is added up before its meter is looked up.
-  static let sumsSQL = """
-    SELECT s.meter, t.period, sum(t.quantity)
-    FROM (
-      SELECT n.cell, n.id, b.series, floor(b.usage_hour / $4::numeric)::bigint AS period,
-        sum(b.quantity) AS quantity
-      FROM subscription n JOIN (\(PostgreSQL.cellWindows)) w
-          ON w.cell = n.cell AND w.hour = ANY ($5::bigint[])
-        CROSS JOIN LATERAL (
-          SELECT a.series, a.usage_hour, a.quantity FROM aggregate a
-          WHERE a.reporting_window = w.hour AND a.cell = w.cell AND a.subscription = n.id
-          OFFSET 0) b
-      WHERE n.name = $3::text COLLATE "C"
-      GROUP BY n.cell, n.id, b.series, period) t
-      JOIN series s ON s.cell = t.cell AND s.subscription = t.id AND s.id = t.series
-    GROUP BY s.meter, t.period
-    """
+  /// The sums of subscription `$3` in the windows `$5`, which are from `$1` up to `$2`, by meter and periods of `$4` hours;
+  /// of some usage hours, those from one of `$6` up to its `$7`. Each series is added up before its meter is looked up.
+  static func sumsSQL(ofSomeHours: Bool) -> String {
+    let some = """
+      AND EXISTS (SELECT 1 FROM unnest($6::bigint[], $7::bigint[]) h (first, behind)
+            WHERE a.usage_hour >= h.first AND a.usage_hour < h.behind)
+      """
+    return """
+      SELECT s.meter, t.period, sum(t.quantity)
+      FROM (
+        SELECT n.cell, n.id, b.series, floor(b.usage_hour / $4::numeric)::bigint AS period,
+          sum(b.quantity) AS quantity
+        FROM subscription n JOIN (\(PostgreSQL.cellWindows)) w
+            ON w.cell = n.cell AND w.hour = ANY ($5::bigint[])
+          CROSS JOIN LATERAL (
+            SELECT a.series, a.usage_hour, a.quantity FROM aggregate a
+            WHERE a.reporting_window = w.hour AND a.cell = w.cell AND a.subscription = n.id
+              \(ofSomeHours ? some : "")
+            OFFSET 0) b
+        WHERE n.name = $3::text COLLATE "C"
+        GROUP BY n.cell, n.id, b.series, period) t
+        JOIN series s ON s.cell = t.cell AND s.subscription = t.id AND s.id = t.series
+      GROUP BY s.meter, t.period
+      """
+  }
 
   func number(
     of subscription: String, meter: String?

@@ -14,7 +14,7 @@ extension SQLiteUsageReader {
 }
 
 /// Reads the rows of sums by the primary key: a subscription's rows of one window are one range of it.
-private final class SQLiteSumsSource: SumsSource {
+final class SQLiteSumsSource: SumsSource {
   let windowsAtOnce = 1
   let openWindow: Int64
 
@@ -83,7 +83,8 @@ private final class SQLiteSumsSource: SumsSource {
   }
 
   func addUp(
-    _ subscription: String, _ windows: ArraySlice<SumsWindow>, hoursPerPeriod: Int64,
+    _ subscription: String, _ windows: ArraySlice<SumsWindow>, _ usageHours: [Range<Int64>]?,
+    hoursPerPeriod: Int64,
     _ add: (_ meter: String, _ period: Int64, _ attos: Int128) throws(StoreError) -> Void
   ) throws(StoreError) {
     guard let range = try range(of: subscription) else { return }
@@ -94,6 +95,7 @@ private final class SQLiteSumsSource: SumsSource {
       defer { selectRows.reset() }
       while try selectRows.step() {
         let usageHour = window.hour - selectRows.integer(1)
+        if let usageHours, !usageHours.contains(where: { $0.contains(usageHour) }) { continue }
         try add(
           try meter(ofSeries: selectRows.integer(0)),
           usageHour.flooredDivision(by: hoursPerPeriod),
