@@ -93,8 +93,9 @@ struct PostgreSQLSumsSource: SumsSource {
     }
   }
 
-  /// The sums of subscription `$3` in the windows `$5`, which are from `$1` up to `$2`, by meter and periods of `$4` hours;
-  /// of some usage hours, those from one of `$6` up to its `$7`. Each series is added up before its meter is looked up.
+  /// The sums of subscription `$3` in the windows `$5`, which are from `$1` up to `$2`, by meter and periods of `$4`
+  /// hours; of some usage hours, those from one of `$6` up to its `$7`. Each series is added up before its meter is
+  /// looked up.
   static func sumsSQL(ofSomeHours: Bool) -> String {
     let some = """
       AND EXISTS (SELECT 1 FROM unnest($6::bigint[], $7::bigint[]) h (first, behind)
@@ -103,7 +104,7 @@ struct PostgreSQLSumsSource: SumsSource {
     return """
       SELECT s.meter, t.period, sum(t.quantity)
       FROM (
-        SELECT n.cell, n.id, b.series, floor(b.usage_hour / $4::numeric)::bigint AS period,
+        SELECT n.cell, n.id, b.series, floor(b.usage_hour / $4::bigint::numeric)::bigint AS period,
           sum(b.quantity) AS quantity
         FROM subscription n JOIN (\(PostgreSQL.cellWindows)) w
             ON w.cell = n.cell AND w.hour = ANY ($5::bigint[])

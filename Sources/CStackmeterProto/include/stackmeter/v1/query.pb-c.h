@@ -81,9 +81,9 @@ struct  Stackmeter__V1__ListUsageRequest
    */
   char *page_token;
   /*
-   * Sums over all resources and all reporting windows of the question: one for each subscription, meter and usage period,
-   * in the order of subscription, period, meter, with series that have no resource and with the question's first window. A
-   * page of these may be short, or have none, and yet not be the last.
+   * Sums over all resources and all reporting windows of the question: one for each subscription, meter and usage
+   * period, in the order of subscription, period, meter, with series that have no resource and with the question's
+   * first window. A page of these may be short, or have none, and yet not be the last.
    */
   protobuf_c_boolean without_resources;
 };
