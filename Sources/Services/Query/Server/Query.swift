@@ -16,11 +16,14 @@ package final class Query: Sendable {
   private let clock: any WallClock
   /// No further part of the journal is asked for after this time; what was found until then is a page.
   let explainTime: Duration
+  /// No further subscription is added up after this time; what was added up until then is a page.
+  private let sumTime: Duration
 
   /// `tokenKey` proves page tokens: 32 random bytes that outlive the process. `clock` says which sources are overdue.
   package init(
     database: UsageDatabase, tokenKey: [UInt8], collector: CollectorClient,
-    aggregator: AggregatorClient, clock: any WallClock, explainTime: Duration = .seconds(6)
+    aggregator: AggregatorClient, clock: any WallClock, explainTime: Duration = .seconds(6),
+    sumTime: Duration = .seconds(1)
   ) {
     readers = ReaderPool(database)
     tokens = PageTokens(key: tokenKey)
@@ -29,6 +32,7 @@ package final class Query: Sendable {
     self.aggregator = aggregator
     self.clock = clock
     self.explainTime = explainTime
+    self.sumTime = sumTime
   }
 
   package func stop() async {
@@ -89,12 +93,19 @@ package final class Query: Sendable {
       return ListUsageResponse(aggregates: [], nextPageToken: "")
     }
     let after = cursor
+    let sumTime = sumTime
     let (completeness, page, last) = try await readers.read { (reader) throws(StoreError) in
       // Read first: what is final by it stays final in what is read after it.
       let completeness = try reader.completeness()
-      let (page, last) = try reader.aggregates(
-        windows: request.windows, granularity: request.granularity, filter: filter, after: after,
-        limit: pageSize)
+      let (page, last) =
+        request.withoutResources
+        ? try reader.sums(
+          SumsQuestion(
+            windows: request.windows, granularity: request.granularity, filter: filter),
+          after: after, limit: pageSize, until: .now + sumTime)
+        : try reader.aggregates(
+          windows: request.windows, granularity: request.granularity, filter: filter, after: after,
+          limit: pageSize)
       return (completeness, page, last)
     }
     return ListUsageResponse(
