@@ -24,14 +24,14 @@ def ask():
     request = urllib.request.Request(
         f"{url}/v1/meters", headers={"Authorization": f"Bearer {token}"}
     )
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=15) as answer:
         assert answer.status == 200 and answer.read()
     return time.monotonic() - began
 
 
 for mode, more in MODES.items():
     attack = subprocess.Popen(
-        ["/usr/bin/slowhttptest", mode, "-c", "1200", "-r", "600", "-l", str(SECONDS), "-p", "5"]
+        ["/usr/bin/slowhttptest", mode, "-c", "1200", "-r", "300", "-l", str(SECONDS), "-p", "15"]
         + ["-u", f"{url}/openapi.json"]
         + more,
         cwd=directory,
