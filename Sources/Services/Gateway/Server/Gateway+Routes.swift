@@ -10,8 +10,8 @@ extension RouteTable {
     let routes = [
       Route(.get, "/healthz", .anyone, status.health),
       Route(.get, "/readyz", .anyone, status.readiness),
-      Route(.post, "/v1/events", .operatorOnly, events.report),
-      Route(.post, "/v1/heartbeats", .operatorOnly, sources.heartbeat),
+      Route(.post, "/v1/events", .reporter, events.report),
+      Route(.post, "/v1/heartbeats", .reporter, sources.heartbeat),
       Route(.get, "/v1/sources", .operatorOnly, sources.list),
       Route(.get, "/v1/usage", .caller, usage.usage),
       Route(.get, "/v1/usage/summary", .caller, usage.summary),

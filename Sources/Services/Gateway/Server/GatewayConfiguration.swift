@@ -51,7 +51,8 @@ package struct TokenConfiguration: Hashable, Sendable {
       rules: TokenRules(
         issuer: settings.issuer, audience: settings.audience,
         lifetimeMax: .seconds(settings.lifetimeSecondsMax), rolesClaim: settings.rolesClaim,
-        operatorRole: settings.operatorRole, subscriptionsClaim: settings.subscriptionsClaim))
+        operatorRole: settings.operatorRole, subscriptionsClaim: settings.subscriptionsClaim,
+        providerClaim: settings.providerClaim, sourcesClaim: settings.sourcesClaim))
   }
 }
 

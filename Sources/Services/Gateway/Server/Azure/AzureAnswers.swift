@@ -28,8 +28,8 @@ struct AzureAnswers: Sendable {
       Route(.get, "/providers/Microsoft.Commerce/operations", .caller, metadata.operations),
       Route(.post, "\(provider)/updateEncryption", .operatorOnly, metadata.updateEncryption),
       Route(.get, "\(tenant)/UsageAggregates", .caller, usage.tenant),
-      Route(.get, "\(provider)/subscriberUsageAggregates", .operatorOnly, usage.provider),
-    ] + olderProviderPaths.map { Route(.get, $0, .operatorOnly, usage.provider) }
+      Route(.get, "\(provider)/subscriberUsageAggregates", .provider, usage.provider),
+    ] + olderProviderPaths.map { Route(.get, $0, .provider, usage.provider) }
   }
 
   /// Those of clients from before 2018, and of Get-AzureRmResource.

@@ -42,6 +42,7 @@ final class EventsAnswers: Sendable {
       announced: announced, max: GatewayLimits.eventsBodyBytesMax,
       within: GatewayLimits.eventsBodyTimeMax)
     let body = try EventsBody(bytes, form: form)
+    try request.caller.requireSources(body.batches.lazy.map(\.batch.source))
     let results = try await report(body.batches)
     let outcome = ReportOutcome(body, results)
     return body.isSingle ? try outcome.singleReply() : outcome.reply()

@@ -56,7 +56,7 @@ struct GatewayResponder: HTTPResponder {
   ) async throws(HTTPProblem) -> Principal {
     guard route.access != .anyone else { return .anyone }
     let principal = try await authenticator.principal(headers, requestID: requestID)
-    guard route.access == .caller || principal.caller == .operator else { throw .operatorOnly }
+    guard route.access.allows(principal.caller) else { throw .forbidden(principal.caller) }
     return principal
   }
 

@@ -18,10 +18,24 @@ struct GatewayRequest: Sendable {
 
 /// A method and a path, who may use it, and what answers.
 struct Route: Sendable {
-  enum Access: Sendable {
+  enum Access: Sendable, CaseIterable {
     case anyone
+    /// Operators, providers and tenants: each sees what is theirs.
     case caller
+    /// Operators and delegated providers.
+    case provider
+    /// Operators, and those who only report.
+    case reporter
     case operatorOnly
+
+    func allows(_ caller: Caller) -> Bool {
+      switch (self, caller) {
+      case (.anyone, _), (_, .operator): true
+      case (.caller, .tenant), (.caller, .provider), (.provider, .provider): true
+      case (.reporter, .reporter): true
+      default: false
+      }
+    }
   }
 
   let method: HTTPRequest.Method

@@ -37,7 +37,7 @@ package final class APIKeyFile: Sendable {
 
   /// The key that a token is of, among the file's present keys.
   func key(for token: String) -> APIKey? {
-    current().key(for: token)
+    current().key(for: token, now: clock.now())
   }
 
   private func current() -> APIKeys {

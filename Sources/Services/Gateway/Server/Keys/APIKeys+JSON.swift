@@ -1,8 +1,9 @@
 internal import StackmeterCore
 
 extension APIKeys {
-  /// Reads `{"keys": [{"id": …, "secretSHA256": …, "role": "operator" or "tenant", "subscriptions": […],
-  /// "note": …}, …]}`. Unknown members are refused; every problem is told.
+  /// Reads `{"keys": [{"id": …, "secretSHA256": …, "role": …, "expires": …, "note": …}, …]}`: an operator's; a tenant's
+  /// with `"subscriptions": […]`; a delegated provider's with `"provider": …`; a reporter's with `"sources": […]`.
+  /// Unknown members are refused; every problem is told.
   package init(json bytes: [UInt8]) throws(APIKeysError) {
     let root: JSONValue
     do {
@@ -46,7 +47,9 @@ extension APIKey {
     let path = object.path
     let countBefore = problems.count
     problems += object.unknownMembers(
-      known: ["id", "secretSHA256", "role", "subscriptions", "note"])
+      known: [
+        "id", "secretSHA256", "role", "subscriptions", "provider", "sources", "expires", "note",
+      ])
     let id = object["id"]?.string ?? ""
     if !APIKey.isID(id) {
       problems.append(
@@ -57,37 +60,74 @@ extension APIKey {
       problems.append("\(path).secretSHA256: must be \(2 * APIKey.hashBytes) hexadecimal digits")
     }
     let role = Role(rawValue: object["role"]?.string ?? "")
-    if role == nil { problems.append("\(path).role: must be \"operator\" or \"tenant\"") }
-    let subscriptions = APIKey.subscriptions(object, role, &problems)
+    if role == nil {
+      let known = Role.allCases.map { "\"\($0.rawValue)\"" }.joined(separator: ", ")
+      problems.append("\(path).role: must be one of \(known)")
+    }
+    let subscriptions = APIKey.names(
+      object, "subscriptions", bytesMax: EventLimits.subscriptionBytesMax,
+      of: .tenant, role, &problems)
+    let sources = APIKey.names(
+      object, "sources", bytesMax: EventLimits.sourceBytesMax, of: .reporter, role, &problems)
+    let provider = APIKey.provider(object, role, &problems)
+    let expires = APIKey.expires(object, &problems)
     let note = object["note"] ?? .string("")
     if (note.string?.utf8.count ?? .max) > 1024 {
       problems.append("\(path).note: must be a string of at most 1024 bytes")
     }
     guard problems.count == countBefore, let role else { return nil }
     self.init(
-      id: id, secretHash: hash, role: role, subscriptions: subscriptions, note: note.string ?? "")
+      id: id, secretHash: hash, role: role, subscriptions: subscriptions, provider: provider,
+      sources: sources, expires: expires, note: note.string ?? "")
   }
 
-  private static func subscriptions(
-    _ object: JSONObject, _ role: Role?, _ problems: inout [String]
+  /// A member that keys of one role need and no others have.
+  private static func names(
+    _ object: JSONObject, _ name: String, bytesMax: Int, of owner: Role, _ role: Role?,
+    _ problems: inout [String]
   ) -> [String] {
-    let path = "\(object.path).subscriptions"
-    let list = (object["subscriptions"] ?? .array([])).array
-    let names = list?.compactMap(\.string).filter {
-      !$0.isEmpty && $0.utf8.count <= EventLimits.subscriptionBytesMax
-    }
+    let path = "\(object.path).\(name)"
+    let list = (object[name] ?? .array([])).array
+    let names = list?.compactMap(\.string).filter { (1...bytesMax).contains($0.utf8.count) }
     guard let list, let names, names.count == list.count else {
-      problems.append(
-        "\(path): must be an array of strings of 1 to \(EventLimits.subscriptionBytesMax) bytes")
+      problems.append("\(path): must be an array of strings of 1 to \(bytesMax) bytes")
       return []
     }
-    if role == .tenant && names.isEmpty {
-      problems.append("\(path): a tenant's key needs one subscription or more")
+    if role == owner && names.isEmpty {
+      problems.append("\(path): a \(owner.rawValue)'s key needs one or more")
     }
-    if role == .operator && !names.isEmpty {
-      problems.append("\(path): an operator's key sees all; leave its subscriptions out")
+    if let role, role != owner, !names.isEmpty {
+      problems.append("\(path): is for a \(owner.rawValue)'s key; leave it out")
     }
     return names
+  }
+
+  private static func provider(
+    _ object: JSONObject, _ role: Role?, _ problems: inout [String]
+  ) -> String {
+    let path = "\(object.path).provider"
+    guard role == .provider else {
+      if role != nil, object["provider"] != nil {
+        problems.append("\(path): is for a provider's key; leave it out")
+      }
+      return ""
+    }
+    let provider = object["provider"]?.string ?? ""
+    if !(1...EventLimits.subscriptionBytesMax).contains(provider.utf8.count) {
+      problems.append(
+        "\(path): must be the provider's id, of 1 to \(EventLimits.subscriptionBytesMax) bytes")
+    }
+    return provider
+  }
+
+  private static func expires(_ object: JSONObject, _ problems: inout [String]) -> Instant? {
+    guard let value = object["expires"] else { return nil }
+    let instant = value.string.flatMap { Instant(parsing: $0) }
+    if instant == nil {
+      problems.append(
+        "\(object.path).expires: must be an RFC 3339 time such as 2027-01-01T00:00:00Z")
+    }
+    return instant
   }
 
   fileprivate func json() -> [UInt8] {
@@ -96,13 +136,12 @@ extension APIKey {
       writer.member("id", string: id)
       writer.member("secretSHA256", string: hexadecimal(secretHash))
       writer.member("role", string: role.rawValue)
-      if role == .tenant {
-        writer.member(
-          "subscriptions",
-          array: { writer in
-            for subscription in subscriptions { writer.string(subscription) }
-          })
+      for (name, list) in [("subscriptions", subscriptions), ("sources", sources)]
+      where !list.isEmpty {
+        writer.member(name, array: { writer in for item in list { writer.string(item) } })
       }
+      if role == .provider { writer.member("provider", string: provider) }
+      if let expires { writer.member("expires", string: expires.description) }
       if !note.isEmpty { writer.member("note", string: note) }
     }
     return writer.bytes

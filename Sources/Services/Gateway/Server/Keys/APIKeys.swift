@@ -40,15 +40,18 @@ package struct APIKeys: Hashable, Sendable {
   }
 
   /// Who a token stands for, or nil.
-  package func authenticate(_ token: String) -> Caller? { key(for: token)?.caller }
+  package func authenticate(_ token: String, now: Instant) -> Caller? {
+    key(for: token, now: now)?.caller
+  }
 
   /// The key that a token is of, or nil. An unknown id costs the same as a wrong secret.
-  func key(for token: String) -> APIKey? {
+  func key(for token: String, now: Instant) -> APIKey? {
     guard let token = APIToken(token) else { return nil }
     let key = indexByID[String(token.id)].map { keys[$0] }
     let expected = key?.secretHash ?? [UInt8](repeating: 0, count: APIKey.hashBytes)
     let isEqual = APIKeys.isEqualInConstantTime(APIKey.hash(secret: token.secret), expected)
-    return isEqual ? key : nil
+    guard isEqual, let key, key.expires.map({ now < $0 }) ?? true else { return nil }
+    return key
   }
 
   /// Compares without an early end, so that the time taken tells nothing of where the first difference is.
@@ -61,7 +64,8 @@ package struct APIKeys: Hashable, Sendable {
 
   /// A new key, and its token, which nobody can read again.
   package static func create(
-    role: APIKey.Role, subscriptions: [String] = [], note: String = ""
+    role: APIKey.Role, subscriptions: [String] = [], provider: String = "",
+    sources: [String] = [], expires: Instant? = nil, note: String = ""
   ) throws(APIKeysError) -> (key: APIKey, token: String) {
     var generator = SystemRandomNumberGenerator()
     let id =
@@ -70,7 +74,7 @@ package struct APIKeys: Hashable, Sendable {
       (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) })
     let key = APIKey(
       id: id, secretHash: APIKey.hash(secret: secret), role: role, subscriptions: subscriptions,
-      note: note)
+      provider: provider, sources: sources, expires: expires, note: note)
     // The same rules as for a file.
     var keys = APIKeys()
     try keys.add(key)

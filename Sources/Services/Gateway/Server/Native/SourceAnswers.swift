@@ -20,6 +20,7 @@ struct SourceAnswers: Sendable {
       announced: announced, max: GatewayLimits.heartbeatBodyBytesMax,
       within: GatewayLimits.heartbeatBodyTimeMax)
     let heartbeat = try SourceAnswers.heartbeat(bytes)
+    try request.caller.requireSources([heartbeat.source])
     let response: HeartbeatResponse
     do throws(RPCError) {
       response = try await collector.heartbeat(heartbeat)
@@ -107,7 +108,7 @@ struct SourceAnswers: Sendable {
   /// The declared sources, by name.
   func list(_ request: GatewayRequest) async throws -> Reply {
     try ParameterReader(try QueryParameters(parsing: request.query), known: []).finish()
-    let sources = try await query.listSources()
+    let sources = try await query.listSources(caller: request.caller)
     return Reply { writer in
       writer.member(
         "value",
