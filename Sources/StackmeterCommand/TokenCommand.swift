@@ -26,6 +26,9 @@ struct TokenCommand: AsyncParsableCommand {
     var provider = ""
     @Option(name: .customLong("source"), help: "A reporter's source; may be repeated.")
     var sources: [String] = []
+    @Option(
+      help: "In place of a token, the name in a client certificate: URI:… or CN:… and the name.")
+    var certificate = ""
     @Option(help: "When the key stops working, as 2027-01-01T00:00:00Z; never by default.")
     var expires: String?
     @Option(help: "What the key is for.")
@@ -47,12 +50,15 @@ struct TokenCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await reportingFailure {
-        let path = try options.settings().apiKeys
+        let settings = try options.settings()
+        let path = settings.apiKeys
         let (key, token) = try APIKeys.create(
-          role: role, subscriptions: subscriptions, provider: provider, sources: sources,
+          role: role, certificate: certificate, subscriptions: subscriptions, provider: provider,
+          sources: sources,
           expires: expires.flatMap { Instant(parsing: $0) }, note: note)
+        try LocalAudit.write(settings, "token create", "\(key.id) \(role.rawValue)")
         try APIKeys.update(file: path) { (keys) throws(APIKeysError) in try keys.add(key) }
-        StandardStream.output.write(token + "\n")
+        StandardStream.output.write((token.isEmpty ? key.id : token) + "\n")
       }
     }
   }
@@ -97,9 +103,11 @@ struct TokenCommand: AsyncParsableCommand {
 
     func run() async throws {
       try await reportingFailure {
-        let path = try options.settings().apiKeys
+        let settings = try options.settings()
+        let path = settings.apiKeys
         // An update would make the file where there is none.
         _ = try APIKeys(file: path)
+        try LocalAudit.write(settings, "token revoke", id)
         let isRemoved = try APIKeys.update(file: path) { $0.remove(id: id) }
         guard isRemoved else {
           throw CommandFailure("\(path): no key has the id \(id)", exitCode: 65)

@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import NIOSSL
 import StackmeterCore
 
 /// What a server answered, byte for byte.
@@ -36,13 +37,18 @@ struct HTTPAnswer {
 ///
 /// Knows just enough of HTTP for tests, and so sends whatever a test wants sent.
 func exchange(
-  port: Int, _ bytes: [UInt8], closesAfterSending: Bool = false, isHead: Bool = false
+  port: Int, _ bytes: [UInt8], closesAfterSending: Bool = false, isHead: Bool = false,
+  tls: NIOSSLContext? = nil
 ) async throws -> HTTPAnswer? {
   let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
     .channelOption(.allowRemoteHalfClosure, value: true)
     .connect(host: "127.0.0.1", port: port) { channel in
       channel.eventLoop.makeCompletedFuture {
-        try NIOAsyncChannel(
+        if let tls {
+          try channel.pipeline.syncOperations.addHandler(
+            NIOSSLClientHandler(context: tls, serverHostname: "localhost"))
+        }
+        return try NIOAsyncChannel(
           wrappingChannelSynchronously: channel,
           configuration: .init(
             isOutboundHalfClosureEnabled: true, inboundType: ByteBuffer.self,

@@ -8,7 +8,7 @@ import Testing
 @testable import GatewayServer
 
 /// The table of a gateway whose services are not there.
-private func withTable(_ body: (RouteTable) async throws -> Void) async throws {
+func withTable(_ body: (RouteTable) async throws -> Void) async throws {
   try await withInProcessChannel(endpoints: []) { channel in
     let (query, collector) = (QueryClient(channel), CollectorClient(channel))
     let clock = SimulatedClock(RunningGateway.start)

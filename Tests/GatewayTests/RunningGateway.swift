@@ -29,6 +29,8 @@ struct RunningGateway {
   let query: ScriptedQuery
   let collector: ScriptedCollector
   let clock: SimulatedClock
+  /// The test's own files.
+  let directory: String
   let keysPath: String
   let operatorToken: String
   let tenantToken: String
@@ -58,7 +60,9 @@ struct RunningGateway {
 }
 
 func withGateway(
-  tokens: TokenConfiguration? = nil, _ body: @Sendable (RunningGateway) async throws -> Void
+  tokens: TokenConfiguration? = nil,
+  configure: (inout GatewayConfiguration, _ directory: String) throws -> Void = { _, _ in },
+  _ body: @Sendable (RunningGateway) async throws -> Void
 ) async throws {
   let directory = try TemporaryDirectory()
   let keysPath = directory.path + "/keys.json"
@@ -71,11 +75,14 @@ func withGateway(
   let (query, collector) = (ScriptedQuery(), ScriptedCollector())
   query.with { $0.status.openWindow = RunningGateway.start.hour }
   let clock = SimulatedClock(RunningGateway.start)
+  var draft = GatewayConfiguration(
+    host: "127.0.0.1", port: 0, apiKeysPath: keysPath, tokens: tokens)
+  try configure(&draft, directory.path)
+  let configuration = draft
   try await withInProcessChannel(endpoints: [query, collector]) { channel in
     let (ports, continuation) = AsyncStream<Int>.makeStream()
     let gateway = try Gateway(
-      configuration: GatewayConfiguration(
-        host: "127.0.0.1", port: 0, apiKeysPath: keysPath, tokens: tokens),
+      configuration: configuration,
       query: QueryClient(channel), collector: CollectorClient(channel), clock: clock,
       logger: Logger(label: "gateway") { _ in SwiftLogNoOpLogHandler() },
       onListening: { continuation.yield($0) })
@@ -87,7 +94,8 @@ func withGateway(
       for await port in ports {
         try await body(
           RunningGateway(
-            port: port, query: query, collector: collector, clock: clock, keysPath: keysPath,
+            port: port, query: query, collector: collector, clock: clock,
+            directory: directory.path, keysPath: keysPath,
             operatorToken: ours.token, tenantToken: theirs.token))
         break
       }

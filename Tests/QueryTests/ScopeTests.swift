@@ -232,4 +232,89 @@ private struct GrowingUsage {
       #expect(closed.allSatisfy { !$0.isProvisional && $0.isFinal })
     }
   }
+
+  @Test func `whoever asks gets the operator's answer, less what is not theirs`() async throws {
+    try await withQuery { query, usage in
+      var random = try SeededRandom()
+      let names = ["a", "b", "c", "d", "e", "f"]
+      var entries: [String] = []
+      var tenancies: [Tenancy] = []
+      for name in names {
+        var from = Int64(90)
+        var providers: [String] = []
+        while from < 150 {
+          let until = from + Int64(random.next() % 40) + 1
+          if random.next() % 4 != 0 {
+            let provider = "p\(random.next() % 2)"
+            providers.append(
+              #"{"provider":"\#(provider)","from":"\#(hourText(from))","until":"\#(hourText(until))"}"#
+            )
+            tenancies.append(
+              Tenancy(
+                provider: provider, subscription: name,
+                hours: Hour(index: from)..<Hour(index: until)))
+          }
+          from = until
+        }
+        entries.append(#"{"id":"\#(name)","providers":[\#(providers.joined(separator: ","))]}"#)
+      }
+      try usage.store.replaceDirectory(
+        try SubscriptionDirectory(
+          json: Array("{\"subscriptions\":[\(entries.joined(separator: ","))]}".utf8)))
+      for window in Int64(100)..<150 {
+        let late = window - Int64(random.next() % 9) - 1
+        let some = { (share: UInt64, random: inout SeededRandom) in
+          names.filter { _ in random.next() % share != 0 }
+        }
+        try usage.add(some(3, &random), hour: late, window: window, open: window)
+        try usage.add(some(5, &random), hour: window, window: window, open: window + 1)
+      }
+      func rows(_ caller: Caller, pageSize: UInt32) async throws -> [UsageAggregate] {
+        var request = ListUsageRequest(
+          caller: caller, windows: Self.windows, granularity: .hourly, pageSize: pageSize)
+        var all: [UsageAggregate] = []
+        repeat {
+          let page = try await query.listUsage(request)
+          all += page.aggregates
+          request.pageToken = page.nextPageToken
+        } while !request.pageToken.isEmpty
+        return all
+      }
+      let everything = try await rows(.operator, pageSize: 0)
+      #expect(everything.count > 200)
+      var callers: [Caller] = [.provider("p0"), .provider("p1"), .provider("p2")]
+      for _ in 0..<4 {
+        callers.append(.tenant(subscriptions: names.filter { _ in random.next() % 2 == 0 }))
+      }
+      for caller in callers {
+        let expected = everything.filter { row in
+          switch caller {
+          case .tenant(let own): own.contains(row.series.subscription)
+          case .provider(let provider):
+            tenancies.contains {
+              $0.provider == provider && $0.subscription == row.series.subscription
+                && $0.hours.contains(row.usageStart.hour)
+            }
+          case .operator, .reporter: false
+          }
+        }
+        let found = try await rows(caller, pageSize: UInt32(random.next() % 17) + 1)
+        #expect(found == expected, "seed \(random.seed): \(caller)")
+
+        let totals = try await query.summarize(
+          SummarizeRequest(
+            caller: caller, hours: Hour(index: 110)..<Hour(index: 140), byDay: true,
+            bySubscription: true))
+        var sums: [String: Int128] = [:]
+        for row in expected where (110..<140).contains(row.usageStart.hour.index) {
+          let key = "\(row.usageStart.hour.day) \(row.series.subscription)"
+          sums[key, default: 0] += row.quantity.attos
+        }
+        let told = totals.map {
+          ("\($0.day.map { "\($0)" } ?? "") \($0.subscription ?? "")", $0.quantity.attos)
+        }
+        #expect(Dictionary(uniqueKeysWithValues: told) == sums, "seed \(random.seed): \(caller)")
+      }
+    }
+  }
 }

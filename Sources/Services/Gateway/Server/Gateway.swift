@@ -31,13 +31,16 @@ package struct Gateway: Service {
   private let configuration: GatewayConfiguration
   private let responder: GatewayResponder
   private let keySetURL: KeySetURL?
+  private let tls: TLSIdentity?
+  private let audit: AuditLog?
   private let logger: Logger
   private let onListening: @Sendable (_ port: Int) async -> Void
 
-  /// Reads the API keys and the key set of tokens; throws every problem of them. `onListening` is told the bound port.
+  /// Reads the API keys, the key set of tokens and the certificates; throws every problem of them. `onListening` is
+  /// told the bound port.
   package init(
     configuration: GatewayConfiguration, query: QueryClient, collector: CollectorClient,
-    clock: any WallClock, logger: Logger,
+    clock: any HostClock, logger: Logger,
     onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
   ) throws(SettingsError) {
     self.configuration = configuration
@@ -45,6 +48,8 @@ package struct Gateway: Service {
     self.onListening = onListening
     let credentials = try Credentials(configuration, clock: clock, logger: logger)
     keySetURL = credentials.keySetURL
+    tls = credentials.tls
+    audit = credentials.audit
     let meters = MeterNames(query: query, clock: clock)
     responder = GatewayResponder(
       table: .gateway(
@@ -61,6 +66,10 @@ package struct Gateway: Service {
         sources: SourceAnswers(query: query, collector: collector)),
       authenticator: Authenticator(
         keys: credentials.keys, tokens: credentials.tokens, clock: clock, logger: logger),
+      limiter: RateLimiter(
+        query: configuration.queryLimit, ingest: configuration.ingestLimit, clock: clock),
+      trail: AuditTrail(log: credentials.audit, logger: logger), clock: clock,
+      isSecure: credentials.tls != nil,
       logger: logger)
   }
 
@@ -78,6 +87,7 @@ package struct Gateway: Service {
       try await group.next()
       group.cancelAll()
     }
+    await audit?.stop()
   }
 
   private func serve(_ application: some ApplicationProtocol) async throws {
@@ -95,6 +105,14 @@ package struct Gateway: Service {
     }
   }
 
+  private func server(_ http: HTTP1Channel.Configuration) -> HTTPServerBuilder {
+    guard let tls else { return .http1(configuration: http) }
+    return HTTPServerBuilder { responder in
+      TLSConnections(
+        base: HTTP1Channel(responder: responder, configuration: http), identity: tls)
+    }
+  }
+
   private func application() -> some ApplicationProtocol {
     var quiet = logger
     quiet.logLevel = max(.warning, logger.logLevel)
@@ -106,7 +124,7 @@ package struct Gateway: Service {
         maxHeaderFieldCount: GatewayLimits.headerFieldsMax))
     return Application(
       responder: responder,
-      server: .http1(configuration: http),
+      server: server(http),
       configuration: ApplicationConfiguration(
         address: .hostname(configuration.host, port: configuration.port),
         availableConnectionsDelegate: .maximum(GatewayLimits.connectionsMax, logger: quiet)),

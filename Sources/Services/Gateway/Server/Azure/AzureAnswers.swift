@@ -21,11 +21,15 @@ struct AzureAnswers: Sendable {
     let tenant = "/subscriptions/{id}/providers/Microsoft.Commerce"
     let provider = "/subscriptions/{id}/providers/Microsoft.Commerce.Admin"
     return [
-      Route(.get, "/metadata/endpoints", .anyone, metadata.endpoints),
+      Route(.get, "/metadata/endpoints", .anyone, audit: .never, metadata.endpoints),
       Route(.get, "/subscriptions", .caller, subscriptions.list),
       Route(.get, "/subscriptions/{id}", .caller, subscriptions.show),
-      Route(.get, "/providers/Microsoft.Commerce.Admin/operations", .caller, metadata.operations),
-      Route(.get, "/providers/Microsoft.Commerce/operations", .caller, metadata.operations),
+      Route(
+        .get, "/providers/Microsoft.Commerce.Admin/operations", .caller, audit: .never,
+        metadata.operations),
+      Route(
+        .get, "/providers/Microsoft.Commerce/operations", .caller, audit: .never,
+        metadata.operations),
       Route(.post, "\(provider)/updateEncryption", .operatorOnly, metadata.updateEncryption),
       Route(.get, "\(tenant)/UsageAggregates", .caller, usage.tenant),
       Route(.get, "\(provider)/subscriberUsageAggregates", .provider, usage.provider),

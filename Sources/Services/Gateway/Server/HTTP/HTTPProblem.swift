@@ -17,6 +17,10 @@ struct HTTPProblem: Error, Hashable {
   let detail: String
   var fields: [Field] = []
   var headers = HTTPFields()
+  /// The URI of a problem that others have named too.
+  var type = "about:blank"
+  /// The limits that were passed.
+  var violatedPolicies: [String] = []
 
   init(
     _ status: HTTPResponse.Status, _ code: String, _ detail: String, fields: [Field] = [],
@@ -69,6 +73,20 @@ struct HTTPProblem: Error, Hashable {
       .forbidden, "SourceNotAllowed",
       "source: this reporter may not report for \"\(source)\"; nothing was reported",
       fields: [Field(field: "source", message: "\"\(source)\" is none of this reporter's sources")])
+  }
+
+  /// A caller has sent too many requests of a kind.
+  static func tooManyRequests(_ standing: RateLimiter.Standing) -> HTTPProblem {
+    let name = standing.kind.rawValue
+    var problem = HTTPProblem(
+      .tooManyRequests, "TooManyRequests",
+      "this caller may send \(standing.limit.requests) requests of the kind \"\(name)\" in "
+        + "\(RateLimit.windowSeconds) seconds; retry after \(standing.seconds) s"
+    ).retry(afterSeconds: standing.seconds)
+    standing.addHeaders(&problem.headers)
+    problem.type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+    problem.violatedPolicies = [name]
+    return problem
   }
 
   static let unexpected = HTTPProblem(

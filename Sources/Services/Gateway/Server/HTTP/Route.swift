@@ -12,6 +12,8 @@ struct GatewayRequest: Sendable {
   let pathValue: String
   let query: String
   let principal: Principal
+  /// It came by HTTPS.
+  let isSecure: Bool
 
   var caller: Caller { principal.caller }
 }
@@ -38,18 +40,28 @@ struct Route: Sendable {
     }
   }
 
+  /// Whether requests of those who see others' usage, and changes, are written down in the audit log.
+  enum Audit: Sendable {
+    /// Reads of operators and providers, and whatever is no read.
+    case byMethod
+    /// It tells of nobody's usage and changes nothing, or is written down elsewhere.
+    case never
+  }
+
   let method: HTTPRequest.Method
   let path: PathPattern
   let access: Access
+  let audit: Audit
   let handler: @Sendable (GatewayRequest) async throws -> Reply
 
   init(
     _ method: HTTPRequest.Method, _ path: PathPattern, _ access: Access,
-    _ handler: @escaping @Sendable (GatewayRequest) async throws -> Reply
+    audit: Audit = .byMethod, _ handler: @escaping @Sendable (GatewayRequest) async throws -> Reply
   ) {
     self.method = method
     self.path = path
     self.access = access
+    self.audit = audit
     self.handler = handler
   }
 }

@@ -19,8 +19,10 @@ package struct APIKey: Hashable, Sendable {
 
   /// Letters, digits and `-`.
   package let id: String
-  /// SHA-256 of the secret's 43 characters.
+  /// SHA-256 of the secret's 43 characters; empty where a certificate stands in for a secret.
   package let secretHash: [UInt8]
+  /// What a client certificate calls its owner: `URI:` or `CN:` and the name. Empty where there is a secret.
+  package let certificate: String
   package let role: Role
   /// What a tenant sees, in lower case. Empty for the others.
   package let subscriptions: [String]
@@ -34,11 +36,13 @@ package struct APIKey: Hashable, Sendable {
   package let note: String
 
   package init(
-    id: String, secretHash: [UInt8], role: Role, subscriptions: [String] = [],
+    id: String, secretHash: [UInt8] = [], certificate: String = "", role: Role,
+    subscriptions: [String] = [],
     provider: String = "", sources: [String] = [], expires: Instant? = nil, note: String = ""
   ) {
     self.id = id
     self.secretHash = secretHash
+    self.certificate = certificate
     self.role = role
     self.subscriptions = subscriptions.map(\.asciiLowercased)
     self.provider = provider.asciiLowercased

@@ -40,6 +40,11 @@ package final class APIKeyFile: Sendable {
     current().key(for: token, now: clock.now())
   }
 
+  /// The good keys of a client certificate with these names.
+  func keys(forCertificate names: [String]) -> [APIKey] {
+    current().keys(forCertificate: names, now: clock.now())
+  }
+
   private func current() -> APIKeys {
     let now = clock.now()
     return state.withLock { state in

@@ -1,9 +1,10 @@
 internal import StackmeterCore
 
 extension APIKeys {
-  /// Reads `{"keys": [{"id": …, "secretSHA256": …, "role": …, "expires": …, "note": …}, …]}`: an operator's; a tenant's
-  /// with `"subscriptions": […]`; a delegated provider's with `"provider": …`; a reporter's with `"sources": […]`.
-  /// Unknown members are refused; every problem is told.
+  /// Reads `{"keys": [{"id": …, "secretSHA256": …, "role": …, "expires": …, "note": …}, …]}`: an operator's; a
+  /// tenant's with `"subscriptions": […]`; a delegated provider's with `"provider": …`; a reporter's with
+  /// `"sources": […]`. A `certificate` may stand in for the `secretSHA256`. Unknown members are refused; every problem
+  /// is told.
   package init(json bytes: [UInt8]) throws(APIKeysError) {
     let root: JSONValue
     do {
@@ -25,7 +26,10 @@ extension APIKeys {
       do {
         try add(key)
       } catch {
-        problems.append("keys[\(index)].id: \"\(key.id)\" is the id of an earlier key too")
+        problems.append(
+          contains(id: key.id)
+            ? "keys[\(index)].id: \"\(key.id)\" is the id of an earlier key too"
+            : "keys[\(index)].certificate: is that of an earlier key too")
       }
     }
     guard problems.isEmpty else { throw APIKeysError(problems: problems) }
@@ -48,7 +52,8 @@ extension APIKey {
     let countBefore = problems.count
     problems += object.unknownMembers(
       known: [
-        "id", "secretSHA256", "role", "subscriptions", "provider", "sources", "expires", "note",
+        "id", "secretSHA256", "certificate", "role", "subscriptions", "provider", "sources",
+        "expires", "note",
       ])
     let id = object["id"]?.string ?? ""
     if !APIKey.isID(id) {
@@ -56,7 +61,8 @@ extension APIKey {
         "\(path).id: must be 1 to \(APIKey.idBytesMax) letters, digits and hyphens")
     }
     let hash = object["secretSHA256"]?.string.flatMap(bytesOfHexadecimal) ?? []
-    if hash.count != APIKey.hashBytes {
+    let certificate = APIKey.certificate(object, &problems)
+    if hash.count != APIKey.hashBytes, certificate.isEmpty {
       problems.append("\(path).secretSHA256: must be \(2 * APIKey.hashBytes) hexadecimal digits")
     }
     let role = Role(rawValue: object["role"]?.string ?? "")
@@ -77,7 +83,8 @@ extension APIKey {
     }
     guard problems.count == countBefore, let role else { return nil }
     self.init(
-      id: id, secretHash: hash, role: role, subscriptions: subscriptions, provider: provider,
+      id: id, secretHash: certificate.isEmpty ? hash : [], certificate: certificate, role: role,
+      subscriptions: subscriptions, provider: provider,
       sources: sources, expires: expires, note: note.string ?? "")
   }
 
@@ -120,6 +127,21 @@ extension APIKey {
     return provider
   }
 
+  private static func certificate(_ object: JSONObject, _ problems: inout [String]) -> String {
+    guard let value = object["certificate"] else { return "" }
+    let path = "\(object.path).certificate"
+    if object["secretSHA256"] != nil {
+      problems.append("\(path): stands in for a secretSHA256; leave one of them out")
+    }
+    guard let name = value.string, name.utf8.count <= 1024,
+      ["URI:", "CN:"].contains(where: { name.hasPrefix($0) && name.utf8.count > $0.utf8.count })
+    else {
+      problems.append("\(path): must be URI: or CN: and the name in the certificate")
+      return ""
+    }
+    return name
+  }
+
   private static func expires(_ object: JSONObject, _ problems: inout [String]) -> Instant? {
     guard let value = object["expires"] else { return nil }
     let instant = value.string.flatMap { Instant(parsing: $0) }
@@ -134,7 +156,11 @@ extension APIKey {
     var writer = JSONWriter()
     writer.object { writer in
       writer.member("id", string: id)
-      writer.member("secretSHA256", string: hexadecimal(secretHash))
+      if certificate.isEmpty {
+        writer.member("secretSHA256", string: hexadecimal(secretHash))
+      } else {
+        writer.member("certificate", string: certificate)
+      }
       writer.member("role", string: role.rawValue)
       for (name, list) in [("subscriptions", subscriptions), ("sources", sources)]
       where !list.isEmpty {
@@ -149,7 +175,7 @@ extension APIKey {
 }
 
 /// Nil where the text is not pairs of hexadecimal digits.
-private func bytesOfHexadecimal(_ text: String) -> [UInt8]? {
+func bytesOfHexadecimal(_ text: String) -> [UInt8]? {
   let digits = text.utf8.compactMap { Character(Unicode.Scalar($0)).hexDigitValue }
   guard digits.count == text.utf8.count, digits.count % 2 == 0 else { return nil }
   return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
