@@ -47,8 +47,8 @@ final class RateLimiter: Sendable {
 
   private let limits: [Kind: RateLimit]
   private let clock: any HostClock
-  /// When each bucket will be full again, in nanoseconds of the clock: what is empty of it is that time, in parts of one
-  /// request's. So nothing is rounded, however slowly it fills.
+  /// When each bucket will be full again, in nanoseconds of the clock: what is empty of it is that time, in parts of
+  /// one request's. So nothing is rounded, however slowly it fills.
   private let fullTimes = Mutex<[Key: Int64]>([:])
 
   init(query: RateLimit, ingest: RateLimit, clock: any HostClock) {
