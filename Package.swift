@@ -29,6 +29,8 @@ let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio
 let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
 let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
 let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
+let nioHTTPTypes: Target.Dependency = .product(
+  name: "NIOHTTPTypes", package: "swift-nio-extras")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let cryptoExtras: Target.Dependency = .product(name: "CryptoExtras", package: "swift-crypto")
@@ -86,6 +88,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-http-types", from: "1.8.0", traits: []),
     .package(url: "https://github.com/apple/swift-log", from: "1.14.0"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+    .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
@@ -144,7 +147,7 @@ let package = Package(
       [
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
         "CollectorClient", "QueryClient", hummingbird, hummingbirdCore, httpTypes, nio, nioHTTP1,
-        nioPosix, nioSSL, x509, asn1, logging, lifecycle, crypto, cryptoExtras, grpc,
+        nioHTTPTypes, nioPosix, nioSSL, x509, asn1, logging, lifecycle, crypto, cryptoExtras, grpc,
       ], exclude: ["Azure/README.md"]),
     service(
       "Agent", "Server",

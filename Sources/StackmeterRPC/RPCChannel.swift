@@ -9,6 +9,11 @@ package protocol RPCChannel: Sendable {
     _ method: RPCMethod<Request, Response>, _ request: Request, timeout: Duration
   ) async throws(RPCError) -> Response
 
+  /// The same with messages that are packed, for who knows their types when it runs only.
+  func callPacked(
+    _ method: MethodDescriptor, _ request: [UInt8], timeout: Duration
+  ) async throws(RPCError) -> [UInt8]
+
   /// One request, many responses, lent to `consume` while they arrive.
   func serverStreaming<Request, Response, Result: Sendable>(
     _ method: RPCMethod<Request, Response>, _ request: Request, timeout: Duration,
@@ -53,15 +58,26 @@ package struct GRPCChannel<Transport: ClientTransport>: RPCChannel {
     _ method: RPCMethod<Request, Response>, _ request: Request, timeout: Duration
   ) async throws(RPCError) -> Response {
     // Packed before the call: what fails within it is told as a lost connection, and that would be tried again.
-    let packed = request.packed()
-    guard packed.count <= RPCLimits.messageBytesMax else {
+    let answer = try await callPacked(
+      method.descriptor(.unary), request.packed(), timeout: timeout)
+    do {
+      return try WireDeserializer().deserialize(answer)
+    } catch {
+      throw error as? RPCError
+        ?? RPCError(code: .internalError, message: "the answer could not be read: \(error)")
+    }
+  }
+
+  package func callPacked(
+    _ method: MethodDescriptor, _ request: [UInt8], timeout: Duration
+  ) async throws(RPCError) -> [UInt8] {
+    guard request.count <= RPCLimits.messageBytesMax else {
       throw RPCError(
-        WireError.tooLarge(bytes: packed.count, max: RPCLimits.messageBytesMax))
+        WireError.tooLarge(bytes: request.count, max: RPCLimits.messageBytesMax))
     }
     do {
-      let call = UnaryCall(
-        descriptor: method.descriptor(.unary), options: options(nil), request: packed)
-      return try WireDeserializer().deserialize(try await unary(call, timeout))
+      let call = UnaryCall(descriptor: method, options: options(nil), request: request)
+      return try await unary(call, timeout)
     } catch {
       // The transport has several words for it.
       if Task.isCancelled { throw RPCError(code: .cancelled, message: "the call was cancelled") }

@@ -76,6 +76,13 @@ package protocol UsageReader: AnyObject {
     limit: Int
   ) throws(StoreError) -> (aggregates: [UsageAggregate], next: UsageCursor?)
 
+  /// At most `limit` sums, in the order of subscription, usage period and meter; and where the next page begins, where
+  /// more may follow. After `deadline` no further subscription is begun, so a page may be short.
+  func sums(
+    _ question: SumsQuestion, after cursor: UsageCursor?, limit: Int,
+    until deadline: ContinuousClock.Instant
+  ) throws(StoreError) -> (aggregates: [UsageAggregate], next: UsageCursor?)
+
   /// Exact totals by usage time: always by meter, by day and subscription where asked. At most `limit`. Throws
   /// `removed` where the hours begin before what is kept.
   func totals(

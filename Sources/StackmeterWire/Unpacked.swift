@@ -4,15 +4,36 @@ internal import CStackmeterProto
 ///
 /// The message is lent to a closure and never given away; all of its memory goes with the owner.
 package struct Unpacked<Raw: CMessage>: ~Copyable {
-  private let arena: Arena
-  private let message: UnsafePointer<Raw>
+  private let any: UnpackedAny
 
   /// Unpacks after checking the size, the structure and every string, into an arena with a budget.
   package init(_ bytes: UnsafeRawBufferPointer, limits: WireLimits) throws(WireError) {
+    any = try UnpackedAny(bytes, Raw.descriptor, limits: limits)
+  }
+
+  /// Lends the message. Every pointer in it may be nil, also of an empty bytes field.
+  package borrowing func withMessage<Result>(
+    _ body: (borrowing Raw) throws(WireError) -> Result
+  ) throws(WireError) -> Result {
+    try body(any.message.assumingMemoryBound(to: Raw.self).pointee)
+  }
+
+  /// What the unpacked parts occupy.
+  package var memoryBytes: Int { any.memoryBytes }
+}
+
+/// As `Unpacked`, of a type that is known when the program runs.
+struct UnpackedAny: ~Copyable {
+  private let arena: Arena
+  fileprivate let message: UnsafeRawPointer
+
+  init(
+    _ bytes: UnsafeRawBufferPointer, _ descriptor: UnsafePointer<ProtobufCMessageDescriptor>,
+    limits: WireLimits
+  ) throws(WireError) {
     guard bytes.count <= limits.messageBytesMax else {
       throw .tooLarge(bytes: bytes.count, max: limits.messageBytesMax)
     }
-    let descriptor = Raw.descriptor
     try RawMessageCheck(bytes: bytes, limits: limits).check(descriptor)
     let arena = Arena(bytesMax: limits.memoryBytesMax)
     // An empty message has no address of its own; protobuf-c wants one all the same.
@@ -26,19 +47,15 @@ package struct Unpacked<Raw: CMessage>: ~Copyable {
       if arena.isOverBudget { throw .overBudget(bytesMax: limits.memoryBytesMax) }
       throw .malformed(message: String(cString: descriptor.pointee.name), offset: 0)
     }
-    message = UnsafeRawPointer(unpacked).assumingMemoryBound(to: Raw.self)
+    message = UnsafeRawPointer(unpacked)
     self.arena = arena
   }
 
-  /// Lends the message. Every pointer in it may be nil, also of an empty bytes field.
-  package borrowing func withMessage<Result>(
-    _ body: (borrowing Raw) throws(WireError) -> Result
-  ) throws(WireError) -> Result {
-    try body(message.pointee)
+  borrowing func withMessage<Result>(_ body: (UnsafeRawPointer) -> Result) -> Result {
+    body(message)
   }
 
-  /// What the unpacked parts occupy.
-  package var memoryBytes: Int { arena.allocatedBytes }
+  var memoryBytes: Int { arena.allocatedBytes }
 }
 
 /// The text of a string field, which was checked before it was unpacked.

@@ -71,7 +71,7 @@ import Testing
       "/subscriptions/x/providers/Microsoft.Commerce/subscriberUsageAggregates"
         + "?api-version=2015-06-01-preview&reportedStartTime=2017-06-10T00:00:00"
         + "&reportedEndTime=2017-06-11T00:00:00&aggregationGranularity=Daily&showDetails=false",
-      "daily 2017-06-10T00:00:00Z 24 hours of all"),
+      "daily 2017-06-10T00:00:00Z 24 hours of all summed"),
     AzureLine(
       "Get-AzureRmResource",
       "/subscriptions/x/providers/Microsoft.Commerce.Admin/locations/subscriberUsageAggregates"
@@ -100,7 +100,7 @@ import Testing
       "C#, AzureBillingApi: everything in lower case",
       "{t}UsageAggregates?api-version=2015-06-01-preview&reportedStartTime=2017-06-10T00%3a00%3a00Z"
         + "&reportedEndTime=2017-06-11T00%3a00%3a00Z&aggregationGranularity=hourly&showDetails=false",
-      "hourly 2017-06-10T00:00:00Z 24 hours of {s}"),
+      "hourly 2017-06-10T00:00:00Z 24 hours of {s} summed"),
     AzureLine(
       "C#, AzureUsageAndBillingPortal",
       "{t}UsageAggregates?api-version=2015-06-01-preview"
@@ -119,7 +119,7 @@ import Testing
       "{t}UsageAggregates?api-version=2015-06-01-preview"
         + "&reportedStartTime=2018-01-01T00:00:00Z&reportedEndTime=2018-01-02T00:00:00Z"
         + "&aggregationGranularity=Hourly&showDetails=f",
-      "hourly 2018-01-01T00:00:00Z 24 hours of {s}", headers: ["User-Agent: okhttp/3.9.1"]),
+      "hourly 2018-01-01T00:00:00Z 24 hours of {s} summed", headers: ["User-Agent: okhttp/3.9.1"]),
     AzureLine(
       "Ruby, azure-armrest",
       "{t}UsageAggregates?api-version=2015-06-01-preview"

@@ -37,12 +37,13 @@ struct AzureLine: Sendable, CustomTestStringConvertible {
     self.isTenant = isTenant
   }
 
-  /// `daily 2026-11-22T00:00:00Z 24 hours of all`.
+  /// `daily 2026-11-22T00:00:00Z 24 hours of all`, and `summed` where lines are without details.
   static func question(_ request: ListUsageRequest) -> String {
     let hours = request.windows.upperBound.index - request.windows.lowerBound.index
     let names = request.subscriptions.map { $0 == RunningGateway.subscription ? "{s}" : $0 }
     return "\(request.granularity) \(request.windows.lowerBound) \(hours) hours of "
       + (names.isEmpty ? "all" : names.joined(separator: " "))
+      + (request.withoutResources ? " summed" : "")
   }
 
   /// Sends the request, and compares what the gateway asked or answered.
@@ -201,12 +202,11 @@ struct AzureLine: Sendable, CustomTestStringConvertible {
   }
 
   /// `true` and `false` as scripts and serializers write them.
-  static let flags = [
-    "true", "True", "TRUE", "t", "1", "yes", "false", "False", "f", "F", "0", "no", "n", "%24false",
-  ].map { flag in
-    AzureLine(
-      "1.1 showDetails=\(flag)", "{t}UsageAggregates?{day}&showDetails=\(flag)", day)
-  }
+  static let flags =
+    ["true", "True", "TRUE", "t", "T", "1", "yes", "y", "on", "%24true"].map { ($0, day) }
+    + ["false", "False", "FALSE", "f", "F", "0", "no", "n", "off", "%24false"].map {
+      ($0, "\(day) summed")
+    }
 
   static let provider = [
     AzureLine(
@@ -290,8 +290,12 @@ struct AzureLine: Sendable, CustomTestStringConvertible {
   ) async throws { try await line.prove() }
 
   @Test(arguments: flags) func `every spelling of true and false is taken`(
-    line: AzureLine
-  ) async throws { try await line.prove() }
+    flag: String, expected: String
+  ) async throws {
+    try await AzureLine(
+      "1.1 showDetails", "{t}UsageAggregates?{day}&showDetails=\(flag)", expected
+    ).prove()
+  }
 
   @Test(arguments: provider) func `the provider API is as the contract says`(
     line: AzureLine

@@ -62,6 +62,23 @@ private let fullPage = Array(repeating: row(), count: 1000)
     }
   }
 
+  @Test func `without details a row has no instance data`() async throws {
+    try await withGateway { gateway in
+      gateway.query.with { $0.pages = [ListUsageResponse(aggregates: [row()], nextPageToken: "")] }
+      let answer = try await gateway.getAsTenant("\(path)?\(day)&showDetails=false")
+      let name = "\(subscription)-B4438D5D"
+      #expect(
+        answer.text == #"""
+          {"value":[{"id":"/subscriptions/\#(subscription)/providers/Microsoft.Commerce/\#
+          UsageAggregate/\#(name)","name":"\#(name)","type":"Microsoft.Commerce/UsageAggregate",\#
+          "properties":{"subscriptionId":"\#(subscription)",\#
+          "usageStartTime":"2026-11-22T18:00:00+00:00",\#
+          "usageEndTime":"2026-11-22T19:00:00+00:00","quantity":0.000186920166015625,\#
+          "meterId":"B4438D5D","name":"\#(name)"}}]}
+          """#)
+    }
+  }
+
   @Test func `no usage is an empty list`() async throws {
     try await withGateway { gateway in
       let answer = try await gateway.getAsTenant("\(path)?\(day)")

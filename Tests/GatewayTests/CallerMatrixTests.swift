@@ -31,7 +31,39 @@ private let tenantPath = "/subscriptions/{id}/providers/Microsoft.Commerce"
 private let providerPath = "/subscriptions/{id}/providers/Microsoft.Commerce.Admin"
 
 /// By method and pattern. A route without a row fails the test, and so does a row without a route.
-private let rows: [String: MatrixRow] = [
+private let rows = handWrittenRows.merging(
+  methodRows(
+    MatrixRow.seeing,
+    [
+      "Query/ListUsage", "Query/Summarize", "Query/Explain", "Query/ListSubscriptions",
+      "Query/ListMeters",
+    ]
+  )
+  .merging(
+    methodRows(
+      [.operator],
+      [
+        "Query/ListWindows", "Query/ListSources", "Query/GetStatus", "Collector/Report",
+        "Collector/Heartbeat", "Collector/ListQuarantine", "Collector/GetQuarantineEntry",
+        "Collector/RedriveQuarantine", "Collector/DiscardQuarantine", "Collector/GetStatus",
+      ])
+  ) { first, _ in first }
+) { first, _ in first }
+
+/// Of the services' methods, whose names are written out, so that a new one needs a row too.
+private func methodRows(
+  _ allowed: Set<MatrixCaller>, _ methods: [String]
+) -> [String: MatrixRow] {
+  Dictionary(
+    uniqueKeysWithValues: methods.map {
+      (
+        "POST /stackmeter.v1.\($0)",
+        MatrixRow(target: "/stackmeter.v1.\($0)", allowed: allowed, body: "{}")
+      )
+    })
+}
+
+private let handWrittenRows: [String: MatrixRow] = [
   "GET /healthz": MatrixRow(target: "/healthz", allowed: MatrixRow.everybody),
   "GET /readyz": MatrixRow(target: "/readyz", allowed: MatrixRow.everybody),
   "POST /v1/events": MatrixRow(
@@ -57,6 +89,10 @@ private let rows: [String: MatrixRow] = [
     target: "/v1/quarantine/redrive?number=7", allowed: [.operator]),
   "POST /v1/quarantine/discard": MatrixRow(
     target: "/v1/quarantine/discard?number=7", allowed: [.operator]),
+  "GET /livez": MatrixRow(target: "/livez", allowed: MatrixRow.everybody),
+  "OPTIONS /v1/events": MatrixRow(target: "/v1/events", allowed: MatrixRow.everybody),
+  "GET /openapi.json": MatrixRow(target: "/openapi.json", allowed: MatrixRow.everybody),
+  "GET /metrics": MatrixRow(target: "/metrics", allowed: [.operator]),
   "GET /metadata/endpoints": MatrixRow(
     target: "/metadata/endpoints?api-version=2015-01-01", allowed: MatrixRow.everybody),
   "GET /subscriptions": MatrixRow(

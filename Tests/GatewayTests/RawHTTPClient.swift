@@ -35,28 +35,15 @@ struct HTTPAnswer {
 
 /// Sends bytes to a port of this host and reads one answer; nil where the server closes without one.
 ///
-/// Knows just enough of HTTP for tests, and so sends whatever a test wants sent.
+/// `more` is sent after `bytes`. Knows just enough of HTTP for tests, and so sends whatever a test wants sent.
 func exchange(
   port: Int, _ bytes: [UInt8], closesAfterSending: Bool = false, isHead: Bool = false,
-  tls: NIOSSLContext? = nil
+  tls: NIOSSLContext? = nil, then more: (@Sendable () async throws -> [UInt8])? = nil
 ) async throws -> HTTPAnswer? {
-  let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
-    .channelOption(.allowRemoteHalfClosure, value: true)
-    .connect(host: "127.0.0.1", port: port) { channel in
-      channel.eventLoop.makeCompletedFuture {
-        if let tls {
-          try channel.pipeline.syncOperations.addHandler(
-            NIOSSLClientHandler(context: tls, serverHostname: "localhost"))
-        }
-        return try NIOAsyncChannel(
-          wrappingChannelSynchronously: channel,
-          configuration: .init(
-            isOutboundHalfClosureEnabled: true, inboundType: ByteBuffer.self,
-            outboundType: ByteBuffer.self))
-      }
-    }
+  let channel = try await rawChannel(port: port, tls: tls)
   return try await channel.executeThenClose { inbound, outbound in
     try await outbound.write(ByteBuffer(bytes: bytes))
+    if let more { try await outbound.write(ByteBuffer(bytes: try await more())) }
     if closesAfterSending { outbound.finish() }
     var received: [UInt8] = []
     do {
@@ -89,4 +76,69 @@ private func answer(_ bytes: [UInt8], isHead: Bool) -> HTTPAnswer? {
     return nil
   }
   return HTTPAnswer(status: status, headers: headers, body: body)
+}
+
+private func rawChannel(
+  port: Int, tls: NIOSSLContext? = nil
+) async throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer> {
+  try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+    .channelOption(.allowRemoteHalfClosure, value: true)
+    .connect(host: "127.0.0.1", port: port) { channel in
+      channel.eventLoop.makeCompletedFuture {
+        if let tls {
+          try channel.pipeline.syncOperations.addHandler(
+            NIOSSLClientHandler(context: tls, serverHostname: "localhost"))
+        }
+        return try NIOAsyncChannel(
+          wrappingChannelSynchronously: channel,
+          configuration: .init(
+            isOutboundHalfClosureEnabled: true, inboundType: ByteBuffer.self,
+            outboundType: ByteBuffer.self))
+      }
+    }
+}
+
+/// Sends bytes and reads all that comes until the server closes the connection. With `drip`, that byte again and again
+/// meanwhile.
+func conversation(port: Int, _ bytes: [UInt8], drip: UInt8? = nil) async throws -> [UInt8] {
+  let channel = try await rawChannel(port: port)
+  return try await channel.executeThenClose { inbound, outbound in
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      if !bytes.isEmpty { try await outbound.write(ByteBuffer(bytes: bytes)) }
+      if let drip {
+        group.addTask {
+          while true {
+            try await outbound.write(ByteBuffer(bytes: [drip]))
+            try await Task.sleep(for: .milliseconds(5))
+          }
+        }
+      }
+      var received: [UInt8] = []
+      do {
+        for try await chunk in inbound { received += Array(chunk.readableBytesView) }
+      } catch is IOError {}
+      group.cancelAll()
+      while !group.isEmpty { _ = try? await group.next() }
+      return received
+    }
+  }
+}
+
+/// Sends bytes and reads nothing for as long as `body` runs.
+func withUnread(
+  port: Int, _ bytes: [UInt8], _ body: @escaping @Sendable () async throws -> Void
+) async throws {
+  let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+    .channelOption(.autoRead, value: false)
+    .channelOption(.socketOption(.so_rcvbuf), value: 4096)
+    .connect(host: "127.0.0.1", port: port).get()
+  // The server may stop reading before all of it is sent.
+  channel.writeAndFlush(ByteBuffer(bytes: bytes), promise: nil)
+  do {
+    try await body()
+  } catch {
+    try? await channel.close()
+    throw error
+  }
+  try? await channel.close()
 }

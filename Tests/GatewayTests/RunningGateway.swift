@@ -60,7 +60,7 @@ struct RunningGateway {
 }
 
 func withGateway(
-  tokens: TokenConfiguration? = nil,
+  tokens: TokenConfiguration? = nil, limits: ConnectionLimits = ConnectionLimits(),
   configure: (inout GatewayConfiguration, _ directory: String) throws -> Void = { _, _ in },
   _ body: @Sendable (RunningGateway) async throws -> Void
 ) async throws {
@@ -77,6 +77,7 @@ func withGateway(
   let clock = SimulatedClock(RunningGateway.start)
   var draft = GatewayConfiguration(
     host: "127.0.0.1", port: 0, apiKeysPath: keysPath, tokens: tokens)
+  draft.connections = limits
   try configure(&draft, directory.path)
   let configuration = draft
   try await withInProcessChannel(endpoints: [query, collector]) { channel in

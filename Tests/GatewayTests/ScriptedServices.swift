@@ -134,6 +134,18 @@ final class ScriptedCollector: RPCEndpoint {
         try await writer.write(BatchResult(number: numbered.number, results: try results.get()))
       }
     }
+    routes.unary(CollectorMethods.report) { [self] request in
+      try answer { script in
+        let events = request.batches.flatMap { sourced in
+          (0..<sourced.batch.count).map { sourced.batch.event($0) }
+        }
+        script.calls.append(events)
+        return ReportResponse(
+          results: events.map {
+            script.results[$0.id] ?? .accepted(position: 1, reportedTime: Instant(seconds: 1))
+          })
+      }
+    }
     routes.unary(CollectorMethods.listQuarantine) { [self] request in
       try answer { script in
         script.listings.append(request)

@@ -28,7 +28,7 @@ import Testing
       { $0.caller = .operator }, { $0.caller = .tenant(subscriptions: ["a", "b"]) },
       { $0.caller = .provider("a") }, { $0.caller = .reporter(sources: ["a"]) },
       { $0.windows = Hour(index: 1)..<Hour(index: 10) }, { $0.granularity = .daily },
-      { $0.subscriptions = [] }, { $0.meters = ["disk"] },
+      { $0.subscriptions = [] }, { $0.meters = ["disk"] }, { $0.withoutResources = true },
     ] as [(inout ListUsageRequest) -> Void] {
       var other = request
       change(&other)

@@ -18,7 +18,7 @@ import Testing
   /// A database with one hour of usage of the subscriptions a (2), b (3) and c (5) in window 100; 101 is open.
   private func withQuery(
     hasDatabase: Bool = true, sources: [ReportingSource] = [], neighbours: [any RPCEndpoint] = [],
-    _ body: (QueryClient) async throws -> Void
+    sumTime: Duration = .seconds(1), _ body: (QueryClient) async throws -> Void
   ) async throws {
     try await withTemporaryDirectory { directory in
       let path = "\(directory)/usage.sqlite"
@@ -57,7 +57,7 @@ import Testing
         let query = Query(
           database: .sqlite(path: path, cell: "local"), tokenKey: Array(repeating: 1, count: 32),
           collector: CollectorClient(neighbour), aggregator: AggregatorClient(neighbour),
-          clock: SimulatedClock(Hour(index: 101).start))
+          clock: SimulatedClock(Hour(index: 101).start), sumTime: sumTime)
         try await withInProcessChannel(endpoints: [QueryEndpoint(query)]) { channel in
           try await body(QueryClient(channel))
         }
@@ -118,6 +118,31 @@ import Testing
       #expect(second.nextPageToken == "")
       request.caller = .tenant(subscriptions: ["a"])
       await expectFailure(.invalidArgument, "page_token") { try await query.listUsage(request) }
+    }
+  }
+
+  @Test(arguments: [Duration.seconds(60), .zero])
+  func `sums without resources are those of whom the caller may see, however long they may take`(
+    sumTime: Duration
+  ) async throws {
+    try await withQuery(sumTime: sumTime) { query in
+      for (caller, expected) in [
+        (Caller.operator, ["a 2", "b 3", "c 5"]),
+        (.tenant(subscriptions: ["c", "a"]), ["a 2", "c 5"]),
+        (.tenant(subscriptions: ["nobody"]), []),
+      ] {
+        var request = ListUsageRequest(
+          caller: caller, windows: Self.windows, granularity: .daily, withoutResources: true)
+        var sums: [String] = []
+        repeat {
+          let page = try await query.listUsage(request)
+          sums += page.aggregates.map { "\($0.series.subscription) \($0.quantity)" }
+          #expect(page.aggregates.allSatisfy { $0.series.resource.uri.isEmpty })
+          if sumTime == .zero { #expect(page.aggregates.count <= 1) }
+          request.pageToken = page.nextPageToken
+        } while !request.pageToken.isEmpty
+        #expect(sums == expected)
+      }
     }
   }
 

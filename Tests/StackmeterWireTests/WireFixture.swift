@@ -5,6 +5,7 @@ import StackmeterWire
 struct WireFixture: Sendable, CustomStringConvertible {
   /// The full name in the .proto files.
   let name: String
+  let type: MessageType
   /// Example values, packed.
   let examples: [[UInt8]]
   /// Whether each example is equal to itself packed and unpacked.
@@ -18,6 +19,7 @@ struct WireFixture: Sendable, CustomStringConvertible {
 
   init<Message: WireMessage & Hashable>(_ name: String, _ values: [Message]) {
     self.name = name
+    type = MessageType(Message.self)
     examples = values.map { $0.packed() }
     roundTrips = { () throws(WireError) in
       for value in values {

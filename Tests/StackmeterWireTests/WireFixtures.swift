@@ -127,7 +127,8 @@ extension WireFixture {
         ListUsageRequest(caller: .operator, windows: .day, granularity: .daily),
         ListUsageRequest(
           caller: .tenant(subscriptions: ["s-1", "s-2"]), windows: .day, granularity: .hourly,
-          subscriptions: ["s-2"], meters: ["m", "Ünits"], pageSize: 1000, pageToken: "abc"),
+          subscriptions: ["s-2"], meters: ["m", "Ünits"], pageSize: 1000, pageToken: "abc",
+          withoutResources: true),
       ]),
     WireFixture(
       "stackmeter.v1.ListUsageResponse",

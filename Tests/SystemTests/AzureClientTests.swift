@@ -161,6 +161,10 @@ import Testing
       Self.answer("a tenant's three pages", of: Self.many, "Hourly", caller: "tenant"),
       Self.answer("one page", of: Self.page, "Hourly", caller: "operator"),
       Self.answer("a day", of: Self.many, "Daily", caller: "tenant"),
+      Self.answer(
+        "hours without details", of: Self.many, "Hourly", details: false, caller: "tenant"),
+      Self.answer(
+        "days without details", of: Self.many, "Daily", details: false, caller: "operator"),
       Self.answer("a deleted subscription", of: Self.gone, "Daily", caller: "operator"),
     ]
     let failures = [

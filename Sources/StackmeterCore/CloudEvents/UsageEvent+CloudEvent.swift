@@ -5,6 +5,11 @@ package struct CloudEventError: Error, Equatable {
   package struct Problem: Hashable, Sendable {
     package let field: String
     package let message: String
+
+    package init(field: String, message: String) {
+      self.field = field
+      self.message = message
+    }
   }
 }
 
@@ -24,6 +29,7 @@ extension UsageEvent {
   /// ```
   /// `subject` is the subscription, with or without `/subscriptions/` before it. `quantity` is a number or a
   /// string that holds one. Without `startTime` and `endTime` the event has no duration and happened at `time`.
+  /// `data_base64` in place of `data` holds the same as base64.
   ///
   /// A correction names in `data` the id of an event of the same source and usage hour: `"replaces": "…"` or
   /// `"voids": "…"`. A void has no quantity, and its subject, meter and resource are passed over.
@@ -32,7 +38,7 @@ extension UsageEvent {
       throw CloudEventError(problems: [.init(field: "", message: "must be a JSON object")])
     }
     var reader = CloudEventReader()
-    let dataObject = event["data"].flatMap { JSONObject($0, path: "data") }
+    let dataObject = reader.data(event)
     let data = dataObject ?? JSONObject(.object([]), path: "data")!
     let isVoid = reader.isVoid(data)
     reader.expect(event, "specversion", "1.0")
@@ -41,7 +47,6 @@ extension UsageEvent {
     let source = reader.text(event, "source", maxBytes: EventLimits.sourceBytesMax)
     let subscription = isVoid ? "" : reader.subscription(event, "subject")
     let time = reader.instant(event, "time")
-    if dataObject == nil { reader.add("data", "must be a JSON object") }
     let correction = reader.correction(data)
     let meter = isVoid ? "" : reader.text(data, "meter", maxBytes: EventLimits.meterBytesMax)
     let quantity = isVoid ? reader.voidQuantity(data) : reader.quantity(data, "quantity")
@@ -148,6 +153,27 @@ private struct CloudEventReader {
       add(path(object, name), error.explanation)
       return nil
     }
+  }
+
+  /// What the event carries: `data`, or `data_base64` with the same as bytes, which is how libraries send bytes.
+  mutating func data(_ event: JSONObject) -> JSONObject? {
+    if isAbsent(event, "data_base64") {
+      if let data = event["data"].flatMap({ JSONObject($0, path: "data") }) { return data }
+      add("data", "must be a JSON object")
+      return nil
+    }
+    guard isAbsent(event, "data") else {
+      add("data_base64", "may not stand beside data")
+      return nil
+    }
+    guard let bytes = event["data_base64"]?.string.flatMap(Base64.bytes),
+      let value = try? JSONValue(parsing: bytes, limits: .event),
+      let data = JSONObject(value, path: "data")
+    else {
+      add("data_base64", "must be the base64 of a JSON object")
+      return nil
+    }
+    return data
   }
 
   func isVoid(_ data: JSONObject) -> Bool {

@@ -73,6 +73,9 @@ package struct JSONLimits: Sendable {
   /// A batch of events.
   package static let batch = JSONLimits(
     depthMax: 32, valuesMax: 1_000_000, stringBytesMax: 65_536)
+  /// A message of a service.
+  package static let message = JSONLimits(
+    depthMax: 32, valuesMax: 300_000, stringBytesMax: 65_536)
   /// A file of the operator's.
   package static let configuration = JSONLimits(
     depthMax: 32, valuesMax: 1_000_000, stringBytesMax: 65_536)

@@ -91,7 +91,8 @@ package struct JSONWriter {
     }
   }
 
-  private mutating func name(_ name: String) {
+  /// The name of a member, whose value must follow.
+  package mutating func name(_ name: String) {
     separate()
     quote(name)
     bytes.append(UInt8(ascii: ":"))

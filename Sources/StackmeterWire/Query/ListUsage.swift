@@ -18,10 +18,13 @@ package struct ListUsageRequest: WireMessage, Hashable {
   package var pageSize: UInt32
   /// Empty for the first page.
   package var pageToken: String
+  /// Sums over all resources and all windows of the question.
+  package var withoutResources: Bool
 
   package init(
     caller: Caller, windows: Range<Hour>, granularity: Granularity, subscriptions: [String] = [],
-    meters: [String] = [], pageSize: UInt32 = 0, pageToken: String = ""
+    meters: [String] = [], pageSize: UInt32 = 0, pageToken: String = "",
+    withoutResources: Bool = false
   ) {
     self.caller = caller
     self.windows = windows
@@ -30,6 +33,7 @@ package struct ListUsageRequest: WireMessage, Hashable {
     self.meters = meters
     self.pageSize = pageSize
     self.pageToken = pageToken
+    self.withoutResources = withoutResources
   }
 
   package init(wire raw: borrowing Stackmeter__V1__ListUsageRequest) throws(WireError) {
@@ -47,6 +51,7 @@ package struct ListUsageRequest: WireMessage, Hashable {
     meters = try filter(raw.meters, raw.n_meters, "meters")
     pageSize = raw.page_size
     pageToken = text(raw.page_token)
+    withoutResources = raw.without_resources != 0
   }
 
   package func fill(_ raw: inout Stackmeter__V1__ListUsageRequest, _ packer: borrowing Packer) {
@@ -64,6 +69,7 @@ package struct ListUsageRequest: WireMessage, Hashable {
     raw.meters = packer.arena.texts(meters)
     raw.page_size = pageSize
     raw.page_token = packer.arena.text(pageToken)
+    raw.without_resources = withoutResources ? 1 : 0
   }
 }
 

@@ -1087,7 +1087,7 @@ void   stackmeter__v1__pipeline_status__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__pipeline_status__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor stackmeter__v1__list_usage_request__field_descriptors[8] =
+static const ProtobufCFieldDescriptor stackmeter__v1__list_usage_request__field_descriptors[9] =
 {
   {
     "caller",
@@ -1185,6 +1185,18 @@ static const ProtobufCFieldDescriptor stackmeter__v1__list_usage_request__field_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "without_resources",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListUsageRequest, without_resources),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__list_usage_request__field_indices_by_name[] = {
   0,   /* field[0] = caller */
@@ -1195,11 +1207,12 @@ static const unsigned stackmeter__v1__list_usage_request__field_indices_by_name[
   7,   /* field[7] = page_token */
   4,   /* field[4] = subscriptions */
   2,   /* field[2] = to_window */
+  8,   /* field[8] = without_resources */
 };
 static const ProtobufCIntRange stackmeter__v1__list_usage_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__list_usage_request__descriptor =
 {
@@ -1209,7 +1222,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_usage_request__descriptor 
   "Stackmeter__V1__ListUsageRequest",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__ListUsageRequest),
-  8,
+  9,
   stackmeter__v1__list_usage_request__field_descriptors,
   stackmeter__v1__list_usage_request__field_indices_by_name,
   1,  stackmeter__v1__list_usage_request__number_ranges,

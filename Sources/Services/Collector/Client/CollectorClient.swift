@@ -9,7 +9,7 @@ package struct CollectorClient: Sendable {
   package static let reportTimeout: Duration = .seconds(10)
   package static let statusTimeout: Duration = .seconds(1)
 
-  private let channel: any RPCChannel
+  package let channel: any RPCChannel
 
   package init(_ channel: any RPCChannel) {
     self.channel = channel

@@ -5,26 +5,31 @@ extension RouteTable {
   static func gateway(
     azure: AzureAnswers, usage: UsageAnswers, catalog: CatalogAnswers, status: StatusAnswers,
     events: EventsAnswers, quarantine: QuarantineAnswers, explain: ExplainAnswers,
-    sources: SourceAnswers
+    sources: SourceAnswers, connect: ConnectAnswers,
+    metrics: MetricsAnswers
   ) -> RouteTable {
     let routes = [
-      Route(.get, "/healthz", .anyone, status.health),
-      Route(.get, "/readyz", .anyone, status.readiness),
-      Route(.post, "/v1/events", .reporter, audit: .never, events.report),
-      Route(.post, "/v1/heartbeats", .reporter, sources.heartbeat),
-      Route(.get, "/v1/sources", .operatorOnly, audit: .never, sources.list),
-      Route(.get, "/v1/usage", .caller, usage.usage),
-      Route(.get, "/v1/usage/summary", .caller, usage.summary),
-      Route(.get, "/v1/subscriptions", .caller, catalog.subscriptions),
-      Route(.get, "/v1/explain", .caller, explain.explain),
-      Route(.get, "/v1/meters", .caller, audit: .never, catalog.meters),
-      Route(.get, "/v1/windows", .caller, audit: .never, catalog.windows),
-      Route(.get, "/v1/status", .operatorOnly, audit: .never, status.status),
-      Route(.get, "/v1/quarantine", .operatorOnly, quarantine.list),
-      Route(.get, "/v1/quarantine/{id}", .operatorOnly, quarantine.show),
-      Route(.post, "/v1/quarantine/redrive", .operatorOnly, quarantine.redrive),
-      Route(.post, "/v1/quarantine/discard", .operatorOnly, quarantine.discard),
+      Route(.get, "/healthz", .anyone, .health, status.health),
+      Route(.get, "/livez", .anyone, .liveness, status.health),
+      Route(.get, "/readyz", .anyone, .readiness, status.readiness),
+      Route(.post, "/v1/events", .reporter, .events, events.report).unaudited,
+      Route(.options, "/v1/events", .anyone, .eventsHandshake, events.handshake),
+      Route(.post, "/v1/heartbeats", .reporter, .heartbeat, sources.heartbeat),
+      Route(.get, "/v1/sources", .operatorOnly, .sources, sources.list).unaudited,
+      Route(.get, "/v1/usage", .caller, .usage, usage.usage),
+      Route(.get, "/v1/usage/summary", .caller, .summary, usage.summary),
+      Route(.get, "/v1/subscriptions", .caller, .subscriptions, catalog.subscriptions),
+      Route(.get, "/v1/explain", .caller, .explain, explain.explain),
+      Route(.get, "/v1/meters", .caller, .meters, catalog.meters).unaudited,
+      Route(.get, "/v1/windows", .caller, .windows, catalog.windows).unaudited,
+      Route(.get, "/metrics", .operatorOnly, .metrics, metrics.metrics).unaudited,
+      Route(.get, "/v1/status", .operatorOnly, .status, status.status).unaudited,
+      Route(.get, "/v1/quarantine", .operatorOnly, .quarantine, quarantine.list),
+      Route(
+        .get, "/v1/quarantine/{id}", .operatorOnly, .quarantineEntry, quarantine.show),
+      Route(.post, "/v1/quarantine/redrive", .operatorOnly, .redrive, quarantine.redrive),
+      Route(.post, "/v1/quarantine/discard", .operatorOnly, .discard, quarantine.discard),
     ]
-    return RouteTable(routes: routes + azure.routes)
+    return RouteTable(describing: routes + azure.routes + connect.routes)
   }
 }

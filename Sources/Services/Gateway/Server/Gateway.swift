@@ -30,6 +30,7 @@ package enum GatewayError: Error, Equatable, CustomStringConvertible {
 package struct Gateway: Service {
   private let configuration: GatewayConfiguration
   private let responder: GatewayResponder
+  private let connections: Connections
   private let keySetURL: KeySetURL?
   private let tls: TLSIdentity?
   private let audit: AuditLog?
@@ -51,6 +52,8 @@ package struct Gateway: Service {
     tls = credentials.tls
     audit = credentials.audit
     let meters = MeterNames(query: query, clock: clock)
+    let metrics = GatewayMetrics()
+    connections = Connections(connectionsMax: configuration.connections.connectionsMax)
     responder = GatewayResponder(
       table: .gateway(
         azure: AzureAnswers(
@@ -60,17 +63,18 @@ package struct Gateway: Service {
         usage: UsageAnswers(query: query, meters: meters, clock: clock),
         catalog: CatalogAnswers(query: query),
         status: StatusAnswers(query: query, collector: collector),
-        events: EventsAnswers(collector: collector),
+        events: EventsAnswers(collector: collector, metrics: metrics),
         quarantine: QuarantineAnswers(collector: collector),
         explain: ExplainAnswers(query: query),
-        sources: SourceAnswers(query: query, collector: collector)),
+        sources: SourceAnswers(query: query, collector: collector),
+        connect: ConnectAnswers(query: query, collector: collector),
+        metrics: MetricsAnswers(metrics: metrics, connections: connections)),
       authenticator: Authenticator(
         keys: credentials.keys, tokens: credentials.tokens, clock: clock, logger: logger),
       limiter: RateLimiter(
         query: configuration.queryLimit, ingest: configuration.ingestLimit, clock: clock),
       trail: AuditTrail(log: credentials.audit, logger: logger), clock: clock,
-      isSecure: credentials.tls != nil,
-      logger: logger)
+      isSecure: credentials.tls != nil, metrics: metrics, logger: logger)
   }
 
   /// Serves until the task is cancelled or its service group stops gracefully. Then no connection is taken any
@@ -117,7 +121,10 @@ package struct Gateway: Service {
     var quiet = logger
     quiet.logLevel = max(.warning, logger.logLevel)
     let http = HTTP1Channel.Configuration(
-      idleTimeout: .seconds(GatewayLimits.idleSeconds),
+      additionalChannelHandlers: [
+        ConnectionGuard(limits: configuration.connections, connections: connections)
+      ],
+      idleTimeout: TimeAmount(configuration.connections.idleTimeMax),
       httpDecoderConfiguration: .init(
         maxHeaderFieldSize: GatewayLimits.headBytesMax,
         maxHeaderListSize: GatewayLimits.headBytesMax,
@@ -127,7 +134,8 @@ package struct Gateway: Service {
       server: server(http),
       configuration: ApplicationConfiguration(
         address: .hostname(configuration.host, port: configuration.port),
-        availableConnectionsDelegate: .maximum(GatewayLimits.connectionsMax, logger: quiet)),
+        availableConnectionsDelegate: .maximum(
+          configuration.connections.connectionsMax + GatewayLimits.connectionsSpare, logger: quiet)),
       onServerRunning: { [configuration, logger, onListening] channel in
         let port = channel.localAddress?.port ?? configuration.port
         logger.info(

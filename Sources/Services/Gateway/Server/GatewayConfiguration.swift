@@ -16,6 +16,7 @@ package struct GatewayConfiguration: Hashable, Sendable {
   /// Where the audit log is; nil for none.
   package var auditDirectory: String?
   package var auditBytesMax: Int
+  package var connections = ConnectionLimits()
   /// How long the answers in progress may take once the gateway was asked to stop.
   package var drainMax: Duration
 
@@ -87,16 +88,30 @@ enum GatewayLimits {
   static let headerFieldsMax = 64
   /// The body of `POST /v1/events`. It is cut off while it arrives.
   static let eventsBodyBytesMax = 16 << 20
-  /// How long such a body may take to arrive.
-  static let eventsBodyTimeMax: Duration = .seconds(60)
+  /// The same with one event on each line, which is not gathered but reported in parts.
+  static let eventLinesBodyBytesMax = 1 << 30
+  /// One such line. A longer one is no event.
+  static let eventLineBytesMax = 256 << 10
+  /// A part is reported once it has so many bytes, or was begun so long ago.
+  static let eventLinesPartBytes = 1 << 20
+  static let eventLinesPartTime: Duration = .seconds(1)
+  /// The refused events that are told of one by one where there may be any number; the others are counted.
+  static let eventsRejectedMax = 1000
+  /// A message of a service's method, as JSON.
+  static let rpcBodyBytesMax = 4 << 20
+  /// Calls of services' methods that are worked on at once. The next is refused at once.
+  static let rpcRequestsMax = 16
+  /// How long such a call may take.
+  static let rpcTimeMax: Duration = .seconds(10)
   /// A heartbeat.
   static let heartbeatBodyBytesMax = 4096
-  static let heartbeatBodyTimeMax: Duration = .seconds(10)
+  /// How long any body is waited for in all, beside the time that its bytes are given by the slowest rate.
+  static let bodyGraceMax: Duration = .seconds(10)
+  static let bodyBytesPerSecondMin = 1024
   /// Requests with events that are worked on at once. The next is refused at once.
   static let eventRequestsMax = 16
-  static let connectionsMax = 1024
-  /// A connection that sends nothing for so long is closed, in the middle of a request too.
-  static let idleSeconds: Int64 = 20
+  /// Connections that are accepted beyond `ConnectionLimits.connectionsMax` while others are closed to make room.
+  static let connectionsSpare = 64
   /// About how many bytes the events of one batch for the collector have: half of what a message may.
   static let callBytesMax = 2 << 20
   /// Rows of a page of Azure's API. Its clients count on it.

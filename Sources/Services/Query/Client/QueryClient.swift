@@ -7,7 +7,7 @@ package import StackmeterWire
 package struct QueryClient: Sendable {
   package static let timeout: Duration = .seconds(10)
 
-  private let channel: any RPCChannel
+  package let channel: any RPCChannel
 
   package init(_ channel: any RPCChannel) {
     self.channel = channel

@@ -38,6 +38,13 @@ struct UsageWalk: Equatable {
     return walk
   }
 
+  /// A sum over all windows of the question, which the store marks by the last of them.
+  func marked(sum aggregate: UsageAggregate) -> UsageAggregate {
+    var marked = aggregate
+    marked.isFinal = !marked.isProvisional && aggregate.usageEnd <= finalBefore
+    return marked
+  }
+
   /// The aggregate as the first page would have called it.
   func marked(_ aggregate: UsageAggregate, _ granularity: Granularity) -> UsageAggregate {
     let hours: Int64 =

@@ -16,11 +16,14 @@ package final class Query: Sendable {
   private let clock: any WallClock
   /// No further part of the journal is asked for after this time; what was found until then is a page.
   let explainTime: Duration
+  /// No further subscription is added up after this time; what was added up until then is a page.
+  private let sumTime: Duration
 
   /// `tokenKey` proves page tokens: 32 random bytes that outlive the process. `clock` says which sources are overdue.
   package init(
     database: UsageDatabase, tokenKey: [UInt8], collector: CollectorClient,
-    aggregator: AggregatorClient, clock: any WallClock, explainTime: Duration = .seconds(6)
+    aggregator: AggregatorClient, clock: any WallClock, explainTime: Duration = .seconds(6),
+    sumTime: Duration = .seconds(1)
   ) {
     readers = ReaderPool(database)
     tokens = PageTokens(key: tokenKey)
@@ -29,6 +32,7 @@ package final class Query: Sendable {
     self.aggregator = aggregator
     self.clock = clock
     self.explainTime = explainTime
+    self.sumTime = sumTime
   }
 
   package func stop() async {
@@ -87,20 +91,28 @@ package final class Query: Sendable {
       request.pageSize == 0 ? ListUsageRequest.pageSizeMax : Int(request.pageSize)
     guard let filter = try await filter(request.caller, request.subscriptions, request.meters)
     else { return ListUsageResponse(aggregates: [], nextPageToken: "") }
-    let (earlier, now) = (walk, clock.now().hour)
+    let (earlier, now, sumTime) = (walk, clock.now().hour, sumTime)
     let (completeness, begun, page, last) = try await readers.read {
       (reader) throws(StoreError) in
       // Read first: what is final by it stays final in what is read after it.
       let completeness = try reader.completeness()
       let openWindow = try reader.openWindow()
       let begun = earlier ?? UsageWalk(completeness, openWindow: openWindow, now: now)
-      let (page, last) = try reader.aggregates(
-        windows: request.windows.clamped(to: Hour(index: 0)..<begun.end),
-        granularity: request.granularity, filter: filter, after: earlier?.cursor, limit: pageSize)
+      let windows = request.windows.clamped(to: Hour(index: 0)..<begun.end)
+      let (page, last) =
+        request.withoutResources
+        ? try reader.sums(
+          SumsQuestion(windows: windows, granularity: request.granularity, filter: filter),
+          after: earlier?.cursor, limit: pageSize, until: .now + sumTime)
+        : try reader.aggregates(
+          windows: windows, granularity: request.granularity, filter: filter,
+          after: earlier?.cursor, limit: pageSize)
       return (completeness, begun, page, last)
     }
     return ListUsageResponse(
-      aggregates: page.map { begun.marked($0, request.granularity) },
+      aggregates: page.map {
+        request.withoutResources ? begun.marked(sum: $0) : begun.marked($0, request.granularity)
+      },
       nextPageToken: last.map { tokens.token(for: begun.going(on: $0), of: request) } ?? "",
       missing: completeness.missing(until: request.windows.upperBound.start, for: request.caller))
   }

@@ -81,10 +81,16 @@ struct  Stackmeter__V1__ListUsageRequest
    * for is so on every page; windows that open later are on none.
    */
   char *page_token;
+  /*
+   * Sums over all resources and all reporting windows of the question: one for each subscription, meter and usage
+   * period, in the order of subscription, period, meter, with series that have no resource and with the question's
+   * first window. A page of these may be short, or have none, and yet not be the last.
+   */
+  protobuf_c_boolean without_resources;
 };
 #define STACKMETER__V1__LIST_USAGE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_usage_request__descriptor) \
-    , NULL, 0, 0, STACKMETER__V1__GRANULARITY__GRANULARITY_UNSPECIFIED, 0,NULL, 0,NULL, 0, (char *)protobuf_c_empty_string }
+    , NULL, 0, 0, STACKMETER__V1__GRANULARITY__GRANULARITY_UNSPECIFIED, 0,NULL, 0,NULL, 0, (char *)protobuf_c_empty_string, 0 }
 
 
 /*

@@ -21,19 +21,28 @@ struct AzureAnswers: Sendable {
     let tenant = "/subscriptions/{id}/providers/Microsoft.Commerce"
     let provider = "/subscriptions/{id}/providers/Microsoft.Commerce.Admin"
     return [
-      Route(.get, "/metadata/endpoints", .anyone, audit: .never, metadata.endpoints),
-      Route(.get, "/subscriptions", .caller, subscriptions.list),
-      Route(.get, "/subscriptions/{id}", .caller, subscriptions.show),
+      Route(.get, "/metadata/endpoints", .anyone, .azureEndpoints, metadata.endpoints).unaudited,
+      Route(.get, "/subscriptions", .caller, .azureSubscriptions, subscriptions.list),
+      Route(.get, "/subscriptions/{id}", .caller, .azureSubscription, subscriptions.show),
       Route(
-        .get, "/providers/Microsoft.Commerce.Admin/operations", .caller, audit: .never,
-        metadata.operations),
+        .get, "/providers/Microsoft.Commerce.Admin/operations", .caller, .azureOperations("Admin"),
+        metadata.operations
+      ).unaudited,
       Route(
-        .get, "/providers/Microsoft.Commerce/operations", .caller, audit: .never,
-        metadata.operations),
-      Route(.post, "\(provider)/updateEncryption", .operatorOnly, metadata.updateEncryption),
-      Route(.get, "\(tenant)/UsageAggregates", .caller, usage.tenant),
-      Route(.get, "\(provider)/subscriberUsageAggregates", .provider, usage.provider),
-    ] + olderProviderPaths.map { Route(.get, $0, .provider, usage.provider) }
+        .get, "/providers/Microsoft.Commerce/operations", .caller, .azureOperations(),
+        metadata.operations
+      ).unaudited,
+      Route(
+        .post, "\(provider)/updateEncryption", .operatorOnly, .azureEncryption,
+        metadata.updateEncryption),
+      Route(.get, "\(tenant)/UsageAggregates", .caller, .azureTenant, usage.tenant),
+      Route(
+        .get, "\(provider)/subscriberUsageAggregates", .provider, .azureProvider(),
+        usage.provider),
+    ]
+      + olderProviderPaths.enumerated().map { number, path in
+        Route(.get, path, .provider, .azureProvider("Older\(number)"), usage.provider)
+      }
   }
 
   /// Those of clients from before 2018, and of Get-AzureRmResource.

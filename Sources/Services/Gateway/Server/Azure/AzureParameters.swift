@@ -7,6 +7,7 @@ struct AzureParameters {
   /// In the order of the request, for links that repeat it.
   let items: [QueryParameters.Item]
   private let values: [String: [String]]
+  private let declared: Set<String>
 
   /// Every Azure path needs an `api-version`; which one it is makes no difference.
   init(_ request: GatewayRequest) throws(HTTPProblem) {
@@ -18,6 +19,7 @@ struct AzureParameters {
       if values[name]?.contains(item.value) != true { values[name, default: []].append(item.value) }
     }
     self.values = values
+    declared = Set(request.declared.map(\.name.asciiLowercased))
     guard try text("api-version") != nil else {
       throw HTTPProblem(
         .badRequest, "NoApiVersion",
@@ -27,6 +29,8 @@ struct AzureParameters {
 
   /// Nil where it is absent or empty. What stands twice must say the same.
   func text(_ name: String) throws(HTTPProblem) -> String? {
+    precondition(
+      declared.contains(name.asciiLowercased), "the parameter \(name) is declared by its route")
     guard let all = values[name.asciiLowercased] else { return nil }
     guard all.count == 1 else { throw .invalid(name, "stands more than once") }
     return all[0]

@@ -66,7 +66,8 @@ final class AzureUsage: Sendable {
     let page = try await page(
       ListUsageRequest(
         caller: request.caller, windows: question.windows, granularity: question.granularity,
-        subscriptions: subscriptions, pageToken: question.continuationToken))
+        subscriptions: subscriptions, pageToken: question.continuationToken,
+        withoutResources: !question.showsDetails))
     let caller = request.pathValue
     return Reply { writer in
       writer.member(

@@ -1,9 +1,9 @@
 internal import HTTPTypes
 internal import StackmeterCore
 
-/// What a request to report events holds: events by their place, and what is no event.
-struct EventsBody {
-  struct Malformed {
+/// What a request to report events holds, or a part of it: events by their place, and what is no event.
+struct EventsBody: Sendable {
+  struct Malformed: Sendable {
     let index: Int
     /// As far as the event has one.
     let id: String
@@ -15,9 +15,12 @@ struct EventsBody {
   /// The events, by source.
   var batches: [SourcedBatch] { batcher.batches }
   private(set) var malformed: [Malformed] = []
+  /// How many are malformed beside these.
+  private(set) var otherMalformed = 0
   private var batcher = EventBatcher()
 
-  init(_ bytes: [UInt8], form: Form) throws(HTTPProblem) {
+  /// A whole body of JSON.
+  init(_ bytes: [UInt8], form: EventsForm) throws(HTTPProblem) {
     do {
       var parser = JSONParser(bytes: bytes, limits: .batch)
       parser.skipSpace()
@@ -40,6 +43,79 @@ struct EventsBody {
     } catch {
       throw HTTPProblem(.badRequest, "Malformed", "\(error)")
     }
+  }
+
+  /// One event that is not JSON by itself.
+  init(single value: JSONValue) {
+    isSingle = true
+    read(value, index: 0, nil, [])
+  }
+
+  /// Whole lines, of which `text` has `range`; the first is line `firstIndex` of the request, and `linesRead` is how
+  /// many there are. Lines of nothing but space are no events. Of malformed ones, `malformedMax` are told of.
+  init(
+    lines text: [UInt8], in range: Range<Int>, firstIndex: Int, malformedMax: Int,
+    linesRead: inout Int
+  ) {
+    isSingle = false
+    var start = range.lowerBound
+    linesRead = 0
+    while start < range.upperBound {
+      let end =
+        text[start..<range.upperBound].firstIndex(of: UInt8(ascii: "\n")) ?? range.upperBound
+      readLine(text, start..<end, index: firstIndex + linesRead, malformedMax)
+      linesRead += 1
+      start = end + 1
+    }
+  }
+
+  /// A line that is not read at all.
+  init(malformedLine index: Int, _ problem: String) {
+    isSingle = false
+    addMalformedLine(index, problem)
+  }
+
+  private mutating func addMalformedLine(_ index: Int, _ problem: String) {
+    malformed.append(
+      Malformed(index: index, id: "", problems: [.init(field: "", message: problem)]))
+  }
+
+  static let lineTooLong =
+    "the line has more than the \(GatewayLimits.eventLineBytesMax) bytes that are taken"
+
+  private mutating func readLine(
+    _ text: [UInt8], _ line: Range<Int>, index: Int, _ malformedMax: Int
+  ) {
+    guard let start = text[line].firstIndex(where: { !isSpace($0) }) else { return }
+    // The skim sees nothing behind the line.
+    let skim = text.withUnsafeBufferPointer {
+      CloudEventSkim(UnsafeBufferPointer(rebasing: $0[..<line.upperBound]), at: start)
+    }
+    if let skim, line.count <= GatewayLimits.eventLineBytesMax,
+      text[skim.end..<line.upperBound].allSatisfy(isSpace),
+      batcher.append(skim, of: text, index: index)
+    {
+      return
+    }
+    let isTold = malformed.count < malformedMax
+    if line.count > GatewayLimits.eventLineBytesMax {
+      addMalformedLine(index, EventsBody.lineTooLong)
+    } else {
+      do throws(JSONError) {
+        let value = try JSONValue(parsing: Array(text[line]), limits: .event)
+        read(value, index: index, skim?.seriesParts, text)
+      } catch {
+        addMalformedLine(index, error.description)
+      }
+    }
+    if !isTold, malformed.count > malformedMax {
+      malformed.removeLast()
+      otherMalformed += 1
+    }
+  }
+
+  private func isSpace(_ byte: UInt8) -> Bool {
+    byte == 0x20 || byte == 0x09 || byte == 0x0D
   }
 
   /// Reads events up to the end of the array whose bracket was passed.
@@ -77,38 +153,6 @@ struct EventsBody {
         Malformed(
           index: index, id: id.utf8.count <= EventLimits.idBytesMax ? id : "",
           problems: error.problems))
-    }
-  }
-
-  /// The forms of CloudEvents' JSON format, by content type.
-  enum Form {
-    case one
-    case many
-    case either
-
-    static let taken =
-      "application/cloudevents+json, application/cloudevents-batch+json or application/json"
-
-    /// Parameters such as `charset` are ignored; JSON is UTF-8.
-    init(contentType: String?) throws(HTTPProblem) {
-      let type = (contentType ?? "").prefix { $0 != ";" }.filter { $0 != " " && $0 != "\t" }
-      switch String(type).asciiLowercased {
-      case "application/cloudevents+json": self = .one
-      case "application/cloudevents-batch+json": self = .many
-      case "application/json": self = .either
-      default:
-        throw HTTPProblem(
-          .unsupportedMediaType, "UnsupportedMediaType", "the Content-Type must be \(Form.taken)")
-      }
-    }
-
-    var expectation: String {
-      switch self {
-      case .one:
-        "the body must be one JSON object; a batch is application/cloudevents-batch+json"
-      case .many: "the body must be a JSON array of events"
-      case .either: "the body must be a JSON object or an array of them"
-      }
     }
   }
 }

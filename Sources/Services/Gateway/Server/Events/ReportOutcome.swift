@@ -18,12 +18,17 @@ struct ReportOutcome {
   private(set) var parked = 0
   /// In the order of the request.
   private(set) var rejected: [Rejected] = []
+  /// Those that are not told of one by one.
+  private(set) var otherRejected = 0
   /// The fields at fault of the last malformed event.
   private var fields: [HTTPProblem.Field] = []
 
-  /// `results` are those of `body.batches`. What was no event never reached the collector, so it is not in
-  /// quarantine; its code `Malformed` says so.
-  init(_ body: EventsBody, _ results: [EventResults]) {
+  /// A body, or the parts of one in their order. `results` are those of `body.batches`. What was no event never
+  /// reached the collector, so it is not in quarantine; its code `Malformed` says so. Of what is refused,
+  /// `rejectedMax` are told of one by one.
+  mutating func add(_ body: EventsBody, _ results: [EventResults], rejectedMax: Int = .max) {
+    let before = rejected.count
+    otherRejected += body.otherMalformed
     for malformed in body.malformed {
       fields = malformed.problems.map { .init(field: $0.field, message: $0.message) }
       let others = malformed.problems.dropFirst().map { "; \($0.field): \($0.message)" }
@@ -51,7 +56,10 @@ struct ReportOutcome {
         offset += run.count
       }
     }
-    rejected.sort { $0.index < $1.index }
+    rejected[before...].sort { $0.index < $1.index }
+    guard rejected.count > rejectedMax else { return }
+    otherRejected += rejected.count - rejectedMax
+    rejected.removeLast(rejected.count - rejectedMax)
   }
 
   /// 202 with the counts and every event that was refused.
@@ -73,7 +81,14 @@ struct ReportOutcome {
             }
           }
         })
+      if otherRejected > 0 { writer.member("rejectedOthers", otherRejected) }
     }
+  }
+
+  /// Nothing more than that every event counts, for who wants to know no more; else the usual answer.
+  func minimalReply() -> Reply? {
+    guard rejected.isEmpty else { return nil }
+    return Reply(empty: .noContent, headers: [.preferenceApplied: "return=minimal"])
   }
 
   /// As `reply`, but a refused event is an error: 400 malformed, 409 conflict, 422 quarantined.
@@ -89,4 +104,9 @@ struct ReportOutcome {
       status, rejected.code, "\(rejected.field): \(rejected.message)",
       fields: fields.isEmpty ? [.init(field: rejected.field, message: rejected.message)] : fields)
   }
+}
+
+extension HTTPField.Name {
+  static let prefer = HTTPField.Name("Prefer")!
+  fileprivate static let preferenceApplied = HTTPField.Name("Preference-Applied")!
 }

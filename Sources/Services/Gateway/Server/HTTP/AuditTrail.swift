@@ -76,8 +76,8 @@ extension Route {
   func audited(_ caller: Caller) -> AuditEntry.Action? {
     switch audit {
     case .never: return nil
-    case .byMethod where method != .get: return .change
-    case .byMethod:
+    case .byMethod where method != .get: return access == .anyone ? nil : .change
+    case .byMethod, .reads:
       switch caller {
       case .operator, .provider: return access == .anyone ? nil : .read
       case .tenant, .reporter: return nil

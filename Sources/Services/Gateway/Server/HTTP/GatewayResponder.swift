@@ -14,15 +14,18 @@ struct GatewayResponder: HTTPResponder {
   let trail: AuditTrail
   let clock: any WallClock
   let isSecure: Bool
+  let metrics: GatewayMetrics
   let logger: Logger
 
   func respond(to request: Request, context: GatewayContext) async throws -> Response {
+    let began = ContinuousClock.now
     let requestID = RequestID()
     let path = request.uri.path
     let surface = Surface(path: path)
+    let match = table.match(request.method, path)
     var reply: Reply
     do {
-      reply = try await answer(request, context, path: path, requestID: requestID)
+      reply = try await answer(request, context, path: path, match, requestID: requestID)
     } catch let problem as HTTPProblem {
       reply = surface.reply(problem)
     } catch let error as BodyReadError {
@@ -32,13 +35,15 @@ struct GatewayResponder: HTTPResponder {
       reply = surface.reply(self.problem(of: error, requestID: requestID, path: path))
     }
     surface.addHeaders(&reply.headers, requestID: requestID, request: request.headers)
+    metrics.add(route: match.name, status: reply.status, took: .now - began)
     return reply.response(isHead: request.method == .head)
   }
 
   private func answer(
-    _ request: Request, _ context: GatewayContext, path: String, requestID: RequestID
+    _ request: Request, _ context: GatewayContext, path: String, _ match: RouteTable.Match,
+    requestID: RequestID
   ) async throws -> Reply {
-    switch table.match(request.method, path) {
+    switch match {
     case .none:
       throw HTTPProblem(.notFound, "ResourceNotFound", "there is nothing at this path")
     case .otherMethods(let methods):
@@ -52,7 +57,8 @@ struct GatewayResponder: HTTPResponder {
         ? .anyone : try await self.principal(request.headers, context, requestID)
       let asked = GatewayRequest(
         head: request.head, body: request.body, path: path, pathValue: pathValue,
-        query: request.uri.query ?? "", principal: principal, isSecure: isSecure)
+        query: request.uri.query ?? "", declared: route.description.parameters,
+        principal: principal, isSecure: isSecure)
       return try await answer(asked, route, requestID)
     }
   }

@@ -71,7 +71,7 @@ struct HTTPProblem: Error, Hashable {
   static func foreignSource(_ source: String) -> HTTPProblem {
     HTTPProblem(
       .forbidden, "SourceNotAllowed",
-      "source: this reporter may not report for \"\(source)\"; nothing was reported",
+      "source: this reporter may not report for \"\(source)\"",
       fields: [Field(field: "source", message: "\"\(source)\" is none of this reporter's sources")])
   }
 

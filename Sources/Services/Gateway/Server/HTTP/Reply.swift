@@ -3,7 +3,7 @@ internal import Hummingbird
 internal import NIOCore
 internal import StackmeterCore
 
-/// What a handler answers: a status and JSON.
+/// What a handler answers: a status and a body, JSON most of the time.
 struct Reply {
   var status: HTTPResponse.Status
   var headers: HTTPFields
@@ -21,9 +21,27 @@ struct Reply {
     self.headers[.contentType] = "application/json; charset=utf-8"
   }
 
+  /// A body of another type, or one that was written before.
+  init(
+    _ status: HTTPResponse.Status, headers: HTTPFields = [:], _ bytes: [UInt8], type: String
+  ) {
+    self.status = status
+    self.headers = headers
+    self.bytes = bytes
+    self.headers[.contentType] = type
+  }
+
+  /// Nothing but a status and headers.
+  init(empty status: HTTPResponse.Status, headers: HTTPFields = [:]) {
+    self.status = status
+    self.headers = headers
+    bytes = []
+  }
+
   func response(isHead: Bool) -> Response {
     var headers = headers
-    headers[.contentLength] = String(bytes.count)
+    // RFC 9110, section 8.6: 204 has no length.
+    if status != .noContent { headers[.contentLength] = String(bytes.count) }
     return Response(
       status: status, headers: headers,
       body: isHead ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
@@ -34,19 +52,22 @@ struct Reply {
 enum Surface {
   case native
   case azure
+  /// The methods of services.
+  case connect
 
   init(path: String) {
-    let path = path.asciiLowercased
+    let lower = path.asciiLowercased
     let isAzure =
-      path == "/subscriptions"
-      || ["/subscriptions/", "/providers/", "/metadata/"].contains { path.hasPrefix($0) }
-    self = isAzure ? .azure : .native
+      lower == "/subscriptions"
+      || ["/subscriptions/", "/providers/", "/metadata/"].contains { lower.hasPrefix($0) }
+    let parts = path.split(separator: "/", omittingEmptySubsequences: false)
+    self = isAzure ? .azure : parts.count == 3 && parts[1].contains(".") ? .connect : .native
   }
 
   /// The error as this surface's clients read it.
   ///
   /// Azure: `{"error": {"code", "message"}, "code", "message"}`, because newer clients read the inner members and
-  /// older ones the outer. Native: RFC 9457 problem details with the member `code`.
+  /// older ones the outer. Connect: `{"code", "message"}`. Native: RFC 9457 problem details with the member `code`.
   func reply(_ problem: HTTPProblem) -> Reply {
     switch self {
     case .azure:
@@ -63,6 +84,12 @@ enum Surface {
       reply.headers[.azureErrorCode] = problem.code
       if problem.status.kind == .serverError { reply.headers[.failureCause] = "service" }
       return reply
+    case .connect:
+      let code = ConnectCode(rawValue: problem.code) ?? ConnectCode(problem.status)
+      return Reply(problem.status, headers: problem.headers) { writer in
+        writer.member("code", string: code.rawValue)
+        writer.member("message", string: problem.detail)
+      }
     case .native:
       var reply = Reply(problem.status, headers: problem.headers) { writer in
         writer.member("type", string: problem.type)
@@ -97,7 +124,7 @@ enum Surface {
     headers[.requestID] = requestID.text
     headers[.contentTypeOptions] = "nosniff"
     switch self {
-    case .native:
+    case .native, .connect:
       headers[.cacheControl] = "no-store"
     case .azure:
       headers[.cacheControl] = "no-cache"

@@ -11,14 +11,24 @@ struct GatewayRequest: Sendable {
   /// The decoded `{id}` of the path; empty where the path has none.
   let pathValue: String
   let query: String
+  /// The parameters that the route declares.
+  let declared: [Parameter]
   let principal: Principal
   /// It came by HTTPS.
   let isSecure: Bool
 
   var caller: Caller { principal.caller }
+
+  /// Reads the query by what the route declares.
+  func parameters() throws(HTTPProblem) -> ParameterReader {
+    ParameterReader(try QueryParameters(parsing: query), declared: declared)
+  }
+
+  /// For a route that declares no parameters: throws where there are some.
+  func refuseParameters() throws(HTTPProblem) { try parameters().finish() }
 }
 
-/// A method and a path, who may use it, and what answers.
+/// A method and a path, who may use it, what it takes and gives, and what answers.
 struct Route: Sendable {
   enum Access: Sendable, CaseIterable {
     case anyone
@@ -44,6 +54,8 @@ struct Route: Sendable {
   enum Audit: Sendable {
     /// Reads of operators and providers, and whatever is no read.
     case byMethod
+    /// Reads of operators and providers, whatever the method.
+    case reads
     /// It tells of nobody's usage and changes nothing, or is written down elsewhere.
     case never
   }
@@ -51,18 +63,29 @@ struct Route: Sendable {
   let method: HTTPRequest.Method
   let path: PathPattern
   let access: Access
-  let audit: Audit
+  let description: RouteDescription
+  private(set) var audit = Audit.byMethod
   let handler: @Sendable (GatewayRequest) async throws -> Reply
 
   init(
     _ method: HTTPRequest.Method, _ path: PathPattern, _ access: Access,
-    audit: Audit = .byMethod, _ handler: @escaping @Sendable (GatewayRequest) async throws -> Reply
+    _ description: RouteDescription = .none,
+    _ handler: @escaping @Sendable (GatewayRequest) async throws -> Reply
   ) {
     self.method = method
     self.path = path
     self.access = access
-    self.audit = audit
+    self.description = description
     self.handler = handler
+  }
+
+  /// Is never written down.
+  var unaudited: Route { audited(.never) }
+
+  func audited(_ audit: Audit) -> Route {
+    var route = self
+    route.audit = audit
+    return route
   }
 }
 
@@ -74,10 +97,17 @@ struct PathPattern: ExpressibleByStringInterpolation, Sendable {
   private let segments: [Substring]
   private let ignoresCase: Bool
 
-  init(stringLiteral text: String) {
+  init(stringLiteral text: String) { self.init(text) }
+
+  init(_ text: String) {
     self.text = text
     ignoresCase = Surface(path: text) == .azure
     segments = PathPattern.segments(text)
+  }
+
+  /// What stands in braces.
+  var names: [String] {
+    segments.filter { $0.hasPrefix("{") }.map { String($0.dropFirst().dropLast()) }
   }
 
   /// The decoded value of `{id}`, or nothing for a pattern without one; nil where the path does not match.
@@ -112,11 +142,35 @@ struct PathPattern: ExpressibleByStringInterpolation, Sendable {
 struct RouteTable: Sendable {
   let routes: [Route]
 
+  init(routes: [Route]) {
+    self.routes = routes
+  }
+
+  /// These routes and `/openapi.json`, which describes them and itself.
+  init(describing routes: [Route]) {
+    func own(_ bytes: [UInt8]) -> Route {
+      Route(.get, "/openapi.json", .anyone, .openAPI) { request in
+        try request.refuseParameters()
+        return Reply(.ok, bytes, type: "application/json")
+      }
+    }
+    self.routes = routes + [own(OpenAPIDocument(routes + [own([])]).bytes)]
+  }
+
   enum Match {
     case route(Route, pathValue: String)
     /// The path is there, with these methods only.
     case otherMethods([HTTPRequest.Method])
     case none
+
+    /// For metrics: as the table has it, never as a request does.
+    var name: String {
+      if case .route(let route, _) = self {
+        "\(route.method.rawValue) \(route.path.text)"
+      } else {
+        "none"
+      }
+    }
   }
 
   /// HEAD is answered wherever GET is.

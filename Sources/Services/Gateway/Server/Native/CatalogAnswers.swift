@@ -7,7 +7,7 @@ struct CatalogAnswers: Sendable {
   let query: QueryClient
 
   func meters(_ request: GatewayRequest) async throws -> Reply {
-    try ParameterReader(try QueryParameters(parsing: request.query), known: []).finish()
+    try request.refuseParameters()
     let meters = try await query.listMeters()
     return Reply { writer in
       writer.member(
@@ -18,10 +18,8 @@ struct CatalogAnswers: Sendable {
   /// A page of the subscriptions that the caller may see, by id. Where there are others, `nextAfter` is the `after` of
   /// the next page.
   func subscriptions(_ request: GatewayRequest) async throws -> Reply {
-    var reader = ParameterReader(
-      try QueryParameters(parsing: request.query), known: ["subscription", "after", "pageSize"],
-      repeatable: ["subscription"])
-    let pageSize = reader.integer("pageSize", in: 1...ListSubscriptionsRequest.pageSizeMax) ?? 0
+    var reader = try request.parameters()
+    let pageSize = reader.integer("pageSize") ?? 0
     try reader.finish()
     let page = try await query.listSubscriptions(
       ListSubscriptionsRequest(
@@ -40,10 +38,9 @@ struct CatalogAnswers: Sendable {
   /// Reporting windows, newest first. How many aggregates a window has, in which cells, and who reports, is for
   /// operators only: it tells of everybody's usage.
   func windows(_ request: GatewayRequest) async throws -> Reply {
-    var reader = ParameterReader(
-      try QueryParameters(parsing: request.query), known: ["before", "pageSize"])
+    var reader = try request.parameters()
     let before = reader.hour("before")
-    let pageSize = reader.integer("pageSize", in: 1...ListWindowsRequest.pageSizeMax)
+    let pageSize = reader.integer("pageSize")
     try reader.finish()
     let page = try await query.listWindows(
       ListWindowsRequest(

@@ -8,19 +8,12 @@ struct ExplainAnswers: Sendable {
 
   /// A page of parts in the order of the journal. A tenant sees the events of its own subscriptions only.
   func explain(_ request: GatewayRequest) async throws -> Reply {
-    var reader = ParameterReader(
-      try QueryParameters(parsing: request.query),
-      known: [
-        "subscription", "meter", "resourceUri", "usageHour", "window", "pageSize", "pageToken",
-      ])
+    var reader = try request.parameters()
     let subscription = reader.text("subscription")?.asciiLowercased ?? ""
     let meter = reader.text("meter") ?? ""
     let hour = reader.hour("usageHour")
     let window = reader.hour("window")
-    for name in ["subscription", "meter", "usageHour"] where reader.text(name) == nil {
-      reader.add(name, "is needed")
-    }
-    let pageSize = reader.integer("pageSize", in: 1...ExplainRequest.pageSizeMax) ?? 0
+    let pageSize = reader.integer("pageSize") ?? 0
     try reader.finish()
     guard request.caller.maySee(subscription) else {
       throw HTTPProblem.subscriptionNotFound(subscription)

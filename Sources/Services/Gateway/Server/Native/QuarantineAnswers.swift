@@ -6,20 +6,15 @@ internal import StackmeterWire
 
 /// `/v1/quarantine`: what was refused, and to try it again or give it up.
 struct QuarantineAnswers: Sendable {
-  private static let filters: Set<String> = ["reason", "source", "subscription", "from", "to"]
-
   let collector: CollectorClient
 
   /// A page of what was refused, oldest first. Where there are others, `nextAfter` is the `after` of the next page.
   func list(_ request: GatewayRequest) async throws -> Reply {
-    var reader = ParameterReader(
-      try QueryParameters(parsing: request.query),
-      known: QuarantineAnswers.filters.union(["includeResolved", "after", "pageSize"]),
-      repeatable: ["reason"])
+    var reader = try request.parameters()
     let filter = reader.quarantineFilter()
     let includeResolved = reader.flag("includeResolved")
     let after = reader.number("after")
-    let pageSize = reader.integer("pageSize", in: 1...ListQuarantineRequest.pageSizeMax) ?? 0
+    let pageSize = reader.integer("pageSize") ?? 0
     try reader.finish()
     let page = try await collector.listQuarantine(
       ListQuarantineRequest(
@@ -36,7 +31,7 @@ struct QuarantineAnswers: Sendable {
   }
 
   func show(_ request: GatewayRequest) async throws -> Reply {
-    try ParameterReader(try QueryParameters(parsing: request.query), known: []).finish()
+    try request.refuseParameters()
     guard let number = UInt64(request.pathValue) else {
       throw HTTPProblem(
         .notFound, "ResourceNotFound",
@@ -64,15 +59,12 @@ struct QuarantineAnswers: Sendable {
     _ request: GatewayRequest,
     _ call: (QuarantineChoice) async throws(RPCError) -> ResolveQuarantineResponse
   ) async throws -> Reply {
-    var reader = ParameterReader(
-      try QueryParameters(parsing: request.query),
-      known: QuarantineAnswers.filters.union(["number", "all", "after", "limit"]),
-      repeatable: ["reason", "number"])
+    var reader = try request.parameters()
     let numbers = reader.numbers("number")
     let all = reader.flag("all")
     let filter = reader.quarantineFilter()
     let after = reader.number("after")
-    let limit = reader.integer("limit", in: 1...QuarantineChoice.entriesMax)
+    let limit = reader.integer("limit")
     if reader.texts("number").isEmpty != all {
       reader.add("number", "name entries by number, or say all=true; one of both")
     }
@@ -108,39 +100,5 @@ extension ParameterReader {
     filter.from = time("from")
     filter.to = time("to")
     return filter
-  }
-
-  private mutating func time(_ name: String) -> Instant? {
-    guard let text = text(name) else { return nil }
-    // An offset's plus that was not percent-encoded arrives as a space.
-    let repaired = String(text.map { $0 == " " ? "+" : $0 })
-    guard let instant = Instant(parsing: repaired) ?? Day(parsing: text)?.start else {
-      add(name, "must be an RFC 3339 time such as 2026-11-23T15:00:00Z, or a date")
-      return nil
-    }
-    return instant
-  }
-
-  fileprivate mutating func flag(_ name: String) -> Bool {
-    switch text(name) {
-    case nil, "false": return false
-    case "true": return true
-    default:
-      add(name, "must be true or false")
-      return false
-    }
-  }
-
-  fileprivate mutating func number(_ name: String) -> UInt64? { numbers(name).first }
-
-  fileprivate mutating func numbers(_ name: String) -> [UInt64] {
-    texts(name).compactMap { text in
-      guard let first = text.utf8.first, first != UInt8(ascii: "+"), let number = UInt64(text)
-      else {
-        add(name, "must be the number of an entry")
-        return nil
-      }
-      return number
-    }
   }
 }

@@ -14,11 +14,8 @@ struct SourceAnswers: Sendable {
 
   /// Says how far a source's usage is reported. Safe to repeat.
   func heartbeat(_ request: GatewayRequest) async throws -> Reply {
-    try ParameterReader(try QueryParameters(parsing: request.query), known: []).finish()
-    let announced = request.head.headerFields[.contentLength].flatMap { Int($0) }
-    let bytes = try await request.body.bytes(
-      announced: announced, max: GatewayLimits.heartbeatBodyBytesMax,
-      within: GatewayLimits.heartbeatBodyTimeMax)
+    try request.refuseParameters()
+    let bytes = try await request.bytes(.heartbeat)
     let heartbeat = try SourceAnswers.heartbeat(bytes)
     try request.caller.requireSources([heartbeat.source])
     let response: HeartbeatResponse
@@ -107,7 +104,7 @@ struct SourceAnswers: Sendable {
 
   /// The declared sources, by name.
   func list(_ request: GatewayRequest) async throws -> Reply {
-    try ParameterReader(try QueryParameters(parsing: request.query), known: []).finish()
+    try request.refuseParameters()
     let sources = try await query.listSources(caller: request.caller)
     return Reply { writer in
       writer.member(

@@ -64,7 +64,7 @@ struct StatusAnswers: Sendable {
   }
 
   func status(_ request: GatewayRequest) async throws -> Reply {
-    try ParameterReader(try QueryParameters(parsing: request.query), known: []).finish()
+    try request.refuseParameters()
     let status = try await query.status()
     return Reply { writer in
       writer.member("healthy", status.problems.isEmpty)

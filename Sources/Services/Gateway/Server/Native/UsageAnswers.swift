@@ -12,20 +12,10 @@ struct UsageAnswers: Sendable {
   /// Usage aggregates by reported time, the open window among them. By default of the last 24 hours, or of the
   /// last 30 days where daily. The answer's `from` and `to` go with its `nextPageToken`.
   func usage(_ request: GatewayRequest) async throws -> Reply {
-    var reader = ParameterReader(
-      try QueryParameters(parsing: request.query),
-      known: ["from", "to", "granularity", "subscription", "meter", "pageSize", "pageToken"],
-      repeatable: ["subscription", "meter"])
-    let granularity: Granularity
-    switch reader.text("granularity")?.asciiLowercased {
-    case nil, "hourly": granularity = .hourly
-    case "daily": granularity = .daily
-    default:
-      granularity = .hourly
-      reader.add("granularity", "must be hourly or daily")
-    }
+    var reader = try request.parameters()
+    let granularity: Granularity = reader.choice("granularity") == "daily" ? .daily : .hourly
     let windows = range(&reader, alignedTo: granularity, byDefaultDaily: granularity == .daily)
-    let pageSize = reader.integer("pageSize", in: 1...ListUsageRequest.pageSizeMax) ?? 0
+    let pageSize = reader.integer("pageSize") ?? 0
     try reader.finish()
     let page = try await query.listUsage(
       ListUsageRequest(
@@ -47,21 +37,14 @@ struct UsageAnswers: Sendable {
 
   /// Exact totals of each meter by usage time, the last 30 days by default.
   func summary(_ request: GatewayRequest) async throws -> Reply {
-    var reader = ParameterReader(
-      try QueryParameters(parsing: request.query),
-      known: ["from", "to", "groupBy", "subscription", "meter"],
-      repeatable: ["subscription", "meter"])
+    var reader = try request.parameters()
     let hours = range(&reader, alignedTo: .hourly, byDefaultDaily: true)
-    var groups = Set(
-      (reader.text("groupBy") ?? "").split(separator: ",").map { String($0).asciiLowercased })
-    let byDay = groups.remove("day") != nil
-    let bySubscription = groups.remove("subscription") != nil
-    groups.remove("meter")
-    if !groups.isEmpty { reader.add("groupBy", "must be of day, subscription and meter") }
+    let groups = reader.choices("groupBy")
     try reader.finish()
     let summary = try await query.summary(
       SummarizeRequest(
-        caller: request.caller, hours: hours, byDay: byDay, bySubscription: bySubscription,
+        caller: request.caller, hours: hours, byDay: groups.contains("day"),
+        bySubscription: groups.contains("subscription"),
         subscriptions: try subscriptions(reader, request.caller), meters: reader.texts("meter")))
     let meters = try await meters.current()
     return Reply { writer in
