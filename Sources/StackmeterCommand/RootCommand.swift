@@ -16,7 +16,7 @@ package struct RootCommand: AsyncParsableCommand {
       SubscriptionsCommand.self, RatesCommand.self,
       ExplainCommand.self, VerifyCommand.self, RebuildCommand.self, RestateCommand.self,
       QuarantineCommand.self,
-      TokenCommand.self, StatusCommand.self, DoctorCommand.self,
+      TokenCommand.self, AuditCommand.self, StatusCommand.self, DoctorCommand.self,
       BackupCommand.self, RestoreCommand.self,
     ])
 

@@ -7,7 +7,7 @@ package struct UsageAggregate: Hashable, Sendable {
   /// The first reporting window that it was reported in.
   package let window: Hour
   /// The window is open, so the figure may still grow.
-  package let isProvisional: Bool
+  package var isProvisional: Bool
   /// Nothing more is expected of this usage period, see `Completeness`. Stores leave it to query.
   package var isFinal: Bool
   /// The cell that reported it, where the usage database may be that of several: then no two aggregates have the same
@@ -119,4 +119,8 @@ package enum Caller: Hashable, Sendable {
   case `operator`
   /// Sees these subscriptions, in lower case, and nothing of any other.
   case tenant(subscriptions: [String])
+  /// A delegated provider by its id, in lower case: sees its direct tenants' usage of the time of their tenancy.
+  case provider(String)
+  /// Reports events and heartbeats of these sources, and sees nothing.
+  case reporter(sources: [String])
 }

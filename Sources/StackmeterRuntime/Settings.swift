@@ -36,6 +36,7 @@ package struct Settings: Hashable, Sendable {
   /// The hashed API keys; made by `stackmeter token`.
   package var apiKeys: String
   package var tokens: TokenSettings
+  package var gateway: GatewaySettings
   /// What the agent meters for whom, see `deploy/config/agent.json`.
   package var agentMapping: String
 
@@ -79,6 +80,7 @@ package struct Settings: Hashable, Sendable {
     gatewayPort = reader.integer("gateway.port", in: 0...65_535, default: 8420)
     apiKeys = reader.text("gateway.apiKeys", default: "/etc/stackmeter/keys.json")
     tokens = TokenSettings(&reader)
+    gateway = GatewaySettings(&reader)
     agentMapping = reader.text("agent.mapping", default: "/etc/stackmeter/agent.json")
     try reader.finish()
   }
@@ -91,5 +93,6 @@ package struct Settings: Hashable, Sendable {
   package var dedupDirectory: String { "\(stateDirectory)/dedup" }
   package var usageDatabase: String { "\(stateDirectory)/usage.sqlite" }
   package var queryKey: String { "\(stateDirectory)/query.key" }
+  package var auditDirectory: String { "\(stateDirectory)/audit" }
   package var agentState: String { "\(stateDirectory)/agent.json" }
 }

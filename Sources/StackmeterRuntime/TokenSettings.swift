@@ -10,6 +10,8 @@ package struct TokenSettings: Hashable, Sendable {
   package var rolesClaim: String
   package var operatorRole: String
   package var subscriptionsClaim: String
+  package var providerClaim: String
+  package var sourcesClaim: String
 
   /// Notes what is wrong in `reader`.
   init(_ reader: inout SettingsReader) {
@@ -23,6 +25,8 @@ package struct TokenSettings: Hashable, Sendable {
     operatorRole = reader.text("gateway.jwt.operatorRole", default: "stackmeter.operator")
     subscriptionsClaim = reader.text(
       "gateway.jwt.subscriptionsClaim", default: "stackmeter_subscriptions")
+    providerClaim = reader.text("gateway.jwt.providerClaim", default: "stackmeter_provider")
+    sourcesClaim = reader.text("gateway.jwt.sourcesClaim", default: "stackmeter_sources")
     guard !keys.isEmpty else { return }
     for (name, value) in [("issuer", issuer), ("audience", audience)] where value.isEmpty {
       reader.refuse("gateway.jwt.\(name)", "is needed where gateway.jwt.keys is set")

@@ -4,10 +4,19 @@ package import StackmeterCore
 package struct UsageFilter: Hashable, Sendable {
   package var subscriptions: [String]?
   package var meters: [String]?
+  /// Of each of the subscriptions, the usage hours that the question is about; nil for all hours.
+  package var tenancies: [Tenancy]?
 
   package init(subscriptions: [String]?, meters: [String]?) {
     self.subscriptions = subscriptions
     self.meters = meters
+  }
+
+  /// Only usage of the time of these tenancies.
+  package init(tenancies: [Tenancy], meters: [String]?) {
+    subscriptions = Set(tenancies.map { ExactText($0.subscription) }).map(\.text).sorted()
+    self.meters = meters
+    self.tenancies = tenancies
   }
 }
 
@@ -93,6 +102,9 @@ package protocol UsageReader: AnyObject {
   func subscriptions(
     ids: [String]?, after id: String, limit: Int
   ) throws(StoreError) -> [Subscription]
+
+  /// The direct tenants of a provider, by subscription and time. `provider` is in lower case.
+  func tenancies(of provider: String) throws(StoreError) -> [Tenancy]
 
   /// Every rule, by meter and number: the last one of a meter is in force.
   func rules() throws(StoreError) -> [MeterRule]

@@ -11,8 +11,10 @@ import Testing
     var keys = APIKeys()
     try keys.add(ours.key)
     try keys.add(theirs.key)
-    #expect(keys.authenticate(ours.token) == .operator)
-    #expect(keys.authenticate(theirs.token) == .tenant(subscriptions: ["aaaa", "b"]))
+    #expect(keys.authenticate(ours.token, now: RunningGateway.start) == .operator)
+    #expect(
+      keys.authenticate(theirs.token, now: RunningGateway.start)
+        == .tenant(subscriptions: ["aaaa", "b"]))
     #expect(ours.token != theirs.token)
   }
 
@@ -32,7 +34,7 @@ import Testing
       "", "sm_", "sm__", wrong, other, String(token.dropLast()), token + "A", token + " ",
       token.uppercased(), "sm_\(key.id)", String(repeating: "x", count: 10_000),
     ] {
-      #expect(keys.authenticate(text) == nil, "\(text)")
+      #expect(keys.authenticate(text, now: RunningGateway.start) == nil, "\(text)")
     }
   }
 
@@ -44,8 +46,8 @@ import Testing
     try keys.add(second.key)
     let removals = [keys.remove(id: first.key.id), keys.remove(id: first.key.id)]
     #expect(removals == [true, false])
-    #expect(keys.authenticate(first.token) == nil)
-    #expect(keys.authenticate(second.token) == .operator)
+    #expect(keys.authenticate(first.token, now: RunningGateway.start) == nil)
+    #expect(keys.authenticate(second.token, now: RunningGateway.start) == .operator)
   }
 
   @Test func `every problem of a key file is told at once, with its path`() {
@@ -93,7 +95,7 @@ import Testing
     #expect(keys.keys.map(\.note) == ["first", "second \"quoted\""])
     let text = String(decoding: keys.json(), as: UTF8.self)
     for token in tokens {
-      #expect(keys.authenticate(token) == .operator)
+      #expect(keys.authenticate(token, now: RunningGateway.start) == .operator)
       #expect(!text.contains(token.suffix(43)))
     }
   }

@@ -188,7 +188,10 @@ private let meter = Meter(
           == #"{"value":[{"window":"2026-11-23T14:00:00Z","closed":true,"final":false}]}"#)
       #expect(
         gateway.query.with { $0.windowRequests }
-          == [ListWindowsRequest(before: hour.next, pageSize: 3), ListWindowsRequest()])
+          == [
+            ListWindowsRequest(caller: .operator, before: hour.next, pageSize: 3),
+            ListWindowsRequest(caller: .tenant(subscriptions: [RunningGateway.subscription])),
+          ])
     }
   }
 

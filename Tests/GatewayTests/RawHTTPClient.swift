@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import NIOSSL
 import StackmeterCore
 
 /// What a server answered, byte for byte.
@@ -37,9 +38,9 @@ struct HTTPAnswer {
 /// `more` is sent after `bytes`. Knows just enough of HTTP for tests, and so sends whatever a test wants sent.
 func exchange(
   port: Int, _ bytes: [UInt8], closesAfterSending: Bool = false, isHead: Bool = false,
-  then more: (@Sendable () async throws -> [UInt8])? = nil
+  tls: NIOSSLContext? = nil, then more: (@Sendable () async throws -> [UInt8])? = nil
 ) async throws -> HTTPAnswer? {
-  let channel = try await rawChannel(port: port)
+  let channel = try await rawChannel(port: port, tls: tls)
   return try await channel.executeThenClose { inbound, outbound in
     try await outbound.write(ByteBuffer(bytes: bytes))
     if let more { try await outbound.write(ByteBuffer(bytes: try await more())) }
@@ -78,13 +79,17 @@ private func answer(_ bytes: [UInt8], isHead: Bool) -> HTTPAnswer? {
 }
 
 private func rawChannel(
-  port: Int
+  port: Int, tls: NIOSSLContext? = nil
 ) async throws -> NIOAsyncChannel<ByteBuffer, ByteBuffer> {
   try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
     .channelOption(.allowRemoteHalfClosure, value: true)
     .connect(host: "127.0.0.1", port: port) { channel in
       channel.eventLoop.makeCompletedFuture {
-        try NIOAsyncChannel(
+        if let tls {
+          try channel.pipeline.syncOperations.addHandler(
+            NIOSSLClientHandler(context: tls, serverHostname: "localhost"))
+        }
+        return try NIOAsyncChannel(
           wrappingChannelSynchronously: channel,
           configuration: .init(
             isOutboundHalfClosureEnabled: true, inboundType: ByteBuffer.self,

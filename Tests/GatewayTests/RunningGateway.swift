@@ -29,6 +29,8 @@ struct RunningGateway {
   let query: ScriptedQuery
   let collector: ScriptedCollector
   let clock: SimulatedClock
+  /// The test's own files.
+  let directory: String
   let keysPath: String
   let operatorToken: String
   let tenantToken: String
@@ -59,6 +61,7 @@ struct RunningGateway {
 
 func withGateway(
   tokens: TokenConfiguration? = nil, limits: ConnectionLimits = ConnectionLimits(),
+  configure: (inout GatewayConfiguration, _ directory: String) throws -> Void = { _, _ in },
   _ body: @Sendable (RunningGateway) async throws -> Void
 ) async throws {
   let directory = try TemporaryDirectory()
@@ -72,10 +75,12 @@ func withGateway(
   let (query, collector) = (ScriptedQuery(), ScriptedCollector())
   query.with { $0.status.openWindow = RunningGateway.start.hour }
   let clock = SimulatedClock(RunningGateway.start)
+  var draft = GatewayConfiguration(
+    host: "127.0.0.1", port: 0, apiKeysPath: keysPath, tokens: tokens)
+  draft.connections = limits
+  try configure(&draft, directory.path)
+  let configuration = draft
   try await withInProcessChannel(endpoints: [query, collector]) { channel in
-    var configuration = GatewayConfiguration(
-      host: "127.0.0.1", port: 0, apiKeysPath: keysPath, tokens: tokens)
-    configuration.connections = limits
     let (ports, continuation) = AsyncStream<Int>.makeStream()
     let gateway = try Gateway(
       configuration: configuration,
@@ -90,7 +95,8 @@ func withGateway(
       for await port in ports {
         try await body(
           RunningGateway(
-            port: port, query: query, collector: collector, clock: clock, keysPath: keysPath,
+            port: port, query: query, collector: collector, clock: clock,
+            directory: directory.path, keysPath: keysPath,
             operatorToken: ours.token, tenantToken: theirs.token))
         break
       }

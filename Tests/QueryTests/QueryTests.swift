@@ -158,7 +158,7 @@ import Testing
       request.pageToken = "nonsense"
       await expectFailure(.invalidArgument, "page_token") { try await query.listUsage(request) }
       await expectFailure(.invalidArgument, "page_size") {
-        try await query.listWindows(ListWindowsRequest(pageSize: 1001))
+        try await query.listWindows(ListWindowsRequest(caller: .operator, pageSize: 1001))
       }
     }
   }
@@ -167,7 +167,7 @@ import Testing
     try await withQuery { query in
       let meters = try await query.listMeters()
       #expect(meters.map(\.id) == ["CPU"])
-      let windows = try await query.listWindows(ListWindowsRequest())
+      let windows = try await query.listWindows(ListWindowsRequest(caller: .operator))
       #expect(windows.windows.map(\.hour.index) == [101, 100])
       #expect(windows.windows.map(\.isClosed) == [false, true])
       #expect(windows.windows.map(\.aggregates) == [0, 3])
@@ -207,7 +207,7 @@ import Testing
       let own = try await answers(query, .tenant(subscriptions: ["a"]))
       #expect(own.areFinal == [false, false])
       #expect(own.missing.allSatisfy { $0 == MissingSources(names: [], others: 1) })
-      let windows = try await query.listWindows(ListWindowsRequest())
+      let windows = try await query.listWindows(ListWindowsRequest(caller: .operator))
       #expect(windows.windows.map(\.isFinal) == [false, false])
       #expect(windows.windows.map(\.missingAtClose.names) == [[], ["early", "late"]])
       #expect(windows.missing.names == ["late"])
@@ -220,7 +220,7 @@ import Testing
         let seen = try await answers(query, .operator)
         #expect(seen.areFinal == [true, true, true, true])
         #expect(seen.missing == [.none, .none])
-        let windows = try await query.listWindows(ListWindowsRequest())
+        let windows = try await query.listWindows(ListWindowsRequest(caller: .operator))
         // The open window is never final.
         #expect(windows.windows.map(\.isFinal) == [false, true])
       }
@@ -341,7 +341,7 @@ import Testing
           caller: .operator, windows: Hour(index: 96)..<Hour(index: 120), granularity: .hourly))
       #expect(page.aggregates.map(\.cell) == ["local", "south"])
       #expect(page.aggregates.map(\.isFinal) == [true, true])
-      let windows = try await query.listWindows(ListWindowsRequest())
+      let windows = try await query.listWindows(ListWindowsRequest(caller: .operator))
       #expect(windows.windows.map(\.hour.index) == [106, 101, 100])
       #expect(windows.windows.map(\.isFinal) == [false, false, true])
       await query.stop()

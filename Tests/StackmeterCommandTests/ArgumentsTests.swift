@@ -21,13 +21,21 @@ struct ArgumentsTests {
     (["report"], "Missing expected argument '<file>'"),
     (
       ["token", "create", "--role", "king"],
-      "The value 'king' is invalid for '--role <role>'. Please provide one of 'operator' and "
-        + "'tenant'."
+      "The value 'king' is invalid for '--role <role>'. Please provide one of 'operator', "
+        + "'tenant', 'provider' or 'reporter'."
     ),
     (["token", "create", "--role", "tenant"], "a tenant needs a --subscription"),
     (
       ["token", "create", "--role", "operator", "--subscription", "a"],
-      "--subscription is for tenants; an operator sees all"
+      "--subscription is for a tenant"
+    ),
+    (["token", "create", "--role", "reporter"], "a reporter needs a --source"),
+    (
+      ["token", "create", "--role", "tenant", "--provider", "p"], "a tenant needs a --subscription"
+    ),
+    (
+      ["token", "create", "--role", "operator", "--expires", "tomorrow"],
+      "--expires must be a time such as 2027-01-01T00:00:00Z"
     ),
     (["quarantine", "redrive"], "name entries by number, or give --all"),
     (["quarantine", "discard", "1", "--all"], "numbers and --all exclude each other"),

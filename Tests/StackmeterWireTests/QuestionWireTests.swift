@@ -19,11 +19,16 @@ import Testing
     wireError { () throws(WireError) in try SummarizeRequest(bytes) }
   }
 
-  @Test(arguments: [0, 3, UInt64(Int32.max), UInt64(bitPattern: -1)])
+  @Test(arguments: [0, 5, UInt64(Int32.max), UInt64(bitPattern: -1)])
   func `nobody sees anything by a role that is missing or unknown`(role: UInt64) {
     let bytes = ProtoWriter.bytes { writer in writer.message(1) { $0.number(1, role) } }
     #expect(usageError(bytes)?.field == "caller.role")
     #expect(totalsError(bytes)?.field == "caller.role")
+  }
+
+  @Test func `a provider without an id sees nothing`() {
+    let bytes = ProtoWriter.bytes { writer in writer.message(1) { $0.number(1, 3) } }
+    #expect(usageError(bytes)?.field == "caller.provider")
   }
 
   @Test(

@@ -21,6 +21,8 @@ import Testing
       "stackmeter.v1.SummarizeRequest": "caller.role",
       "stackmeter.v1.ListSubscriptionsRequest": "caller.role",
       "stackmeter.v1.ExplainRequest": "caller.role",
+      "stackmeter.v1.ListWindowsRequest": "caller.role",
+      "stackmeter.v1.ListSourcesRequest": "caller.role",
       "stackmeter.v1.ExplainResponse": "aggregation",
       "stackmeter.v1.QuarantineEntry": "entries",
       "stackmeter.v1.ResolveQuarantineRequest": "numbers",
@@ -58,8 +60,8 @@ import Testing
         == [0x0A, 2, 9, 0, 0x10, 1, 0x18, 0xAC, 2, 0x21, 3, 0, 0, 0, 0, 0, 0, 0])
     // A negative number is ten bytes.
     #expect(
-      ListWindowsRequest(before: Hour(index: -1), pageSize: 2).packed()
-        == [0x08] + Array(repeating: 0xFF, count: 9) + [1, 0x10, 2])
+      ListWindowsRequest(caller: .operator, before: Hour(index: -1), pageSize: 2).packed()
+        == [0x08] + Array(repeating: 0xFF, count: 9) + [1, 0x10, 2, 0x1A, 2, 8, 1])
     #expect(
       SummarizeRequest(
         caller: .tenant(subscriptions: ["s"]),

@@ -199,7 +199,11 @@ extension WireFixture {
       ]),
     WireFixture(
       "stackmeter.v1.ListWindowsRequest",
-      [ListWindowsRequest(), ListWindowsRequest(before: Hour(index: -5), pageSize: .max)]),
+      [
+        ListWindowsRequest(caller: .operator),
+        ListWindowsRequest(
+          caller: .tenant(subscriptions: ["a"]), before: Hour(index: -5), pageSize: .max),
+      ]),
     WireFixture(
       "stackmeter.v1.ListWindowsResponse",
       [
@@ -236,7 +240,12 @@ extension WireFixture {
               state: .suspended), Subscription(id: "t", state: .unassigned),
           ], nextAfter: "t"),
       ]),
-    WireFixture("stackmeter.v1.ListSourcesRequest", [ListSourcesRequest()]),
+    WireFixture(
+      "stackmeter.v1.ListSourcesRequest",
+      [
+        ListSourcesRequest(caller: .provider("p")),
+        ListSourcesRequest(caller: .reporter(sources: ["a", "b"])),
+      ]),
     WireFixture(
       "stackmeter.v1.ListSourcesResponse",
       [

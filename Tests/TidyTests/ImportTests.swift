@@ -54,7 +54,8 @@ import Testing
     "GatewayServer": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
       "CollectorClient", "QueryClient", "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore",
-      "NIOHTTP1", "NIOHTTPTypes", "NIOPosix", "NIOSSL", "ServiceLifecycle", "Logging",
+      "NIOHTTP1", "NIOHTTPTypes", "NIOPosix", "NIOSSL", "SwiftASN1", "X509", "ServiceLifecycle",
+      "Logging",
       "Crypto", "CryptoExtras", "GRPCCore", "Synchronization", "Glibc",
     ],
     "AgentServer": [

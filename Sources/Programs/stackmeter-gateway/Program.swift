@@ -9,6 +9,7 @@ import StackmeterRuntime
 struct Program {
   static func main() async {
     await ServiceProgram.main("gateway") { settings, logger in
+      try StateLock.makeDirectory(settings.stateDirectory)
       let query = try RPCConnection(socketPath: settings.socketPath("query"))
       let collector = try RPCConnection(socketPath: settings.socketPath("collector"))
       let gateway = try Gateway(

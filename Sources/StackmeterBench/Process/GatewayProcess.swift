@@ -20,6 +20,9 @@ final class GatewayProcess: Sendable {
     }
     var environment = CollectorProcess.environment(directory: directory, catalog: catalog)
     environment["STACKMETER_GATEWAY_PORT"] = "\(port)"
+    // What is measured is how much it can take, not how much it lets a caller send.
+    environment["STACKMETER_GATEWAY_RATE_LIMIT_QUERIES_PER_MINUTE"] = "0"
+    environment["STACKMETER_GATEWAY_RATE_LIMIT_INGESTS_PER_MINUTE"] = "0"
     environment["STACKMETER_GATEWAY_API_KEYS"] = "\(directory.path)/keys.json"
     let made = try directory.start(
       "stackmeter", ["token", "create", "--role", "operator"], environment: environment)

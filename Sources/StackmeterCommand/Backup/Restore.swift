@@ -7,7 +7,7 @@ internal import StackmeterStore
 struct Restore {
   /// What an empty state directory may have: locks, and what supervisors and editors of the disk leave.
   private static let ignored: Set<String> = [
-    "collector.lock", "aggregator.lock", "backup.lock", "log", "lost+found",
+    "collector.lock", "aggregator.lock", "backup.lock", "audit", "log", "lost+found",
   ]
   private static let workName = "restore.new"
 

@@ -25,7 +25,8 @@ struct WindowsCommand: AsyncParsableCommand {
     try await reportingFailure {
       let settings = try options.settings()
       let page = try await withService("query", of: settings) { channel in
-        try await QueryClient(channel).listWindows(ListWindowsRequest(pageSize: UInt32(last)))
+        try await QueryClient(channel).listWindows(
+          ListWindowsRequest(caller: .operator, pageSize: UInt32(last)))
       }
       StandardStream.output.write(bytes: json ? Self.json(page) : Array(Self.table(page).utf8))
     }

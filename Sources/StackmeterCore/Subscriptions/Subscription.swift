@@ -36,6 +36,8 @@ package enum SubscriptionLimits {
   package static let subscriptionsMax = 100_000
   package static let fileBytesMax = 64 << 20
   package static let textBytesMax = 256
+  /// Of one subscription.
+  package static let tenanciesMax = 32
 }
 
 extension JSONWriter {

@@ -164,6 +164,15 @@ enum PostgreSQLSchema {
       PRIMARY KEY (cell, name)
     );
 
+    CREATE TABLE tenancy (
+      cell integer NOT NULL,
+      provider text COLLATE "C" NOT NULL,
+      subscription text COLLATE "C" NOT NULL,
+      from_hour integer NOT NULL,
+      until_hour integer NOT NULL,
+      PRIMARY KEY (cell, provider, subscription, from_hour)
+    );
+
     -- What is hashed stays as it is. Aggregates of windows that the retention has given up may be deleted.
 
     -- Looks at a statement's rows at once: a trigger for each row makes writing aggregates two times slower.

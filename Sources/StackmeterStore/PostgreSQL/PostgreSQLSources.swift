@@ -62,6 +62,18 @@ extension PostgreSQLUsageStore {
           PostgreSQLParameter(texts: subscriptions.map(\.tags)),
           PostgreSQLParameter(texts: subscriptions.map(\.state.rawValue)),
         ])
+      try session.connection.query("DELETE FROM tenancy WHERE cell = $1::bigint", [cell])
+      try session.connection.query(
+        """
+        INSERT INTO tenancy SELECT $1::bigint, * FROM unnest(
+          $2::text[], $3::text[], $4::bigint[], $5::bigint[])
+        """,
+        [
+          cell, PostgreSQLParameter(texts: directory.tenancies.map(\.provider)),
+          PostgreSQLParameter(texts: directory.tenancies.map(\.subscription)),
+          PostgreSQLParameter(bigints: directory.tenancies.map(\.hours.lowerBound.index)),
+          PostgreSQLParameter(bigints: directory.tenancies.map(\.hours.upperBound.index)),
+        ])
     }
   }
 }
@@ -96,6 +108,22 @@ extension PostgreSQLUsageReader {
           id: rows.text(row, 0), displayName: rows.text(row, 1), owner: rows.text(row, 2),
           costCenter: rows.text(row, 3), tags: rows.text(row, 4),
           state: Subscription.State(rawValue: rows.text(row, 5)) ?? .unassigned)
+    }
+  }
+
+  /// As the own cell's directory has them; the first cell's where the own one has none in the database.
+  package func tenancies(of provider: String) throws(StoreError) -> [Tenancy] {
+    let rows = try connection.query(
+      """
+      SELECT t.subscription, t.from_hour, t.until_hour FROM tenancy t
+      WHERE t.provider = $2::text
+        AND t.cell = (SELECT number FROM cell ORDER BY name = $1::text DESC, number LIMIT 1)
+      ORDER BY t.subscription, t.from_hour
+      """, [PostgreSQLParameter(try cell()), PostgreSQLParameter(provider)])
+    return (0..<rows.count).map { row in
+      Tenancy(
+        provider: provider, subscription: rows.text(row, 0),
+        hours: Hour(index: rows.integer(row, 1))..<Hour(index: rows.integer(row, 2)))
     }
   }
 

@@ -13,19 +13,21 @@ extension PostgreSQLUsagePage {
     """
 
   /// The first `$6` aggregates of the windows from `$1` up to `$2`, behind cell `$3`, subscription `$4`, series `$5`
-  /// and usage hour `$7` of the first one; of some subscriptions, those in `$9` of the cells in `$8`.
-  static func hourlySQL(ofSome: Bool) -> String {
+  /// and usage hour `$7` of the first one; of some subscriptions, those in `$9` of the cells in `$8`, and at times from
+  /// `$10` up to `$11` of each.
+  static func hourlySQL(ofSome: Bool, atTimes: Bool = false) -> String {
     """
     SELECT d.hour, d.cell, d.subscription, d.series, d.usage_hour, d.quantity, \(names)
     FROM (
       SELECT w.hour, w.cell, b.subscription, b.series, b.usage_hour, b.quantity
       FROM (SELECT w.hour, w.cell FROM (\(PostgreSQL.cellWindows)) w
           WHERE (w.hour, w.cell) >= ($1::bigint, $3::bigint) ORDER BY w.hour, w.cell) w
-        \(ofSome ? asked("$8", "$9") : "")
+        \(ofSome ? asked("$8", "$9", atTimes ? ["$10", "$11"] : []) : "")
         CROSS JOIN LATERAL (
           SELECT a.subscription, a.series, a.usage_hour, a.quantity FROM aggregate a
           WHERE a.reporting_window = w.hour AND a.cell = w.cell
             \(ofSome ? "AND a.subscription = q.subscription" : "")
+            \(atTimes ? inTime : "")
             AND (a.subscription, a.series, a.usage_hour) > (
               CASE WHEN w.hour = $1::bigint AND w.cell = $3::bigint THEN $4::bigint ELSE -1 END,
               $5::bigint, $7::bigint)
@@ -37,10 +39,12 @@ extension PostgreSQLUsagePage {
   }
 
   /// The sums by usage day of the first `$6` series, from series `$5` of subscription `$4` of cell `$3` on, over the
-  /// windows of one day from `$1` up to `$2`; of some subscriptions, those in `$8` of the cells in `$7`.
-  static func dailySQL(ofSome: Bool) -> String {
-    let join = ofSome ? asked("$7", "$8") : ""
-    let some = ofSome ? "AND a.subscription = q.subscription" : ""
+  /// windows of one day from `$1` up to `$2`; of some subscriptions, those in `$8` of the cells in `$7`, and at times
+  /// from `$9` up to `$10` of each.
+  static func dailySQL(ofSome: Bool, atTimes: Bool = false) -> String {
+    let join = ofSome ? asked("$7", "$8", atTimes ? ["$9", "$10"] : []) : ""
+    let some =
+      (ofSome ? "AND a.subscription = q.subscription" : "") + (atTimes ? " \(inTime)" : "")
     let first = """
       (CASE WHEN w.cell = $3::bigint THEN $4::bigint ELSE 0 END,
             CASE WHEN w.cell = $3::bigint THEN $5::bigint ELSE 0 END)
@@ -77,9 +81,13 @@ extension PostgreSQLUsagePage {
   }
 
   /// Joins a list of subscriptions to the windows of their cells.
-  private static func asked(_ cells: String, _ ids: String) -> String {
-    "JOIN unnest(\(cells)::bigint[], \(ids)::bigint[]) q (cell, subscription) ON q.cell = w.cell"
+  private static func asked(_ cells: String, _ ids: String, _ times: [String]) -> String {
+    let lists = ([cells, ids] + times).map { "\($0)::bigint[]" }.joined(separator: ", ")
+    let names = times.isEmpty ? "cell, subscription" : "cell, subscription, first, last"
+    return "JOIN unnest(\(lists)) q (\(names)) ON q.cell = w.cell"
   }
+
+  private static let inTime = "AND a.usage_hour >= q.first AND a.usage_hour < q.last"
 }
 
 extension PostgreSQL {

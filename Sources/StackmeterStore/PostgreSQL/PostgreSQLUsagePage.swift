@@ -13,7 +13,7 @@ struct PostgreSQLUsagePage {
   /// The names of the cells by their numbers.
   private let cells: [Int64: String]
   /// The subscriptions that the question is about; nil for all.
-  private let subscriptions: (cells: [Int64], ids: [Int64])?
+  private let subscriptions: AskedSubscriptions?
 
   private var aggregates: [UsageAggregate] = []
   private var last: UsageCursor?
@@ -28,22 +28,13 @@ struct PostgreSQLUsagePage {
     self.limit = limit
     state = try connection.cellsState()
     cells = try connection.cellNames()
-    guard let names = filter.subscriptions else {
-      subscriptions = nil
-      return
-    }
-    let rows = try connection.query(
-      "SELECT cell, id FROM subscription WHERE name = ANY ($1::text[])",
-      [PostgreSQLParameter(texts: names)])
-    subscriptions = (
-      (0..<rows.count).map { rows.integer($0, 0) }, (0..<rows.count).map { rows.integer($0, 1) }
-    )
+    subscriptions = try AskedSubscriptions(connection, filter)
   }
 
   mutating func read(
     windows: Range<Hour>, after cursor: UsageCursor?
   ) throws(StoreError) -> (aggregates: [UsageAggregate], next: UsageCursor?) {
-    if subscriptions?.ids.isEmpty == true { return ([], nil) }
+    if subscriptions?.isEmpty == true { return ([], nil) }
     let isFull: Bool
     switch granularity {
     case .hourly: isFull = try readHours(windows, cursor)
@@ -63,7 +54,8 @@ struct PostgreSQLUsagePage {
     while true {
       let batchEnd = min(after.window + span, end)
       let rows = try connection.query(
-        PostgreSQLUsagePage.hourlySQL(ofSome: subscriptions != nil),
+        PostgreSQLUsagePage.hourlySQL(
+          ofSome: subscriptions != nil, atTimes: subscriptions?.from != nil),
         parameters(after.window, batchEnd, after) + [PostgreSQLParameter(after.usage)] + asked)
       for row in 0..<rows.count {
         after = rows.cursor(row)
@@ -119,7 +111,8 @@ struct PostgreSQLUsagePage {
       window: windows.lowerBound, cell: after?.cell ?? 0, series: after?.series ?? 0, usage: 0)
     while true {
       let rows = try connection.query(
-        PostgreSQLUsagePage.dailySQL(ofSome: subscriptions != nil),
+        PostgreSQLUsagePage.dailySQL(
+          ofSome: subscriptions != nil, atTimes: subscriptions?.from != nil),
         parameters(windows.lowerBound, windows.upperBound, from) + asked)
       var seriesCount = 0
       var key: UsageCursor?
@@ -177,10 +170,43 @@ struct PostgreSQLUsagePage {
   }
 
   private var asked: [PostgreSQLParameter] {
-    subscriptions.map {
-      [PostgreSQLParameter(bigints: $0.cells), PostgreSQLParameter(bigints: $0.ids)]
-    } ?? []
+    guard let subscriptions else { return [] }
+    return [subscriptions.cells, subscriptions.ids, subscriptions.from, subscriptions.until]
+      .compactMap { $0.map { PostgreSQLParameter(bigints: $0) } }
   }
+}
+
+/// The subscriptions that a question names, as the cells number them: one stands once for each of its tenancies, where
+/// it is about these.
+private struct AskedSubscriptions {
+  private(set) var cells: [Int64]? = []
+  private(set) var ids: [Int64]? = []
+  /// The usage hours of each; nil where it is about all hours.
+  private(set) var from: [Int64]?
+  private(set) var until: [Int64]?
+
+  /// Nil where the question names none.
+  init?(_ connection: PostgreSQL, _ filter: UsageFilter) throws(StoreError) {
+    guard let names = filter.subscriptions else { return nil }
+    let rows = try connection.query(
+      "SELECT cell, id, name FROM subscription WHERE name = ANY ($1::text[])",
+      [PostgreSQLParameter(texts: names)])
+    let hours = filter.tenancies.map {
+      Dictionary(grouping: $0) { ExactText($0.subscription) }.mapValues { $0.map(\.hours) }
+    }
+    if hours != nil { (from, until) = ([], []) }
+    for row in 0..<rows.count {
+      let found = hours.map { $0[ExactText(rows.text(row, 2))] ?? [] } ?? [Tenancy.always]
+      for range in found {
+        cells?.append(rows.integer(row, 0))
+        ids?.append(rows.integer(row, 1))
+        from?.append(range.lowerBound.index)
+        until?.append(range.upperBound.index)
+      }
+    }
+  }
+
+  var isEmpty: Bool { ids?.isEmpty ?? true }
 }
 
 extension PostgreSQLRows {

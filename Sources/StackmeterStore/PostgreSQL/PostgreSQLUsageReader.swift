@@ -110,7 +110,13 @@ package final class PostgreSQLUsageReader: UsageReader {
         PostgreSQLParameter(hours.upperBound.index), PostgreSQLParameter(state.openWindow),
         PostgreSQLParameter(Int64(limit)), PostgreSQLParameter(texts: filter.meters ?? []),
       ]
-      if let subscriptions = filter.subscriptions {
+      if let tenancies = filter.tenancies {
+        parameters += [
+          PostgreSQLParameter(texts: tenancies.map(\.subscription)),
+          PostgreSQLParameter(bigints: tenancies.map(\.hours.lowerBound.index)),
+          PostgreSQLParameter(bigints: tenancies.map(\.hours.upperBound.index)),
+        ]
+      } else if let subscriptions = filter.subscriptions {
         parameters.append(PostgreSQLParameter(texts: subscriptions))
       }
       if filter.subscriptions == nil {
@@ -142,6 +148,16 @@ package final class PostgreSQLUsageReader: UsageReader {
     byDay: Bool, bySubscription: Bool, filter: UsageFilter
   ) -> String {
     let isAll = filter.subscriptions == nil
+    let asked =
+      filter.tenancies == nil
+      ? "JOIN subscription q ON q.cell = w.cell AND q.name = ANY ($7::text[])"
+      : """
+      JOIN (SELECT s.cell, s.id, t.first, t.last
+          FROM unnest($7::text[], $8::bigint[], $9::bigint[]) t (name, first, last)
+          JOIN subscription s ON s.name = t.name) q ON q.cell = w.cell
+      """
+    let inTime =
+      filter.tenancies == nil ? "" : "AND b.usage_hour >= q.first AND b.usage_hour < q.last"
     let rows =
       isAll
       ? """
@@ -156,10 +172,9 @@ package final class PostgreSQLUsageReader: UsageReader {
       : """
       (SELECT * FROM (\(PostgreSQL.cellWindows)) v
           WHERE v.oldest IS NULL OR v.oldest < $3::bigint) w
-          JOIN subscription q ON q.cell = w.cell AND q.name = ANY ($7::text[])
-          CROSS JOIN LATERAL (
+          \(asked) CROSS JOIN LATERAL (
             SELECT * FROM aggregate b WHERE b.reporting_window = w.hour AND b.cell = w.cell
-              AND b.subscription = q.id OFFSET 0) a
+              AND b.subscription = q.id \(inTime) OFFSET 0) a
       """
     return """
       SELECT t.day, \(bySubscription ? "n.name" : "''::text") COLLATE "C" AS name, s.meter,

@@ -44,6 +44,14 @@ enum SQLiteSchema {
       state TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
 
+    CREATE TABLE tenancy (
+      provider TEXT NOT NULL,
+      subscription TEXT NOT NULL,
+      from_hour INTEGER NOT NULL,
+      until_hour INTEGER NOT NULL,
+      PRIMARY KEY (provider, subscription, from_hour)
+    ) STRICT, WITHOUT ROWID;
+
     CREATE TABLE series (
       id INTEGER PRIMARY KEY,
       digest INTEGER NOT NULL,

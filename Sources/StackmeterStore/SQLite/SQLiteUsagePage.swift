@@ -10,7 +10,7 @@ struct SQLiteUsagePage {
   private let limit: Int
   private let position: PipelinePosition
   /// Where the series lie that the question is about, in order.
-  private let seriesRanges: [Range<Int64>]
+  private let scopes: [SQLiteSeriesScope]
   private let tables: SQLitePageTables
 
   private var aggregates: [UsageAggregate] = []
@@ -27,7 +27,7 @@ struct SQLiteUsagePage {
     meters = filter.meters.map { Set($0.map { ExactText($0) }) }
     self.limit = limit
     position = try connection.pipelinePosition()
-    seriesRanges = try connection.seriesRanges(of: filter.subscriptions)
+    scopes = try connection.seriesScopes(of: filter)
   }
 
   mutating func read(
@@ -60,15 +60,15 @@ struct SQLiteUsagePage {
   private mutating func readPeriod(
     _ period: Int64, _ windows: Range<Int64>, _ after: UsageCursor?
   ) throws(StoreError) -> Bool {
-    for range in seriesRanges {
-      let range = range.clamped(to: (after?.series ?? .min)..<Int64.max)
+    for scope in scopes {
+      let range = scope.series.clamped(to: (after?.series ?? .min)..<Int64.max)
       guard !range.isEmpty else { continue }
       let active = tables.streams.prefix(windows.count)
       defer { for stream in active { stream.stop() } }
       for (stream, window) in zip(active, windows) { try stream.start(window, range) }
       let isWhole =
         granularity == .hourly
-        ? try readHour(period, active[0], after) : try readDay(period, active, after)
+        ? try readHour(period, active[0], after, scope) : try readDay(period, active, after, scope)
       guard isWhole else { return false }
     }
     return true
@@ -76,12 +76,13 @@ struct SQLiteUsagePage {
 
   /// A window's rows are its aggregates.
   private mutating func readHour(
-    _ period: Int64, _ stream: SQLiteWindowStream, _ after: UsageCursor?
+    _ period: Int64, _ stream: SQLiteWindowStream, _ after: UsageCursor?,
+    _ scope: SQLiteSeriesScope
   ) throws(StoreError) -> Bool {
     while let series = stream.series {
       let row = UsageCursor(window: period, series: series, usage: stream.usageHour)
       let isRead = after.map { $0.series == series && row.usage <= $0.usage } ?? false
-      if !isRead {
+      if !isRead, scope.holds(stream.usageHour) {
         guard try append(row, stream.quantity.attos) else { return false }
       }
       try stream.advance()
@@ -91,14 +92,17 @@ struct SQLiteUsagePage {
 
   /// The rows of the day's windows are added up by series and usage day.
   private mutating func readDay(
-    _ period: Int64, _ active: ArraySlice<SQLiteWindowStream>, _ after: UsageCursor?
+    _ period: Int64, _ active: ArraySlice<SQLiteWindowStream>, _ after: UsageCursor?,
+    _ scope: SQLiteSeriesScope
   ) throws(StoreError) -> Bool {
     while let series = active.lazy.compactMap(\.series).min() {
       var sums: [Int64: Int128] = [:]
       for stream in active {
         while stream.series == series {
-          sums[stream.usageHour.flooredDivision(by: granularity.hours), default: 0] +=
-            stream.quantity.attos
+          if scope.holds(stream.usageHour) {
+            sums[stream.usageHour.flooredDivision(by: granularity.hours), default: 0] +=
+              stream.quantity.attos
+          }
           try stream.advance()
         }
       }
@@ -194,18 +198,40 @@ final class SQLiteWindowStream {
   }
 }
 
+/// Where series of one subscription, or of all, lie, and which of their usage a question is about.
+struct SQLiteSeriesScope {
+  let series: Range<Int64>
+  /// Nil for all.
+  let usageHours: [Range<Int64>]?
+
+  func holds(_ usageHour: Int64) -> Bool {
+    usageHours?.contains { $0.contains(usageHour) } ?? true
+  }
+}
+
 extension SQLite {
-  /// The numbers that series of these subscriptions may have, in order; of all where it is nil.
-  func seriesRanges(of subscriptions: [String]?) throws(StoreError) -> [Range<Int64>] {
-    guard let subscriptions else { return [0..<Int64.max] }
+  /// The numbers that series of the filter's subscriptions may have, in order.
+  func seriesScopes(of filter: UsageFilter) throws(StoreError) -> [SQLiteSeriesScope] {
+    guard let subscriptions = filter.subscriptions else {
+      return [SQLiteSeriesScope(series: 0..<Int64.max, usageHours: nil)]
+    }
+    let hours = filter.tenancies.map { tenancies in
+      Dictionary(grouping: tenancies) { ExactText($0.subscription) }
+        .mapValues { $0.map { $0.hours.lowerBound.index..<$0.hours.upperBound.index } }
+    }
     let select = try prepare("SELECT id FROM subscription WHERE name = ?")
-    var ids: Set<Int64> = []
+    var scopes: [Int64: SQLiteSeriesScope] = [:]
     for name in subscriptions {
       select.bind(1, name)
-      if try select.step() { ids.insert(select.integer(0)) }
+      if try select.step() {
+        let id = select.integer(0)
+        scopes[id] = SQLiteSeriesScope(
+          series: SeriesNumbers.range(ofSubscription: id),
+          usageHours: hours.map { $0[ExactText(name)] ?? [] })
+      }
       select.reset()
     }
-    return ids.sorted().map { SeriesNumbers.range(ofSubscription: $0) }
+    return scopes.values.sorted { $0.series.lowerBound < $1.series.lowerBound }
   }
 
   /// For `windowRows`.

@@ -1,6 +1,23 @@
 package import StackmeterCore
 
 extension SQLiteUsageReader {
+  package func tenancies(of provider: String) throws(StoreError) -> [Tenancy] {
+    let statement = try connection.prepare(
+      """
+      SELECT subscription, from_hour, until_hour FROM tenancy WHERE provider = ?
+      ORDER BY subscription, from_hour
+      """)
+    statement.bind(1, provider)
+    var tenancies: [Tenancy] = []
+    while try statement.step() {
+      tenancies.append(
+        Tenancy(
+          provider: provider, subscription: statement.text(0),
+          hours: Hour(index: statement.integer(1))..<Hour(index: statement.integer(2))))
+    }
+    return tenancies
+  }
+
   package func subscriptions(
     ids: [String]?, after id: String, limit: Int
   ) throws(StoreError) -> [Subscription] {

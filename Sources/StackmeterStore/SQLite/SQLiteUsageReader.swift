@@ -91,7 +91,7 @@ package final class SQLiteUsageReader: UsageReader {
         connection, hours: hours, byDay: byDay, bySubscription: bySubscription, filter: filter,
         openWindow: position.openWindow, limit: limit)
       return try totals.read(
-        from: firstWindow, try connection.seriesRanges(of: filter.subscriptions))
+        from: firstWindow, try connection.seriesScopes(of: filter))
     }
   }
 

@@ -126,8 +126,9 @@ package final class SQLiteUsageStore: UsageStore {
 
   package func replaceDirectory(_ directory: SubscriptionDirectory) throws(StoreError) {
     let insert = try connection.prepare("INSERT INTO directory VALUES (?, ?, ?, ?, ?, ?)")
+    let insertTenancy = try connection.prepare("INSERT INTO tenancy VALUES (?, ?, ?, ?)")
     try connection.transaction { () throws(StoreError) in
-      try connection.execute("DELETE FROM directory")
+      try connection.execute("DELETE FROM directory; DELETE FROM tenancy")
       for subscription in directory.subscriptions {
         insert.bind(1, subscription.id)
         insert.bind(2, subscription.displayName)
@@ -136,6 +137,13 @@ package final class SQLiteUsageStore: UsageStore {
         insert.bind(5, subscription.tags)
         insert.bind(6, subscription.state.rawValue)
         try insert.run()
+      }
+      for tenancy in directory.tenancies {
+        insertTenancy.bind(1, tenancy.provider)
+        insertTenancy.bind(2, tenancy.subscription)
+        insertTenancy.bind(3, tenancy.hours.lowerBound.index)
+        insertTenancy.bind(4, tenancy.hours.upperBound.index)
+        try insertTenancy.run()
       }
     }
   }

@@ -59,7 +59,7 @@ struct SQLiteUsageTotals {
 
   /// At most `limit` totals, in the order of day, subscription and meter; where there are more, any of them.
   mutating func read(
-    from firstWindow: Int64, _ seriesRanges: [Range<Int64>]
+    from firstWindow: Int64, _ scopes: [SQLiteSeriesScope]
   ) throws(StoreError) -> [UsageTotal] {
     let windows = try connection.prepare(
       """
@@ -76,19 +76,23 @@ struct SQLiteUsageTotals {
       """)
     while totals.count <= limit, try windows.step() {
       let window = windows.integer(0)
-      for range in seriesRanges {
+      for scope in scopes {
         rows.bind(1, window)
-        rows.bind(2, range.lowerBound)
-        rows.bind(3, range.upperBound)
-        while try rows.step() { try add(rows, window) }
+        rows.bind(2, scope.series.lowerBound)
+        rows.bind(3, scope.series.upperBound)
+        while try rows.step() { try add(rows, window, scope) }
       }
     }
     return try sorted()
   }
 
-  private mutating func add(_ row: Statement, _ window: Int64) throws(StoreError) {
+  private mutating func add(
+    _ row: Statement, _ window: Int64, _ scope: SQLiteSeriesScope
+  ) throws(StoreError) {
     let usageHour = window - row.integer(1)
-    guard hours.contains(usageHour), let group = try group(ofSeries: row.integer(0)) else { return }
+    guard hours.contains(usageHour), scope.holds(usageHour),
+      let group = try group(ofSeries: row.integer(0))
+    else { return }
     let index = number(
       of: DayGroup(group: group, day: byDay ? usageHour.flooredDivision(by: 24) : 0))
     let (sum, overflow) = totals[index].attos.addingReportingOverflow(

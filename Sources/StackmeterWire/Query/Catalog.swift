@@ -48,16 +48,19 @@ package struct ListWindowsRequest: WireMessage, Hashable {
   package static let pageSizeMax = 1000
   package static let pageSizeDefault = 24
 
+  package var caller: Caller
   /// Windows before this one; nil for the newest.
   package var before: Hour?
   package var pageSize: UInt32
 
-  package init(before: Hour? = nil, pageSize: UInt32 = 0) {
+  package init(caller: Caller, before: Hour? = nil, pageSize: UInt32 = 0) {
+    self.caller = caller
     self.before = before
     self.pageSize = pageSize
   }
 
-  package init(wire raw: borrowing Stackmeter__V1__ListWindowsRequest) {
+  package init(wire raw: borrowing Stackmeter__V1__ListWindowsRequest) throws(WireError) {
+    caller = try Caller(wire: raw.caller)
     before = raw.before_window == 0 ? nil : Hour(index: raw.before_window)
     pageSize = raw.page_size
   }
@@ -65,6 +68,7 @@ package struct ListWindowsRequest: WireMessage, Hashable {
   package func fill(_ raw: inout Stackmeter__V1__ListWindowsRequest, _ packer: borrowing Packer) {
     raw.before_window = before?.index ?? 0
     raw.page_size = pageSize
+    raw.caller = caller.wire(packer.arena)
   }
 }
 

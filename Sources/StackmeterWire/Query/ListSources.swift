@@ -3,9 +3,19 @@ package import StackmeterCore
 
 /// `Query.ListSources`.
 package struct ListSourcesRequest: WireMessage, Hashable {
-  package init() {}
-  package init(wire raw: borrowing Stackmeter__V1__ListSourcesRequest) {}
-  package func fill(_ raw: inout Stackmeter__V1__ListSourcesRequest, _ packer: borrowing Packer) {}
+  package var caller: Caller
+
+  package init(caller: Caller) {
+    self.caller = caller
+  }
+
+  package init(wire raw: borrowing Stackmeter__V1__ListSourcesRequest) throws(WireError) {
+    caller = try Caller(wire: raw.caller)
+  }
+
+  package func fill(_ raw: inout Stackmeter__V1__ListSourcesRequest, _ packer: borrowing Packer) {
+    raw.caller = caller.wire(packer.arena)
+  }
 }
 
 /// A declared source, as query sees it.

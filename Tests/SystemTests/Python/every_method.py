@@ -191,7 +191,7 @@ heartbeat = collector.Heartbeat(
     timeout=DEADLINE)
 assert (heartbeat.cadence_seconds, heartbeat.complete_until) == (3600, start), heartbeat
 done("Collector.Heartbeat")
-while not (sources := query.ListSources(query_pb2.ListSourcesRequest(), timeout=DEADLINE).sources):
+while not (sources := query.ListSources(query_pb2.ListSourcesRequest(caller=operator), timeout=DEADLINE).sources):
     time.sleep(0.02)
 assert [(s.name, s.complete_until) for s in sources] == [("python", start)], sources
 done("Query.ListSources")
@@ -227,7 +227,7 @@ meters = query.ListMeters(query_pb2.ListMetersRequest(), timeout=DEADLINE).meter
 assert "agent-cpu-core-seconds" in {m.id for m in meters}
 done("Query.ListMeters")
 
-windows = query.ListWindows(query_pb2.ListWindowsRequest(), timeout=DEADLINE).windows
+windows = query.ListWindows(query_pb2.ListWindowsRequest(caller=operator), timeout=DEADLINE).windows
 assert windows and not windows[0].closed, windows
 done("Query.ListWindows")
 

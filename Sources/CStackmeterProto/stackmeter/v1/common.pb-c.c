@@ -398,18 +398,22 @@ const ProtobufCMessageDescriptor stackmeter__v1__series__descriptor =
   (ProtobufCMessageInit) stackmeter__v1__series__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue stackmeter__v1__caller__role__enum_values_by_number[3] =
+static const ProtobufCEnumValue stackmeter__v1__caller__role__enum_values_by_number[5] =
 {
   { "ROLE_UNSPECIFIED", "STACKMETER__V1__CALLER__ROLE__ROLE_UNSPECIFIED", 0 },
   { "ROLE_OPERATOR", "STACKMETER__V1__CALLER__ROLE__ROLE_OPERATOR", 1 },
   { "ROLE_TENANT", "STACKMETER__V1__CALLER__ROLE__ROLE_TENANT", 2 },
+  { "ROLE_PROVIDER", "STACKMETER__V1__CALLER__ROLE__ROLE_PROVIDER", 3 },
+  { "ROLE_REPORTER", "STACKMETER__V1__CALLER__ROLE__ROLE_REPORTER", 4 },
 };
 static const ProtobufCIntRange stackmeter__v1__caller__role__value_ranges[] = {
-{0, 0},{0, 3}
+{0, 0},{0, 5}
 };
-static const ProtobufCEnumValueIndex stackmeter__v1__caller__role__enum_values_by_name[3] =
+static const ProtobufCEnumValueIndex stackmeter__v1__caller__role__enum_values_by_name[5] =
 {
   { "ROLE_OPERATOR", 1 },
+  { "ROLE_PROVIDER", 3 },
+  { "ROLE_REPORTER", 4 },
   { "ROLE_TENANT", 2 },
   { "ROLE_UNSPECIFIED", 0 },
 };
@@ -420,15 +424,15 @@ const ProtobufCEnumDescriptor stackmeter__v1__caller__role__descriptor =
   "Role",
   "Stackmeter__V1__Caller__Role",
   "stackmeter.v1",
-  3,
+  5,
   stackmeter__v1__caller__role__enum_values_by_number,
-  3,
+  5,
   stackmeter__v1__caller__role__enum_values_by_name,
   1,
   stackmeter__v1__caller__role__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__caller__field_descriptors[2] =
+static const ProtobufCFieldDescriptor stackmeter__v1__caller__field_descriptors[4] =
 {
   {
     "role",
@@ -454,15 +458,41 @@ static const ProtobufCFieldDescriptor stackmeter__v1__caller__field_descriptors[
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "provider",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Caller, provider),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sources",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Stackmeter__V1__Caller, n_sources),
+    offsetof(Stackmeter__V1__Caller, sources),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__caller__field_indices_by_name[] = {
+  2,   /* field[2] = provider */
   0,   /* field[0] = role */
+  3,   /* field[3] = sources */
   1,   /* field[1] = subscriptions */
 };
 static const ProtobufCIntRange stackmeter__v1__caller__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__caller__descriptor =
 {
@@ -472,7 +502,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__caller__descriptor =
   "Stackmeter__V1__Caller",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__Caller),
-  2,
+  4,
   stackmeter__v1__caller__field_descriptors,
   stackmeter__v1__caller__field_indices_by_name,
   1,  stackmeter__v1__caller__number_ranges,

@@ -2237,7 +2237,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_meters_response__descripto
   (ProtobufCMessageInit) stackmeter__v1__list_meters_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__list_windows_request__field_descriptors[2] =
+static const ProtobufCFieldDescriptor stackmeter__v1__list_windows_request__field_descriptors[3] =
 {
   {
     "before_window",
@@ -2263,15 +2263,28 @@ static const ProtobufCFieldDescriptor stackmeter__v1__list_windows_request__fiel
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "caller",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListWindowsRequest, caller),
+    &stackmeter__v1__caller__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__list_windows_request__field_indices_by_name[] = {
   0,   /* field[0] = before_window */
+  2,   /* field[2] = caller */
   1,   /* field[1] = page_size */
 };
 static const ProtobufCIntRange stackmeter__v1__list_windows_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__list_windows_request__descriptor =
 {
@@ -2281,7 +2294,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_windows_request__descripto
   "Stackmeter__V1__ListWindowsRequest",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__ListWindowsRequest),
-  2,
+  3,
   stackmeter__v1__list_windows_request__field_descriptors,
   stackmeter__v1__list_windows_request__field_indices_by_name,
   1,  stackmeter__v1__list_windows_request__number_ranges,
@@ -2750,9 +2763,29 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_subscriptions_response__de
   (ProtobufCMessageInit) stackmeter__v1__list_subscriptions_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-#define stackmeter__v1__list_sources_request__field_descriptors NULL
-#define stackmeter__v1__list_sources_request__field_indices_by_name NULL
-#define stackmeter__v1__list_sources_request__number_ranges NULL
+static const ProtobufCFieldDescriptor stackmeter__v1__list_sources_request__field_descriptors[1] =
+{
+  {
+    "caller",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListSourcesRequest, caller),
+    &stackmeter__v1__caller__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__list_sources_request__field_indices_by_name[] = {
+  0,   /* field[0] = caller */
+};
+static const ProtobufCIntRange stackmeter__v1__list_sources_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
 const ProtobufCMessageDescriptor stackmeter__v1__list_sources_request__descriptor =
 {
   PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
@@ -2761,10 +2794,10 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_sources_request__descripto
   "Stackmeter__V1__ListSourcesRequest",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__ListSourcesRequest),
-  0,
+  1,
   stackmeter__v1__list_sources_request__field_descriptors,
   stackmeter__v1__list_sources_request__field_indices_by_name,
-  0,  stackmeter__v1__list_sources_request__number_ranges,
+  1,  stackmeter__v1__list_sources_request__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__list_sources_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

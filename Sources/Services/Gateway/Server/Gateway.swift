@@ -32,13 +32,16 @@ package struct Gateway: Service {
   private let responder: GatewayResponder
   private let connections: Connections
   private let keySetURL: KeySetURL?
+  private let tls: TLSIdentity?
+  private let audit: AuditLog?
   private let logger: Logger
   private let onListening: @Sendable (_ port: Int) async -> Void
 
-  /// Reads the API keys and the key set of tokens; throws every problem of them. `onListening` is told the bound port.
+  /// Reads the API keys, the key set of tokens and the certificates; throws every problem of them. `onListening` is
+  /// told the bound port.
   package init(
     configuration: GatewayConfiguration, query: QueryClient, collector: CollectorClient,
-    clock: any WallClock, logger: Logger,
+    clock: any HostClock, logger: Logger,
     onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
   ) throws(SettingsError) {
     self.configuration = configuration
@@ -46,6 +49,8 @@ package struct Gateway: Service {
     self.onListening = onListening
     let credentials = try Credentials(configuration, clock: clock, logger: logger)
     keySetURL = credentials.keySetURL
+    tls = credentials.tls
+    audit = credentials.audit
     let meters = MeterNames(query: query, clock: clock)
     let metrics = GatewayMetrics()
     connections = Connections(connectionsMax: configuration.connections.connectionsMax)
@@ -66,7 +71,10 @@ package struct Gateway: Service {
         metrics: MetricsAnswers(metrics: metrics, connections: connections)),
       authenticator: Authenticator(
         keys: credentials.keys, tokens: credentials.tokens, clock: clock, logger: logger),
-      metrics: metrics, logger: logger)
+      limiter: RateLimiter(
+        query: configuration.queryLimit, ingest: configuration.ingestLimit, clock: clock),
+      trail: AuditTrail(log: credentials.audit, logger: logger), clock: clock,
+      isSecure: credentials.tls != nil, metrics: metrics, logger: logger)
   }
 
   /// Serves until the task is cancelled or its service group stops gracefully. Then no connection is taken any
@@ -83,6 +91,7 @@ package struct Gateway: Service {
       try await group.next()
       group.cancelAll()
     }
+    await audit?.stop()
   }
 
   private func serve(_ application: some ApplicationProtocol) async throws {
@@ -100,6 +109,14 @@ package struct Gateway: Service {
     }
   }
 
+  private func server(_ http: HTTP1Channel.Configuration) -> HTTPServerBuilder {
+    guard let tls else { return .http1(configuration: http) }
+    return HTTPServerBuilder { responder in
+      TLSConnections(
+        base: HTTP1Channel(responder: responder, configuration: http), identity: tls)
+    }
+  }
+
   private func application() -> some ApplicationProtocol {
     var quiet = logger
     quiet.logLevel = max(.warning, logger.logLevel)
@@ -114,7 +131,7 @@ package struct Gateway: Service {
         maxHeaderFieldCount: GatewayLimits.headerFieldsMax))
     return Application(
       responder: responder,
-      server: .http1(configuration: http),
+      server: server(http),
       configuration: ApplicationConfiguration(
         address: .hostname(configuration.host, port: configuration.port),
         availableConnectionsDelegate: .maximum(

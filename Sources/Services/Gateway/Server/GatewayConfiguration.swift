@@ -9,25 +9,49 @@ package struct GatewayConfiguration: Hashable, Sendable {
   package var apiKeysPath: String
   /// The tokens of an identity provider that are taken; nil for none.
   package var tokens: TokenConfiguration?
+  /// Nil for plain HTTP.
+  package var tls: TLSFiles?
+  package var queryLimit: RateLimit
+  package var ingestLimit: RateLimit
+  /// Where the audit log is; nil for none.
+  package var auditDirectory: String?
+  package var auditBytesMax: Int
   package var connections = ConnectionLimits()
   /// How long the answers in progress may take once the gateway was asked to stop.
   package var drainMax: Duration
 
   package init(
     host: String, port: Int, apiKeysPath: String, tokens: TokenConfiguration? = nil,
-    drainMax: Duration = .seconds(5)
+    tls: TLSFiles? = nil, queryLimit: RateLimit = RateLimit(requests: 0),
+    ingestLimit: RateLimit = RateLimit(requests: 0), auditDirectory: String? = nil,
+    auditBytesMax: Int = 256 << 20, drainMax: Duration = .seconds(5)
   ) {
     self.host = host
     self.port = port
     self.apiKeysPath = apiKeysPath
     self.tokens = tokens
+    self.tls = tls
+    self.queryLimit = queryLimit
+    self.ingestLimit = ingestLimit
+    self.auditDirectory = auditDirectory
+    self.auditBytesMax = auditBytesMax
     self.drainMax = drainMax
   }
 
   package init(_ settings: Settings) {
     self.init(
       host: settings.gatewayHost, port: settings.gatewayPort, apiKeysPath: settings.apiKeys,
-      tokens: TokenConfiguration(settings.tokens))
+      tokens: TokenConfiguration(settings.tokens),
+      tls: settings.gateway.certificate.isEmpty
+        ? nil
+        : TLSFiles(
+          certificate: settings.gateway.certificate, key: settings.gateway.key,
+          clientAuthorities: settings.gateway.clientAuthorities,
+          requiresClientCertificate: settings.gateway.clientCertificates == "required"),
+      queryLimit: RateLimit(requests: settings.gateway.queriesPerMinute),
+      ingestLimit: RateLimit(requests: settings.gateway.ingestsPerMinute),
+      auditDirectory: settings.auditDirectory,
+      auditBytesMax: settings.gateway.auditMebibytesMax << 20)
   }
 }
 
@@ -52,7 +76,8 @@ package struct TokenConfiguration: Hashable, Sendable {
       rules: TokenRules(
         issuer: settings.issuer, audience: settings.audience,
         lifetimeMax: .seconds(settings.lifetimeSecondsMax), rolesClaim: settings.rolesClaim,
-        operatorRole: settings.operatorRole, subscriptionsClaim: settings.subscriptionsClaim))
+        operatorRole: settings.operatorRole, subscriptionsClaim: settings.subscriptionsClaim,
+        providerClaim: settings.providerClaim, sourcesClaim: settings.sourcesClaim))
   }
 }
 

@@ -51,10 +51,12 @@ package struct QueryClient: Sendable {
     try await channel.call(QueryMethods.listSubscriptions, request, timeout: QueryClient.timeout)
   }
 
-  /// The declared sources, by name.
-  package func listSources() async throws(RPCError) -> [SourceProgress] {
+  /// The declared sources, by name; for operators.
+  package func listSources(
+    caller: Caller = .operator
+  ) async throws(RPCError) -> [SourceProgress] {
     try await channel.call(
-      QueryMethods.listSources, ListSourcesRequest(), timeout: QueryClient.timeout
+      QueryMethods.listSources, ListSourcesRequest(caller: caller), timeout: QueryClient.timeout
     ).sources
   }
 

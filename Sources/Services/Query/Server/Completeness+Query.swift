@@ -9,13 +9,6 @@ extension UsageReader {
 }
 
 extension Completeness {
-  func marked(_ aggregate: UsageAggregate) -> UsageAggregate {
-    var aggregate = aggregate
-    aggregate.isFinal = isFinal(
-      usageEnd: aggregate.usageEnd, isProvisional: aggregate.isProvisional)
-    return aggregate
-  }
-
   /// A total speaks of its day, or of all the hours of the question.
   func marked(_ total: UsageTotal, of hours: Range<Hour>) -> UsageTotal {
     var total = total
@@ -35,7 +28,7 @@ extension Completeness {
     let missing = missing(until: end)
     return switch caller {
     case .operator: missing
-    case .tenant: missing.withoutNames
+    case .tenant, .provider, .reporter: missing.withoutNames
     }
   }
 

@@ -23,9 +23,7 @@ extension Query {
     let missing = QueryError.missing(
       "there is no usage of subscription \"\(request.subscription)\" and meter "
         + "\"\(request.meter)\" in this usage hour")
-    guard filter(request.caller, [request.subscription], [request.meter]) != nil else {
-      throw missing
-    }
+    guard try await maySee(request) else { throw missing }
     let found = try await readers.read { (reader) throws(StoreError) in
       try reader.basis(
         subscription: request.subscription, meter: request.meter,
@@ -40,6 +38,17 @@ extension Query {
         position: 0, end: last.positions.upperBound,
         aggregate: asked.reduce(0) { $0 + $1.attos }, explained: 0)
     return try await explain(request, basis, state)
+  }
+
+  private func maySee(_ request: ExplainRequest) async throws(QueryError) -> Bool {
+    let filter: UsageFilter?
+    do throws(QueryError) {
+      filter = try await self.filter(request.caller, [request.subscription], [request.meter])
+    } catch {
+      guard case .missing = error else { throw error }
+      return false
+    }
+    return filter?.tenancies?.contains { $0.hours.contains(request.usageHour) } ?? (filter != nil)
   }
 
   private func explain(

@@ -79,47 +79,49 @@ package final class Query: Sendable {
         throw .invalid(field: field, problem: "must begin a day (UTC) for daily usage")
       }
     }
-    var cursor: UsageCursor?
+    var walk: UsageWalk?
     if !request.pageToken.isEmpty {
-      cursor = tokens.cursor(request.pageToken, of: request)
-      guard cursor != nil else {
+      walk = tokens.walk(request.pageToken, of: request)
+      guard walk != nil else {
         throw .invalid(
           field: "page_token", problem: "was not given to this caller for this question")
       }
     }
     let pageSize =
       request.pageSize == 0 ? ListUsageRequest.pageSizeMax : Int(request.pageSize)
-    guard let filter = filter(request.caller, request.subscriptions, request.meters) else {
-      return ListUsageResponse(aggregates: [], nextPageToken: "")
-    }
-    let after = cursor
-    let sumTime = sumTime
-    let (completeness, page, last) = try await readers.read { (reader) throws(StoreError) in
+    guard let filter = try await filter(request.caller, request.subscriptions, request.meters)
+    else { return ListUsageResponse(aggregates: [], nextPageToken: "") }
+    let (earlier, now, sumTime) = (walk, clock.now().hour, sumTime)
+    let (completeness, begun, page, last) = try await readers.read {
+      (reader) throws(StoreError) in
       // Read first: what is final by it stays final in what is read after it.
       let completeness = try reader.completeness()
+      let openWindow = try reader.openWindow()
+      let begun = earlier ?? UsageWalk(completeness, openWindow: openWindow, now: now)
+      let windows = request.windows.clamped(to: Hour(index: 0)..<begun.end)
       let (page, last) =
         request.withoutResources
         ? try reader.sums(
-          SumsQuestion(
-            windows: request.windows, granularity: request.granularity, filter: filter),
-          after: after, limit: pageSize, until: .now + sumTime)
+          SumsQuestion(windows: windows, granularity: request.granularity, filter: filter),
+          after: earlier?.cursor, limit: pageSize, until: .now + sumTime)
         : try reader.aggregates(
-          windows: request.windows, granularity: request.granularity, filter: filter, after: after,
-          limit: pageSize)
-      return (completeness, page, last)
+          windows: windows, granularity: request.granularity, filter: filter,
+          after: earlier?.cursor, limit: pageSize)
+      return (completeness, begun, page, last)
     }
     return ListUsageResponse(
-      aggregates: page.map { completeness.marked($0) },
-      nextPageToken: last.map { tokens.token(for: $0, of: request) } ?? "",
+      aggregates: page.map {
+        request.withoutResources ? begun.marked(sum: $0) : begun.marked($0, request.granularity)
+      },
+      nextPageToken: last.map { tokens.token(for: begun.going(on: $0), of: request) } ?? "",
       missing: completeness.missing(until: request.windows.upperBound.start, for: request.caller))
   }
 
   package func summarize(
     _ request: SummarizeRequest
   ) async throws(QueryError) -> SummarizeResponse {
-    guard let filter = filter(request.caller, request.subscriptions, request.meters) else {
-      return SummarizeResponse(totals: [])
-    }
+    guard let filter = try await filter(request.caller, request.subscriptions, request.meters)
+    else { return SummarizeResponse(totals: []) }
     let (completeness, totals) = try await readers.read { (reader) throws(StoreError) in
       let completeness = try reader.completeness()
       let totals = try reader.totals(
@@ -156,15 +158,18 @@ package final class Query: Sendable {
       return (completeness, try reader.windows(before: request.before, limit: limit))
     }
     let newest = windows.first { $0.isClosed }
+    let isOperator = request.caller == .operator
     var page: [ReportingWindow] = []
     var bytes = 0
     for window in windows where bytes <= UsagePage.bytesMax {
-      page.append(completeness.marked(window))
+      let marked = completeness.marked(window)
+      page.append(isOperator ? marked : marked.forOthers)
       bytes += window.textBytes
     }
     return ListWindowsResponse(
       windows: page,
-      missing: newest.map { completeness.missing(until: $0.hour.end) } ?? .none)
+      missing: newest.map { completeness.missing(until: $0.hour.end, for: request.caller) }
+        ?? .none)
   }
 
   package func listSubscriptions(
@@ -176,12 +181,18 @@ package final class Query: Sendable {
     }
     let limit =
       request.pageSize == 0 ? ListSubscriptionsRequest.pageSizeMax : Int(request.pageSize)
-    guard let filter = filter(request.caller, request.ids, []) else {
+    guard let filter = try await filter(request.caller, [], []) else {
       return ListSubscriptionsResponse(subscriptions: [], nextAfter: "")
     }
+    var ids: [String]? = filter.subscriptions
+    if !request.ids.isEmpty {
+      let visible = filter.subscriptions.map { Set($0.map { ExactText($0) }) }
+      ids = request.ids.filter { visible?.contains(ExactText($0)) ?? true }
+    }
+    let asked = ids
     let after = request.after.asciiLowercased
     let found = try await readers.read { (reader) throws(StoreError) in
-      try reader.subscriptions(ids: filter.subscriptions, after: after, limit: limit + 1)
+      try reader.subscriptions(ids: asked, after: after, limit: limit + 1)
     }
     var page: [Subscription] = []
     var bytes = 0
@@ -193,7 +204,12 @@ package final class Query: Sendable {
       subscriptions: page, nextAfter: page.count < found.count ? page.last?.id ?? "" : "")
   }
 
-  package func listSources() async throws(QueryError) -> ListSourcesResponse {
+  package func listSources(
+    _ request: ListSourcesRequest
+  ) async throws(QueryError) -> ListSourcesResponse {
+    guard request.caller == .operator else {
+      throw .forbidden("only operators may see who reports")
+    }
     let sources = try await readers.read { (reader) throws(StoreError) in try reader.sources() }
     let now = clock.now()
     return ListSourcesResponse(sources: sources.map { SourceProgress($0, now: now) })
@@ -203,7 +219,7 @@ package final class Query: Sendable {
   /// where a caller's scope becomes a filter.
   func filter(
     _ caller: Caller, _ subscriptions: [String], _ meters: [String]
-  ) -> UsageFilter? {
+  ) async throws(QueryError) -> UsageFilter? {
     let asked: [String]? = subscriptions.isEmpty ? nil : subscriptions
     let meters: [String]? = meters.isEmpty ? nil : meters.map(\.asciiLowercased)
     switch caller {
@@ -213,7 +229,28 @@ package final class Query: Sendable {
       let visible = asked.map { $0.filter(own.contains) } ?? own
       guard !visible.isEmpty else { return nil }
       return UsageFilter(subscriptions: visible, meters: meters)
+    case .provider(let provider):
+      let tenancies = try await readers.read { (reader) throws(StoreError) in
+        try reader.tenancies(of: provider)
+      }
+      let visible = try Query.visible(tenancies, asked)
+      return visible.isEmpty ? nil : UsageFilter(tenancies: visible, meters: meters)
+    case .reporter:
+      return nil
     }
+  }
+
+  /// The tenancies that a provider's question is about. A subscription that never was its tenant is none at all.
+  private static func visible(
+    _ tenancies: [Tenancy], _ asked: [String]?
+  ) throws(QueryError) -> [Tenancy] {
+    guard let asked else { return tenancies }
+    let held = Set(tenancies.lazy.map { ExactText($0.subscription) })
+    for name in asked where !held.contains(ExactText(name)) {
+      throw .missing("the subscription \"\(name)\" could not be found")
+    }
+    let names = Set(asked.lazy.map { ExactText($0) })
+    return tenancies.filter { names.contains(ExactText($0.subscription)) }
   }
 
   /// The state of every part, and what is wrong in words.
@@ -284,6 +321,11 @@ package final class Query: Sendable {
 }
 
 extension ReportingWindow {
+  /// For those who may not know how much everybody uses, and who reports it.
+  fileprivate var forOthers: ReportingWindow {
+    ReportingWindow(hour: hour, isClosed: isClosed, isFinal: isFinal)
+  }
+
   /// What the names in it take, and the numbers beside each of them.
   fileprivate var textBytes: Int {
     let names = missingAtClose.names + cells.map(\.cell) + cells.flatMap(\.missingAtClose.names)

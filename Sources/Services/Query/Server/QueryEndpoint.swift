@@ -20,7 +20,7 @@ package struct QueryEndpoint: RPCEndpoint {
     routes.unary(QueryMethods.listMeters) { _ in try await query.listMeters() }
     routes.unary(QueryMethods.listWindows) { try await query.listWindows($0) }
     routes.unary(QueryMethods.listSubscriptions) { try await query.listSubscriptions($0) }
-    routes.unary(QueryMethods.listSources) { _ in try await query.listSources() }
+    routes.unary(QueryMethods.listSources) { try await query.listSources($0) }
     routes.unary(QueryMethods.explain) { try await query.explain($0) }
     routes.unary(QueryMethods.getStatus) { _ in await query.status() }
   }

@@ -9,6 +9,8 @@ package enum QueryError: Error, Equatable {
   case store(StoreError)
   /// There is nothing of what was asked for, or the caller may not see it.
   case missing(String)
+  /// The caller may not ask this.
+  case forbidden(String)
   /// The collector gave no answer, or this one.
   case collector(RPCError.Code, String)
   /// All readers are busy.
@@ -22,6 +24,7 @@ extension QueryError: RPCErrorConvertible {
     case .invalid: .invalidArgument
     case .tooWide: .outOfRange
     case .missing: .notFound
+    case .forbidden: .permissionDenied
     case .collector(let code, _): code
     case .busy: .resourceExhausted
     case .store(let error):
@@ -38,7 +41,7 @@ extension QueryError: RPCErrorConvertible {
   package var rpcErrorMessage: String {
     switch self {
     case .invalid(let field, let problem): "\(field): \(problem)"
-    case .tooWide(let problem), .missing(let problem): problem
+    case .tooWide(let problem), .missing(let problem), .forbidden(let problem): problem
     case .collector(let code, let problem):
       code == .outOfRange
         ? "the events behind this aggregate are no longer in the journal: \(problem)"

@@ -33,7 +33,15 @@ typedef enum _Stackmeter__V1__Caller__Role {
   /*
    * Sees `subscriptions` only.
    */
-  STACKMETER__V1__CALLER__ROLE__ROLE_TENANT = 2
+  STACKMETER__V1__CALLER__ROLE__ROLE_TENANT = 2,
+  /*
+   * A delegated provider: sees its direct tenants' usage of the time of their tenancy, by the directory.
+   */
+  STACKMETER__V1__CALLER__ROLE__ROLE_PROVIDER = 3,
+  /*
+   * Reports for `sources`, and sees nothing.
+   */
+  STACKMETER__V1__CALLER__ROLE__ROLE_REPORTER = 4
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(STACKMETER__V1__CALLER__ROLE)
 } Stackmeter__V1__Caller__Role;
 
@@ -108,10 +116,16 @@ struct  Stackmeter__V1__Caller
   Stackmeter__V1__Caller__Role role;
   size_t n_subscriptions;
   char **subscriptions;
+  /*
+   * The provider's id in the directory of subscriptions. Case does not matter.
+   */
+  char *provider;
+  size_t n_sources;
+  char **sources;
 };
 #define STACKMETER__V1__CALLER__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__caller__descriptor) \
-    , STACKMETER__V1__CALLER__ROLE__ROLE_UNSPECIFIED, 0,NULL }
+    , STACKMETER__V1__CALLER__ROLE__ROLE_UNSPECIFIED, 0,NULL, (char *)protobuf_c_empty_string, 0,NULL }
 
 
 /*

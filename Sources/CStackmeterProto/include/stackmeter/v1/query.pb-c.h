@@ -77,7 +77,8 @@ struct  Stackmeter__V1__ListUsageRequest
    */
   uint32_t page_size;
   /*
-   * From the last answer, for the same caller and question.
+   * From the last answer, for the same caller and question. What was open or not final when the first page was asked
+   * for is so on every page; windows that open later are on none.
    */
   char *page_token;
   /*
@@ -385,10 +386,14 @@ struct  Stackmeter__V1__ListWindowsRequest
    * 1–1,000; 0 for 24.
    */
   uint32_t page_size;
+  /*
+   * Operators learn how much a window holds and who was missing; others do not.
+   */
+  Stackmeter__V1__Caller *caller;
 };
 #define STACKMETER__V1__LIST_WINDOWS_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_windows_request__descriptor) \
-    , 0, 0 }
+    , 0, 0, NULL }
 
 
 struct  Stackmeter__V1__ReportingWindow
@@ -532,10 +537,14 @@ struct  Stackmeter__V1__ListSubscriptionsResponse
 struct  Stackmeter__V1__ListSourcesRequest
 {
   ProtobufCMessage base;
+  /*
+   * PERMISSION_DENIED but for operators.
+   */
+  Stackmeter__V1__Caller *caller;
 };
 #define STACKMETER__V1__LIST_SOURCES_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_sources_request__descriptor) \
-     }
+    , NULL }
 
 
 /*

@@ -21,25 +21,27 @@ struct AzureAnswers: Sendable {
     let tenant = "/subscriptions/{id}/providers/Microsoft.Commerce"
     let provider = "/subscriptions/{id}/providers/Microsoft.Commerce.Admin"
     return [
-      Route(.get, "/metadata/endpoints", .anyone, .azureEndpoints, metadata.endpoints),
+      Route(.get, "/metadata/endpoints", .anyone, .azureEndpoints, metadata.endpoints).unaudited,
       Route(.get, "/subscriptions", .caller, .azureSubscriptions, subscriptions.list),
       Route(.get, "/subscriptions/{id}", .caller, .azureSubscription, subscriptions.show),
       Route(
         .get, "/providers/Microsoft.Commerce.Admin/operations", .caller, .azureOperations("Admin"),
-        metadata.operations),
+        metadata.operations
+      ).unaudited,
       Route(
         .get, "/providers/Microsoft.Commerce/operations", .caller, .azureOperations(),
-        metadata.operations),
+        metadata.operations
+      ).unaudited,
       Route(
         .post, "\(provider)/updateEncryption", .operatorOnly, .azureEncryption,
         metadata.updateEncryption),
       Route(.get, "\(tenant)/UsageAggregates", .caller, .azureTenant, usage.tenant),
       Route(
-        .get, "\(provider)/subscriberUsageAggregates", .operatorOnly, .azureProvider(),
+        .get, "\(provider)/subscriberUsageAggregates", .provider, .azureProvider(),
         usage.provider),
     ]
       + olderProviderPaths.enumerated().map { number, path in
-        Route(.get, path, .operatorOnly, .azureProvider("Older\(number)"), usage.provider)
+        Route(.get, path, .provider, .azureProvider("Older\(number)"), usage.provider)
       }
   }
 

@@ -10,7 +10,7 @@ struct AzureLinks: Sendable {
   /// next request, with its token, goes the same way.
   func base(_ request: GatewayRequest) -> String {
     let forwarded = request.head.headerFields[values: .forwardedProto]
-    let scheme = forwarded == ["https"] ? "https" : "http"
+    let scheme = request.isSecure || forwarded == ["https"] ? "https" : "http"
     return "\(scheme)://\(request.head.authority ?? fallbackAuthority)"
   }
 

@@ -32,6 +32,9 @@ struct AzureSubscriptions: Sendable {
   func show(_ request: GatewayRequest) async throws -> Reply {
     _ = try AzureParameters(request)
     let id = request.pathValue.asciiLowercased
+    guard request.caller.maySee(id) else {
+      throw HTTPProblem.subscriptionNotFound(request.pathValue)
+    }
     let found = try await query.listSubscriptions(
       ListSubscriptionsRequest(caller: request.caller, ids: [id], pageSize: 1)
     ).subscriptions.first
@@ -47,7 +50,7 @@ struct AzureSubscriptions: Sendable {
     _ caller: Caller, after: String
   ) async throws -> (subscriptions: [Subscription], next: String) {
     switch caller {
-    case .operator:
+    case .operator, .provider, .reporter:
       let page = try await query.listSubscriptions(
         ListSubscriptionsRequest(caller: caller, after: after))
       return (page.subscriptions, page.nextAfter)
@@ -71,7 +74,7 @@ struct AzureSubscriptions: Sendable {
   /// A subscription that the caller was given and nobody knows of yet; nil where it is not the caller's.
   private func unknown(_ id: String, _ caller: Caller) -> Subscription? {
     switch caller {
-    case .operator: nil
+    case .operator, .provider, .reporter: nil
     case .tenant(let own): own.contains(id) ? Subscription(id: id, state: .unassigned) : nil
     }
   }

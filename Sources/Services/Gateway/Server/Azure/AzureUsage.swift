@@ -33,9 +33,13 @@ final class AzureUsage: Sendable {
     return try await answer(request, parameters, question, subscriptions: [subscription])
   }
 
-  /// `…/Microsoft.Commerce.Admin/subscriberUsageAggregates`: the usage of all direct tenants, or of one.
+  /// `…/Microsoft.Commerce.Admin/subscriberUsageAggregates`: the usage of all direct tenants, or of one. A delegated
+  /// provider's path names the provider itself.
   func provider(_ request: GatewayRequest) async throws -> Reply {
-    _ = try subscription(request)
+    let subscription = try subscription(request)
+    if case .provider(let own) = request.caller, !own.hasSameBytes(as: subscription) {
+      throw HTTPProblem.subscriptionNotFound(request.pathValue)
+    }
     let parameters = try AzureParameters(request)
     let question = try AzureUsageQuestion(parameters, now: clock.now())
     if let subscriber = question.subscriber {
@@ -128,16 +132,6 @@ final class AzureUsage: Sendable {
         .serviceUnavailable, "ServiceUnavailable",
         "usage reported up to \(windows.upperBound) is still being processed; up to \(open) it is complete"
       ).retry(afterSeconds: 5)
-    }
-  }
-}
-
-extension Caller {
-  /// Whether a question about this subscription, in lower case, may be asked at all. Query checks it again.
-  func maySee(_ subscription: String) -> Bool {
-    switch self {
-    case .operator: true
-    case .tenant(let subscriptions): subscriptions.contains(subscription)
     }
   }
 }

@@ -40,7 +40,7 @@ struct EventsAnswers: Sendable {
       ? EventsBody(single: try BinaryEvent.value(headers, bytes))
       : try EventsBody(bytes, form: form)
     var outcome = ReportOutcome()
-    outcome.add(body, try await report(body.batches))
+    outcome.add(body, try await report(body.batches, of: request.caller))
     metrics.add(outcome)
     if request.prefersMinimal, let reply = outcome.minimalReply() { return reply }
     return body.isSingle ? try outcome.singleReply() : outcome.reply()
@@ -70,7 +70,7 @@ struct EventsAnswers: Sendable {
         }
         func begin(_ part: EventsBody) async throws {
           if let before = try await group.next() { add(before) }
-          group.addTask { (part, try await self.report(part.batches)) }
+          group.addTask { (part, try await self.report(part.batches, of: request.caller)) }
         }
         var lines = EventLines()
         for try await chunk in body {
@@ -86,8 +86,11 @@ struct EventsAnswers: Sendable {
     return outcome.reply()
   }
 
-  private func report(_ batches: [SourcedBatch]) async throws(HTTPProblem) -> [EventResults] {
+  private func report(
+    _ batches: [SourcedBatch], of caller: Caller
+  ) async throws(HTTPProblem) -> [EventResults] {
     guard !batches.isEmpty else { return [] }
+    try caller.requireSources(batches.lazy.map(\.batch.source))
     do throws(RPCError) {
       return try await collector.report(batches: batches.map(\.batch))
     } catch {

@@ -34,6 +34,20 @@ struct Authenticator: Sendable {
     }
   }
 
+  /// The caller that the key file gives a client certificate of these names.
+  func principal(
+    certificate names: [String], _ requestID: RequestID
+  ) throws(HTTPProblem) -> Principal {
+    let found = keys.keys(forCertificate: names)
+    guard found.count == 1 else {
+      log.add(
+        "the key file has \(found.isEmpty ? "nobody" : "several callers") for the certificate of "
+          + names.joined(separator: ", "), requestID)
+      throw .unauthenticated
+    }
+    return Principal(caller: found[0].caller, name: "key:\(found[0].id)")
+  }
+
   private struct Refusal: Error {
     let reason: String
   }

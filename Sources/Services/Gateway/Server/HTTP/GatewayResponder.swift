@@ -6,14 +6,18 @@ internal import StackmeterCore
 
 /// The way of every request: route, authenticate, handle, and say every error as its surface does.
 struct GatewayResponder: HTTPResponder {
-  typealias Context = BasicRequestContext
+  typealias Context = GatewayContext
 
   let table: RouteTable
   let authenticator: Authenticator
+  let limiter: RateLimiter
+  let trail: AuditTrail
+  let clock: any WallClock
+  let isSecure: Bool
   let metrics: GatewayMetrics
   let logger: Logger
 
-  func respond(to request: Request, context: BasicRequestContext) async throws -> Response {
+  func respond(to request: Request, context: GatewayContext) async throws -> Response {
     let began = ContinuousClock.now
     let requestID = RequestID()
     let path = request.uri.path
@@ -21,7 +25,7 @@ struct GatewayResponder: HTTPResponder {
     let match = table.match(request.method, path)
     var reply: Reply
     do {
-      reply = try await answer(request, path: path, match, requestID: requestID)
+      reply = try await answer(request, context, path: path, match, requestID: requestID)
     } catch let problem as HTTPProblem {
       reply = surface.reply(problem)
     } catch let error as BodyReadError {
@@ -36,7 +40,8 @@ struct GatewayResponder: HTTPResponder {
   }
 
   private func answer(
-    _ request: Request, path: String, _ match: RouteTable.Match, requestID: RequestID
+    _ request: Request, _ context: GatewayContext, path: String, _ match: RouteTable.Match,
+    requestID: RequestID
   ) async throws -> Reply {
     switch match {
     case .none:
@@ -47,22 +52,44 @@ struct GatewayResponder: HTTPResponder {
         .methodNotAllowed, "MethodNotAllowed", "this path takes \(names)",
         headers: [.allow: names])
     case .route(let route, let pathValue):
-      let principal = try await authenticate(request.headers, for: route, requestID)
-      return try await route.handler(
-        GatewayRequest(
-          head: request.head, body: request.body, path: path, pathValue: pathValue,
-          query: request.uri.query ?? "", declared: route.description.parameters,
-          principal: principal))
+      let principal =
+        route.access == .anyone
+        ? .anyone : try await self.principal(request.headers, context, requestID)
+      let asked = GatewayRequest(
+        head: request.head, body: request.body, path: path, pathValue: pathValue,
+        query: request.uri.query ?? "", declared: route.description.parameters,
+        principal: principal, isSecure: isSecure)
+      return try await answer(asked, route, requestID)
     }
   }
 
-  private func authenticate(
-    _ headers: HTTPFields, for route: Route, _ requestID: RequestID
+  private func principal(
+    _ headers: HTTPFields, _ context: GatewayContext, _ requestID: RequestID
   ) async throws(HTTPProblem) -> Principal {
-    guard route.access != .anyone else { return .anyone }
-    let principal = try await authenticator.principal(headers, requestID: requestID)
-    guard route.access == .caller || principal.caller == .operator else { throw .operatorOnly }
-    return principal
+    if isSecure, headers[.authorization] == nil {
+      let names = await context.certificateNames(now: clock.now())
+      if !names.isEmpty { return try authenticator.principal(certificate: names, requestID) }
+    }
+    return try await authenticator.principal(headers, requestID: requestID)
+  }
+
+  /// Answers somebody who is known, within what they may do and how often.
+  private func answer(
+    _ request: GatewayRequest, _ route: Route, _ requestID: RequestID
+  ) async throws -> Reply {
+    guard route.access.allows(request.caller) else {
+      await trail.deny(request, route, requestID: requestID)
+      throw HTTPProblem.forbidden(request.caller)
+    }
+    guard route.access != .anyone else { return try await route.handler(request) }
+    let standing = limiter.take(
+      route.access == .reporter ? .ingest : .query, of: request.principal.name)
+    if let standing, !standing.isAllowed { throw HTTPProblem.tooManyRequests(standing) }
+    var reply = try await trail.follow(request, route, requestID: requestID) {
+      try await route.handler(request)
+    }
+    standing?.addHeaders(&reply.headers)
+    return reply
   }
 
   private func problem(of error: any Error, requestID: RequestID, path: String) -> HTTPProblem {

@@ -1,5 +1,6 @@
 internal import GRPCCore
 internal import HTTPTypes
+internal import StackmeterCore
 
 /// Why a request is answered with an error. What it says goes to the client.
 struct HTTPProblem: Error, Hashable {
@@ -16,6 +17,10 @@ struct HTTPProblem: Error, Hashable {
   let detail: String
   var fields: [Field] = []
   var headers = HTTPFields()
+  /// The URI of a problem that others have named too.
+  var type = "about:blank"
+  /// The limits that were passed.
+  var violatedPolicies: [String] = []
 
   init(
     _ status: HTTPResponse.Status, _ code: String, _ detail: String, fields: [Field] = [],
@@ -51,8 +56,38 @@ struct HTTPProblem: Error, Hashable {
     "a good API key or token is needed: send it as \"Authorization: Bearer …\"",
     headers: [.wwwAuthenticate: "Bearer"])
 
-  static let operatorOnly = HTTPProblem(
-    .forbidden, "AuthorizationFailed", "only an operator's API key may do this")
+  /// A caller is known, and may not do this, whatever it names.
+  static func forbidden(_ caller: Caller) -> HTTPProblem {
+    let problem =
+      switch caller {
+      case .operator, .tenant: "only an operator may do this"
+      case .provider: "a delegated provider sees its tenants' usage; it may not do this"
+      case .reporter: "a reporter may only report events and heartbeats of its sources"
+      }
+    return HTTPProblem(.forbidden, "AuthorizationFailed", problem)
+  }
+
+  /// A reporter named a source that is not among its own.
+  static func foreignSource(_ source: String) -> HTTPProblem {
+    HTTPProblem(
+      .forbidden, "SourceNotAllowed",
+      "source: this reporter may not report for \"\(source)\"",
+      fields: [Field(field: "source", message: "\"\(source)\" is none of this reporter's sources")])
+  }
+
+  /// A caller has sent too many requests of a kind.
+  static func tooManyRequests(_ standing: RateLimiter.Standing) -> HTTPProblem {
+    let name = standing.kind.rawValue
+    var problem = HTTPProblem(
+      .tooManyRequests, "TooManyRequests",
+      "this caller may send \(standing.limit.requests) requests of the kind \"\(name)\" in "
+        + "\(RateLimit.windowSeconds) seconds; retry after \(standing.seconds) s"
+    ).retry(afterSeconds: standing.seconds)
+    standing.addHeaders(&problem.headers)
+    problem.type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+    problem.violatedPolicies = [name]
+    return problem
+  }
 
   static let unexpected = HTTPProblem(
     .internalServerError, "InternalServerError",

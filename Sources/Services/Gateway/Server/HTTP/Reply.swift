@@ -92,11 +92,16 @@ enum Surface {
       }
     case .native:
       var reply = Reply(problem.status, headers: problem.headers) { writer in
-        writer.member("type", string: "about:blank")
+        writer.member("type", string: problem.type)
         writer.member("title", string: problem.status.reasonPhrase)
         writer.member("status", problem.status.code)
         writer.member("detail", string: problem.detail)
         writer.member("code", string: problem.code)
+        if !problem.violatedPolicies.isEmpty {
+          writer.member(
+            "violated-policies",
+            array: { writer in for name in problem.violatedPolicies { writer.string(name) } })
+        }
         guard !problem.fields.isEmpty else { return }
         writer.member(
           "errors",

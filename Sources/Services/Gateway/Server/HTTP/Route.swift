@@ -14,6 +14,8 @@ struct GatewayRequest: Sendable {
   /// The parameters that the route declares.
   let declared: [Parameter]
   let principal: Principal
+  /// It came by HTTPS.
+  let isSecure: Bool
 
   var caller: Caller { principal.caller }
 
@@ -28,16 +30,41 @@ struct GatewayRequest: Sendable {
 
 /// A method and a path, who may use it, what it takes and gives, and what answers.
 struct Route: Sendable {
-  enum Access: Sendable {
+  enum Access: Sendable, CaseIterable {
     case anyone
+    /// Operators, providers and tenants: each sees what is theirs.
     case caller
+    /// Operators and delegated providers.
+    case provider
+    /// Operators, and those who only report.
+    case reporter
     case operatorOnly
+
+    func allows(_ caller: Caller) -> Bool {
+      switch (self, caller) {
+      case (.anyone, _), (_, .operator): true
+      case (.caller, .tenant), (.caller, .provider), (.provider, .provider): true
+      case (.reporter, .reporter): true
+      default: false
+      }
+    }
+  }
+
+  /// Whether requests of those who see others' usage, and changes, are written down in the audit log.
+  enum Audit: Sendable {
+    /// Reads of operators and providers, and whatever is no read.
+    case byMethod
+    /// Reads of operators and providers, whatever the method.
+    case reads
+    /// It tells of nobody's usage and changes nothing, or is written down elsewhere.
+    case never
   }
 
   let method: HTTPRequest.Method
   let path: PathPattern
   let access: Access
   let description: RouteDescription
+  private(set) var audit = Audit.byMethod
   let handler: @Sendable (GatewayRequest) async throws -> Reply
 
   init(
@@ -50,6 +77,15 @@ struct Route: Sendable {
     self.access = access
     self.description = description
     self.handler = handler
+  }
+
+  /// Is never written down.
+  var unaudited: Route { audited(.never) }
+
+  func audited(_ audit: Audit) -> Route {
+    var route = self
+    route.audit = audit
+    return route
   }
 }
 

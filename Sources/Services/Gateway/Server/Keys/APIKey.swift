@@ -9,6 +9,8 @@ package struct APIKey: Hashable, Sendable {
   package enum Role: String, Sendable, CaseIterable {
     case `operator`
     case tenant
+    case provider
+    case reporter
   }
 
   package static let idBytesMax = 64
@@ -17,19 +19,35 @@ package struct APIKey: Hashable, Sendable {
 
   /// Letters, digits and `-`.
   package let id: String
-  /// SHA-256 of the secret's 43 characters.
+  /// SHA-256 of the secret's 43 characters; empty where a certificate stands in for a secret.
   package let secretHash: [UInt8]
+  /// What a client certificate calls its owner: `URI:` or `CN:` and the name. Empty where there is a secret.
+  package let certificate: String
   package let role: Role
-  /// What a tenant sees, in lower case. Empty for an operator, who sees all.
+  /// What a tenant sees, in lower case. Empty for the others.
   package let subscriptions: [String]
+  /// The id of a delegated provider, in lower case. Empty for the others.
+  package let provider: String
+  /// What a reporter may report for. Empty for the others.
+  package let sources: [String]
+  /// From then on the key is refused; nil for never.
+  package let expires: Instant?
   /// What the key is for, in the operator's words.
   package let note: String
 
-  package init(id: String, secretHash: [UInt8], role: Role, subscriptions: [String], note: String) {
+  package init(
+    id: String, secretHash: [UInt8] = [], certificate: String = "", role: Role,
+    subscriptions: [String] = [],
+    provider: String = "", sources: [String] = [], expires: Instant? = nil, note: String = ""
+  ) {
     self.id = id
     self.secretHash = secretHash
+    self.certificate = certificate
     self.role = role
     self.subscriptions = subscriptions.map(\.asciiLowercased)
+    self.provider = provider.asciiLowercased
+    self.sources = sources
+    self.expires = expires
     self.note = note
   }
 
@@ -37,6 +55,8 @@ package struct APIKey: Hashable, Sendable {
     switch role {
     case .operator: .operator
     case .tenant: .tenant(subscriptions: subscriptions)
+    case .provider: .provider(provider)
+    case .reporter: .reporter(sources: sources)
     }
   }
 

@@ -37,7 +37,12 @@ package final class APIKeyFile: Sendable {
 
   /// The key that a token is of, among the file's present keys.
   func key(for token: String) -> APIKey? {
-    current().key(for: token)
+    current().key(for: token, now: clock.now())
+  }
+
+  /// The good keys of a client certificate with these names.
+  func keys(forCertificate names: [String]) -> [APIKey] {
+    current().keys(forCertificate: names, now: clock.now())
   }
 
   private func current() -> APIKeys {

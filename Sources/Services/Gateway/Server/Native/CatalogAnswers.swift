@@ -43,7 +43,8 @@ struct CatalogAnswers: Sendable {
     let pageSize = reader.integer("pageSize")
     try reader.finish()
     let page = try await query.listWindows(
-      ListWindowsRequest(before: before, pageSize: UInt32(pageSize ?? 0)))
+      ListWindowsRequest(
+        caller: request.caller, before: before, pageSize: UInt32(pageSize ?? 0)))
     return Reply { writer in
       writer.member(
         "value",

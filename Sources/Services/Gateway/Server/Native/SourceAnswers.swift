@@ -17,6 +17,7 @@ struct SourceAnswers: Sendable {
     try request.refuseParameters()
     let bytes = try await request.bytes(.heartbeat)
     let heartbeat = try SourceAnswers.heartbeat(bytes)
+    try request.caller.requireSources([heartbeat.source])
     let response: HeartbeatResponse
     do throws(RPCError) {
       response = try await collector.heartbeat(heartbeat)
@@ -104,7 +105,7 @@ struct SourceAnswers: Sendable {
   /// The declared sources, by name.
   func list(_ request: GatewayRequest) async throws -> Reply {
     try request.refuseParameters()
-    let sources = try await query.listSources()
+    let sources = try await query.listSources(caller: request.caller)
     return Reply { writer in
       writer.member(
         "value",

@@ -51,11 +51,11 @@ extension JSONWriter {
     member("summary", string: description.summary)
     switch route.access {
     case .anyone: member("security", array: { _ in })
-    case .caller, .operatorOnly:
+    case .caller, .provider, .reporter, .operatorOnly:
       member(
         "security",
         array: { writer in writer.object { $0.member("apiKey", array: { _ in }) } })
-      if route.access == .operatorOnly { member("description", string: "For operators.") }
+      if let callers = route.access.callers { member("description", string: callers) }
     }
     member(
       "parameters",
@@ -163,6 +163,18 @@ extension JSONWriter {
   }
 }
 
+extension Route.Access {
+  /// Who may use a route, for people; nil where it is open to anyone, or to whoever may see something.
+  fileprivate var callers: String? {
+    switch self {
+    case .anyone, .caller: nil
+    case .provider: "For operators and delegated providers."
+    case .reporter: "For operators and reporters."
+    case .operatorOnly: "For operators."
+    }
+  }
+}
+
 extension Route {
   fileprivate var surface: Surface { Surface(path: path.text) }
 
@@ -173,10 +185,12 @@ extension Route {
     ]
     switch access {
     case .anyone: break
-    case .caller: problems.formUnion([.unauthorized, .tooManyRequests])
-    case .operatorOnly: problems.formUnion([.unauthorized, .forbidden, .tooManyRequests])
+    case .caller, .provider, .reporter, .operatorOnly:
+      problems.formUnion([.unauthorized, .forbidden, .tooManyRequests])
     }
-    if path.text.contains("{id}") || access == .caller { problems.insert(.notFound) }
+    if path.text.contains("{id}") || access == .caller || access == .provider {
+      problems.insert(.notFound)
+    }
     if description.body != nil {
       problems.formUnion([.requestTimeout, .contentTooLarge, .unsupportedMediaType])
     }

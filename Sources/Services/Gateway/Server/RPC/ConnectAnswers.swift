@@ -24,7 +24,7 @@ struct ConnectAnswers: Sendable {
         .post, PathPattern("/\(exposed.method.path)"), exposed.access, .method(exposed)
       ) { request in
         try await slots.using { try await call(exposed, request) }
-      }
+      }.audited(exposed.audit)
     }
   }
 

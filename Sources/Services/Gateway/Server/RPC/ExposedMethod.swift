@@ -27,6 +27,17 @@ struct ExposedMethod: Sendable {
     self.summary = summary
   }
 
+  /// What tells of usage is a read, though every call is a POST; reports are in the journal.
+  var audit: Route.Audit {
+    switch String(method.path.split(separator: "/").last ?? "") {
+    case "ListUsage", "Summarize", "Explain", "ListSubscriptions", "ListQuarantine",
+      "GetQuarantineEntry":
+      .reads
+    case "ListMeters", "ListWindows", "ListSources", "GetStatus", "Report": .never
+    default: .byMethod
+    }
+  }
+
   static let all = [
     ExposedMethod(
       .query, TranscodedMethod(QueryMethods.listUsage), .caller,

@@ -2,18 +2,37 @@ internal import Logging
 internal import StackmeterCore
 internal import StackmeterRuntime
 
-/// What callers are known by: the file of API keys, and where it is configured the key set of an identity provider.
+/// What the configuration names beside addresses and numbers: the file of API keys, the key set of an identity
+/// provider, the certificates, and the audit log.
 struct Credentials {
   let keys: APIKeyFile
   let tokens: TokenVerifier?
   /// The key set where it is behind a URL.
   let keySetURL: KeySetURL?
+  let tls: TLSIdentity?
+  let audit: AuditLog?
 
   /// Throws every problem of what can be read now. A URL is asked later: its server may start after the gateway.
   init(
-    _ configuration: GatewayConfiguration, clock: any WallClock, logger: Logger
+    _ configuration: GatewayConfiguration, clock: any HostClock, logger: Logger
   ) throws(SettingsError) {
     var problems: [String] = []
+    var (tls, audit): (TLSIdentity?, AuditLog?)
+    if let files = configuration.tls {
+      do throws(SettingsError) {
+        tls = try TLSIdentity(files, clock: clock, logger: logger)
+      } catch {
+        problems += error.problems
+      }
+    }
+    if let directory = configuration.auditDirectory {
+      do throws(AuditError) {
+        audit = try AuditLog(
+          directory: directory, bytesMax: configuration.auditBytesMax, clock: clock)
+      } catch {
+        problems.append(error.description)
+      }
+    }
     var keys: APIKeyFile?
     do throws(APIKeysError) {
       keys = try APIKeyFile(path: configuration.apiKeysPath, clock: clock, logger: logger)
@@ -30,6 +49,8 @@ struct Credentials {
     }
     guard problems.isEmpty, let keys else { throw SettingsError(problems: problems) }
     self.keys = keys
+    self.tls = tls
+    self.audit = audit
     keySetURL = source as? KeySetURL
     tokens = source.flatMap { source in
       configuration.tokens.map { TokenVerifier(keys: source, rules: $0.rules, clock: clock) }

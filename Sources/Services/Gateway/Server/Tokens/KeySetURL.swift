@@ -41,11 +41,14 @@ final class KeySetURL: KeySource {
     return try known(id)
   }
 
-  /// Asks at once and every five minutes, so that a key that the set has dropped is refused. Until cancelled.
-  func refresh(every interval: Duration = TokenLimits.refreshInterval) async {
+  /// Asks at once and every five minutes, so that a key that the set has dropped is refused; sooner where there was no
+  /// good answer. Until cancelled.
+  func refresh() async {
     while !Task.isCancelled {
       await ask(notBefore: .zero)?.value
-      try? await Task.sleep(for: interval)
+      let isGood = state.withLock { $0.asked == $0.fetched }
+      try? await Task.sleep(
+        for: isGood ? TokenLimits.refreshInterval : TokenLimits.downloadInterval)
     }
   }
 

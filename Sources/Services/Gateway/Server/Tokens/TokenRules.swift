@@ -15,11 +15,16 @@ package struct TokenRules: Hashable, Sendable {
   package var operatorRole: String
   /// The claim with a tenant's subscriptions: an array of texts, or one text.
   package var subscriptionsClaim: String
+  /// The claim with a delegated provider's id.
+  package var providerClaim: String
+  /// The claim with a reporter's sources: an array of texts, or one text.
+  package var sourcesClaim: String
 
   package init(
     issuer: String, audience: String, lifetimeMax: Duration = .seconds(3600),
     rolesClaim: String = "roles", operatorRole: String = "stackmeter.operator",
-    subscriptionsClaim: String = "stackmeter_subscriptions"
+    subscriptionsClaim: String = "stackmeter_subscriptions",
+    providerClaim: String = "stackmeter_provider", sourcesClaim: String = "stackmeter_sources"
   ) {
     self.issuer = issuer
     self.audience = audience
@@ -27,6 +32,8 @@ package struct TokenRules: Hashable, Sendable {
     self.rolesClaim = rolesClaim
     self.operatorRole = operatorRole
     self.subscriptionsClaim = subscriptionsClaim
+    self.providerClaim = providerClaim
+    self.sourcesClaim = sourcesClaim
   }
 
   /// The bearer of claims whose signature is good.
@@ -66,18 +73,31 @@ package struct TokenRules: Hashable, Sendable {
     let roles = try TokenRules.texts(TokenRules.value(claims, rolesClaim), rolesClaim)
       .flatMap { $0.split(separator: " ") }
     if roles.contains(where: { String($0).hasSameBytes(as: operatorRole) }) { return .operator }
-    let subscriptions = try TokenRules.texts(
-      TokenRules.value(claims, subscriptionsClaim), subscriptionsClaim)
-    guard !subscriptions.isEmpty else {
-      throw .claim(rolesClaim, "is not an operator's, and there is no \(subscriptionsClaim)")
-    }
-    guard
-      subscriptions.allSatisfy({ (1...EventLimits.subscriptionBytesMax).contains($0.utf8.count) })
-    else {
+    let subscriptions = try names(claims, subscriptionsClaim, EventLimits.subscriptionBytesMax)
+    let providers = try names(claims, providerClaim, EventLimits.subscriptionBytesMax)
+    let sources = try names(claims, sourcesClaim, EventLimits.sourceBytesMax)
+    switch (subscriptions.isEmpty, providers.isEmpty, sources.isEmpty) {
+    case (false, true, true): return .tenant(subscriptions: subscriptions.map(\.asciiLowercased))
+    case (true, false, true):
+      guard providers.count == 1 else { throw .claim(providerClaim, "must name one provider") }
+      return .provider(providers[0].asciiLowercased)
+    case (true, true, false): return .reporter(sources: sources)
+    default:
       throw .claim(
-        subscriptionsClaim, "each must have 1 to \(EventLimits.subscriptionBytesMax) bytes")
+        rolesClaim,
+        "is not an operator's, and not one alone of \(subscriptionsClaim), \(providerClaim) and "
+          + "\(sourcesClaim) is there")
     }
-    return .tenant(subscriptions: subscriptions.map(\.asciiLowercased))
+  }
+
+  private func names(
+    _ claims: JSONObject, _ claim: String, _ bytesMax: Int
+  ) throws(TokenRefusal) -> [String] {
+    let names = try TokenRules.texts(TokenRules.value(claims, claim), claim)
+    guard names.allSatisfy({ (1...bytesMax).contains($0.utf8.count) }) else {
+      throw .claim(claim, "each text must have 1 to \(bytesMax) bytes")
+    }
+    return names
   }
 
   /// A member by its name or by a JSON pointer (RFC 6901) through objects.
