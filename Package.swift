@@ -93,16 +93,18 @@ let package = Package(
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
   targets: [
-    // C: what protoc-c makes, the system's SQLite, Zstandard and libpq, and what only C can say.
+    // C: what protoc-c makes, the system's SQLite, Zstandard, zlib and libpq, and what only C can say.
     .target(name: "CStackmeterProto"),
     .target(name: "CStackmeterSupport"),
     .systemLibrary(name: "CSQLite", providers: [.apt(["libsqlite3-dev"])]),
     .systemLibrary(name: "CZstd", providers: [.apt(["libzstd-dev"])]),
+    .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
     .systemLibrary(name: "CPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
 
     // The layers, lowest first. Tests/TidyTests holds these arrows.
     library("StackmeterCore", exclude: ["README.md"]),
     library("StackmeterRating", ["StackmeterCore"], exclude: ["README.md"]),
+    library("StackmeterCompression", ["CZlib"]),
     library("StackmeterWire", ["CStackmeterProto", "StackmeterCore"]),
     library(
       "StackmeterJournal", ["CStackmeterSupport", "CZstd", "StackmeterCore", crypto],
@@ -145,7 +147,8 @@ let package = Package(
     service(
       "Gateway", "Server",
       [
-        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
+        "StackmeterCompression", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
+        "StackmeterRuntime",
         "CollectorClient", "QueryClient", hummingbird, hummingbirdCore, httpTypes, nio, nioHTTP1,
         nioHTTPTypes, nioPosix, nioSSL, x509, asn1, logging, lifecycle, crypto, cryptoExtras, grpc,
       ], exclude: ["Azure/README.md"]),
@@ -235,6 +238,7 @@ let package = Package(
         "StackmeterTesting", argumentParser,
       ]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
+    tests("StackmeterCompressionTests", ["StackmeterCompression", "StackmeterTesting"]),
     tests(
       "StackmeterStoreTests",
       ["CSQLite", "StackmeterCore", "StackmeterRuntime", "StackmeterStore", "StackmeterTesting"],
@@ -284,7 +288,8 @@ let package = Package(
     tests(
       "GatewayTests",
       [
-        "GatewayServer", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
+        "GatewayServer", "StackmeterCompression", "StackmeterCore", "StackmeterWire",
+        "StackmeterRPC", "StackmeterRuntime",
         "CollectorClient", "QueryClient", "StackmeterTesting", hummingbird, httpTypes, nio,
         nioHTTP1, nioPosix, nioSSL, x509, asn1, logging, lifecycle, crypto, cryptoExtras, grpc,
       ]),

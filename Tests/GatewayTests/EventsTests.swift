@@ -136,7 +136,7 @@ extension RunningGateway {
 
   @Test(arguments: [
     [], ["Content-Type: text/plain"], ["Content-Type: application/x-www-form-urlencoded"],
-    [one, "Content-Encoding: gzip"],
+    [one, "Content-Encoding: br"], [one, "Content-Encoding: gzip, gzip"],
   ])
   func `a content type or encoding that is not taken is 415`(headers: [String]) async throws {
     try await withGateway { gateway in

@@ -9,9 +9,11 @@ import Testing
     "CStackmeterSupport": [],
     "CSQLite": [],
     "CZstd": [],
+    "CZlib": [],
     "CPQ": [],
     "StackmeterCore": [],
     "StackmeterRating": ["StackmeterCore"],
+    "StackmeterCompression": ["CZlib"],
     "StackmeterWire": ["CStackmeterProto", "StackmeterCore", "Synchronization", "Glibc"],
     "StackmeterJournal": [
       "CStackmeterSupport", "CZstd", "StackmeterCore", "Crypto", "Synchronization", "Glibc",
@@ -52,7 +54,8 @@ import Testing
       "NIOPosix", "Synchronization", "Glibc",
     ],
     "GatewayServer": [
-      "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
+      "StackmeterCompression", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
+      "StackmeterRuntime",
       "CollectorClient", "QueryClient", "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore",
       "NIOHTTP1", "NIOHTTPTypes", "NIOPosix", "NIOSSL", "SwiftASN1", "X509", "ServiceLifecycle",
       "Logging",
@@ -146,7 +149,7 @@ import Testing
 
   @Test(arguments: [
     ("CStackmeterProto", "StackmeterWire"), ("CSQLite", "StackmeterStore"),
-    ("CPQ", "StackmeterStore"),
+    ("CPQ", "StackmeterStore"), ("CZlib", "StackmeterCompression"),
   ])
   func `a C module has one importer`(module: String, importer: String) {
     #expect(Self.allowed.filter { $0.value.contains(module) }.map(\.key) == [importer])

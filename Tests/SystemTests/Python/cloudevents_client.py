@@ -4,6 +4,7 @@
 """
 
 import datetime
+import gzip
 import json
 import sys
 
@@ -85,6 +86,7 @@ expect(post(batched, b"[" + b",".join(events) + b"]"), 0, 1000)
 # A generator is sent in chunks, as long as it gives lines.
 lines = {"Content-Type": "application/x-ndjson"}
 expect(post(lines, (line + b"\n" for line in events * 3)), 0, 3000)
+expect(post(lines, gzip.compress(b"\n".join(events)), **{"Content-Encoding": "gzip"}), 0, 1000)
 answer = post(lines, b"\n".join(events), Prefer="return=minimal")
 assert answer.status_code == 204 and answer.content == b"", answer.text
 

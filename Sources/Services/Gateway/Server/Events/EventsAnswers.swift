@@ -27,12 +27,6 @@ struct EventsAnswers: Sendable {
     try request.refuseParameters()
     let headers = request.head.headerFields
     let form = try EventsForm(headers)
-    if let encoding = headers[.contentEncoding], encoding.asciiLowercased != "identity" {
-      throw HTTPProblem(
-        .unsupportedMediaType, "UnsupportedMediaType",
-        "the Content-Encoding \"\(encoding)\" is not taken; send the body as it is",
-        headers: [.acceptEncoding: "identity"])
-    }
     if form == .lines { return try await reportLines(request) }
     let bytes = try await request.bytes(.events)
     let body =

@@ -34,14 +34,15 @@ extension GatewayRequest {
     _ limits: BodyLimits, _ consume: @escaping @Sendable (BoundedBody) async throws -> Result
   ) async throws -> Result {
     try await body.reading(
-      announced: head.headerFields[.contentLength].flatMap { Int($0) }, limits, consume)
+      announced: head.headerFields[.contentLength].flatMap { Int($0) },
+      coding: try BodyCoding(head.headerFields), limits, consume)
   }
 }
 
 extension RequestBody {
   /// As `GatewayRequest.reading`. Throws where more than what is taken was announced, and where it comes too slowly.
   func reading<Result: Sendable>(
-    announced: Int?, _ limits: BodyLimits,
+    announced: Int?, coding: BodyCoding = .identity, _ limits: BodyLimits,
     _ consume: @escaping @Sendable (BoundedBody) async throws -> Result
   ) async throws -> Result {
     if let announced, announced > limits.bytesMax { throw HTTPProblem.bodyTooLarge(limits) }
@@ -49,7 +50,8 @@ extension RequestBody {
     return try await withThrowingTaskGroup(of: Result?.self) { group in
       group.addTask {
         try await consume(
-          BoundedBody(body: self, announced: announced, limits: limits, patience: patience))
+          BoundedBody(
+            body: self, announced: announced, coding: coding, limits: limits, patience: patience))
       }
       group.addTask {
         try await patience.end()
@@ -71,6 +73,7 @@ extension RequestBody {
 struct BoundedBody: AsyncSequence, Sendable {
   fileprivate let body: RequestBody
   fileprivate let announced: Int?
+  fileprivate let coding: BodyCoding
   fileprivate let limits: BodyLimits
   fileprivate let patience: Patience
 
@@ -78,9 +81,25 @@ struct BoundedBody: AsyncSequence, Sendable {
     fileprivate var body: RequestBody.AsyncIterator
     fileprivate let limits: BodyLimits
     fileprivate let patience: Patience
+    fileprivate var gzip: GzipPieces?
     fileprivate var byteCount = 0
 
     mutating func next() async throws -> ByteBuffer? {
+      guard gzip != nil else { return try await encoded() }
+      while true {
+        while gzip?.isEmpty == false {
+          if let piece = try gzip?.next(), piece.readableBytes > 0 { return piece }
+        }
+        guard let chunk = try await encoded() else {
+          try gzip?.finish()
+          return nil
+        }
+        gzip?.add(chunk)
+      }
+    }
+
+    /// As it comes.
+    private mutating func encoded() async throws -> ByteBuffer? {
       patience.begin()
       let chunk: ByteBuffer?
       do {
@@ -100,7 +119,9 @@ struct BoundedBody: AsyncSequence, Sendable {
   }
 
   func makeAsyncIterator() -> AsyncIterator {
-    AsyncIterator(body: body.makeAsyncIterator(), limits: limits, patience: patience)
+    AsyncIterator(
+      body: body.makeAsyncIterator(), limits: limits, patience: patience,
+      gzip: coding == .gzip ? GzipPieces(bytesMax: limits.bytesMax) : nil)
   }
 
   func collect() async throws -> [UInt8] {

@@ -56,11 +56,6 @@ struct ConnectAnswers: Sendable {
     if let version = headers[.connectProtocolVersion], version != "1" {
       throw HTTPProblem(.invalidArgument, "Connect-Protocol-Version: must be 1")
     }
-    if let encoding = headers[.contentEncoding], encoding.asciiLowercased != "identity" {
-      throw HTTPProblem(
-        .unimplemented, "the Content-Encoding \"\(encoding)\" is not taken",
-        headers: [.acceptEncoding: "identity"])
-    }
   }
 
   /// How long a call may take: as long as the client waits, and no longer than calls of services do.
