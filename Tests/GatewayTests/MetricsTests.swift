@@ -3,7 +3,7 @@ import Testing
 
 @testable import GatewayServer
 
-/// `/metrics` in Prometheus' text format; a foreign parser reads it in the system tests.
+/// `/metrics` in Prometheus' text format.
 @Suite(.timeLimit(.minutes(1))) struct MetricsTests {
   @Test func `requests, events and connections are counted`() async throws {
     try await withGateway { gateway in
