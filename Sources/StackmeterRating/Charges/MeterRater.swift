@@ -34,9 +34,9 @@ package struct MeterRater {
   private let group: [RateGroup?]
   private let rated: [RatedMeter?]
   private var tracks: [Track] = []
-  /// The usual case: one track, so that a row need not look for its own.
-  private var lastLocation = ""
-  private var lastTrack: Int?
+  /// The tracks of the locations that were looked up last: there are few, and rows come from them in turn.
+  private var known: [(version: Int, location: String, track: Int)] = []
+  private static let knownMax = 16
 
   /// `versions` are those that hold in the period, the earliest first.
   init(
@@ -95,14 +95,15 @@ package struct MeterRater {
     let day = row.usageStart.hour.day
     guard let version = versions.lastIndex(where: { $0.card.effective <= day }) else { return nil }
     let location = row.series.resource.location
-    if versions.count == 1, let lastTrack, lastLocation.hasSameBytes(as: location) {
-      return (version, lastTrack)
+    for place in known where place.version == version {
+      if place.location.hasSameBytes(as: location) { return (version, place.track) }
     }
     guard
       let rate = rated[version]?.rate(group: group[version]?.name, location: location)
     else { return nil }
     let track = track(at: rate.location?.asciiLowercased ?? "")
-    (lastLocation, lastTrack) = (location, track)
+    if known.count == MeterRater.knownMax { known.removeAll() }
+    known.append((version, location, track))
     return (version, track)
   }
 

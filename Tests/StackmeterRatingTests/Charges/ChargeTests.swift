@@ -184,6 +184,21 @@ import Testing
     #expect(charges.map { $0.rate?.location } == [nil, "West", nil, nil, "West", "West"])
   }
 
+  @Test func `a meter may be used in any number of locations`() throws {
+    let rater = Rater(
+      try RateBook([smallCard("meter m\nrate\n\(Self.tiers)rate in l7\nprice 3\n")]))
+    let rows = try (0..<100).flatMap { hour in
+      try (0..<40).map {
+        try usage(
+          "1", "2026-11-0\(1 + hour / 20)T\(10 + hour % 10)", location: "l\($0)", uri: "/\(hour)")
+      }
+    }
+    let charges = try rated(rows, rater).charges
+    // 3900 at the general rate, 100 in the location with a price of its own.
+    #expect(charges.cost.description == "1375")
+    #expect(charges.filter { $0.rate?.location == "l7" }.cost.description == "300")
+  }
+
   @Test func `usage that no rate prices is shown without a price`() throws {
     let rater = Rater(
       try RateBook([
