@@ -107,7 +107,7 @@ import Testing
         ("operator", try await cluster.operatorToken()),
         ("tenant", try await tenantToken(cluster, Self.many)),
       ]
-      #expect(mkdir(cluster.settings.stateDirectory, 0o750) == 0)
+      try StateLock.makeDirectory(cluster.settings.stateDirectory)
       let usage = ClosedUsage(path: cluster.settings.usageDatabase)
       try usage.write(
         Self.rows, open: Self.day.end.hour,

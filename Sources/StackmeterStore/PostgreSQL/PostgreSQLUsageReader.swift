@@ -166,7 +166,9 @@ package final class PostgreSQLUsageReader: UsageReader {
           WHERE b.reporting_window >= $1::bigint AND b.reporting_window < $2::bigint
           UNION ALL
           SELECT b.* FROM pipeline p
-          JOIN aggregate b ON b.cell = p.cell AND b.reporting_window = p.open_window
+          CROSS JOIN LATERAL (
+            SELECT * FROM aggregate o
+            WHERE o.cell = p.cell AND o.reporting_window = p.open_window OFFSET 0) b
           WHERE p.open_window >= $2::bigint) a
       """
       : """
