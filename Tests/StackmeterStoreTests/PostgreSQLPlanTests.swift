@@ -157,13 +157,6 @@ import Testing
         #expect(totals.count >= Self.seriesPerSubscription)
       }
       #expect(summary.wholeAggregates == 0 && summary.aggregateBlocks < 1500, "\(summary)")
-      // Ten hours of all are ten windows of both cells, 5,000 rows each, however many follow.
-      let whole = try place.read {
-        let totals = try reader.totals(
-          hours: hours, byDay: true, bySubscription: false, filter: everything, limit: 100)
-        #expect(totals.count >= Self.seriesPerSubscription)
-      }
-      #expect(whole.wholeAggregates == 0 && whole.aggregateBlocks < 2500, "\(whole)")
       let explained = try place.read {
         let basis = try reader.basis(
           subscription: "sub-500", meter: "METER-3", resourceURI: nil,

@@ -32,8 +32,8 @@ package struct TLSFiles: Hashable, Sendable {
 /// What the gateway shows to clients of HTTPS, and whom it believes: TLS 1.2 and 1.3, by files that are read again
 /// when they have changed. Connections that are there go on with what they have.
 ///
-/// Files that cannot be used at the start are an error. Ones that break later leave the last good ones in force, and are
-/// logged once for each change.
+/// Files that cannot be used at the start are an error. Ones that break later leave the last good ones in force, and
+/// are logged once for each change.
 final class TLSIdentity: Sendable {
   private struct State {
     var context: NIOSSLContext
