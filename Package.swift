@@ -143,7 +143,7 @@ let package = Package(
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterStore",
         "StackmeterRuntime", "CollectorClient", "AggregatorClient", "QueryClient", grpc, logging,
         crypto, nioPosix,
-      ]),
+      ], exclude: ["Export/README.md"]),
     service(
       "Gateway", "Server",
       [
@@ -163,9 +163,9 @@ let package = Package(
     library(
       "StackmeterCommand",
       [
-        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-        "StackmeterJournal", "StackmeterAudit", "StackmeterRating", "AggregatorClient",
-        "CollectorClient",
+        "StackmeterCompression", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
+        "StackmeterRuntime", "StackmeterStore", "StackmeterJournal", "StackmeterAudit",
+        "StackmeterRating", "AggregatorClient", "CollectorClient",
         "QueryClient", "GatewayServer", "AggregatorServer", argumentParser, crypto, grpc,
         unixSignals,
       ]),

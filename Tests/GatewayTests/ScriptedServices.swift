@@ -27,6 +27,8 @@ final class ScriptedQuery: RPCEndpoint {
     var usageRequests: [ListUsageRequest] = []
     var summaryRequests: [SummarizeRequest] = []
     var windowRequests: [ListWindowsRequest] = []
+    var exports: [ExportUsageResponse] = []
+    var exportRequests: [ExportUsageRequest] = []
   }
 
   private let script = Mutex(Script())
@@ -51,6 +53,16 @@ final class ScriptedQuery: RPCEndpoint {
           return ListUsageResponse(aggregates: [], nextPageToken: "")
         }
         return script.pages.removeFirst()
+      }
+    }
+    routes.unary(QueryMethods.exportUsage) { [self] request in
+      try answer { script in
+        script.exportRequests.append(request)
+        guard !script.exports.isEmpty else {
+          return ExportUsageResponse(
+            data: [], rows: 0, nextPageToken: "", windows: Hour(index: 1)..<Hour(index: 1))
+        }
+        return script.exports.removeFirst()
       }
     }
     routes.unary(QueryMethods.summarize) { [self] request in
