@@ -27,7 +27,7 @@ import Testing
   }
 
   private static func rows(_ random: inout SeededRandom) -> [Row] {
-    (0..<300).map { _ in
+    (0..<120).map { _ in
       let window = Int64.random(in: firstWindow...openWindow, using: &random)
       return (
         window, series(&random), window - Int64.random(in: -1...60, using: &random),
@@ -124,6 +124,7 @@ import Testing
       try #require(page.aggregates.count <= limit && page.next != cursor || page.next == nil)
       rows += page.aggregates
       pages += 1
+      try #require(pages < 2000, "a walk goes on and on")
       cursor = page.next
     } while cursor != nil
     return (rows, pages)
@@ -149,7 +150,7 @@ import Testing
                   ofHour: Self.firstWindow - 20)))..<Hour(
               index: granularity.firstHour(
                 ofPeriod: granularity.period(ofHour: Self.openWindow - 3) + 1))
-          for selection in Self.selections {
+          for selection in [.all] + Self.selections.dropFirst().shuffled(using: &random).prefix(3) {
             var scan = UsageScan(
               axis: axis, hours: hours, granularity: granularity,
               filter: UsageFilter(
@@ -171,12 +172,12 @@ import Testing
             try #require(
               Set(lines) == expected && lines.count == expected.count,
               "\(scan) \(Set(lines).symmetricDifference(expected))")
-            try #require(try Self.walk(reader, scan, limit: 3).rows == whole.aggregates)
+            try #require(try Self.walk(reader, scan, limit: 7).rows == whole.aggregates)
             // A page that has looked at enough ends, with what it has, and nothing is lost.
             scan.rowsMax = 5
             let short = try Self.walk(reader, scan, limit: 100)
             try #require(short.rows == whole.aggregates)
-            if whole.aggregates.count > 60 { #expect(short.pages > 3) }
+            if whole.aggregates.count > 20 { #expect(short.pages > 3) }
           }
         }
       }
