@@ -96,7 +96,8 @@ struct UsageSums<Source: SumsSource> {
   ) throws(StoreError) {
     self.source = source
     self.question = question
-    hoursPerPeriod = question.granularity.hours
+    precondition(question.granularity != .monthly, "sums are by hour or day")
+    hoursPerPeriod = question.granularity == .daily ? 24 : 1
     self.limit = limit
     self.deadline = deadline
     windows = try source.sumsWindows(question.windows)

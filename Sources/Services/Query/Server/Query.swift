@@ -84,6 +84,15 @@ package final class Query: Sendable {
       let period = request.granularity == .daily ? "day" : "month"
       throw .invalid(field: field, problem: "must begin a \(period) (UTC)")
     }
+    guard
+      !request.withoutResources
+        || (request.axis == .reported && request.granularity != .monthly && request.asOf == nil
+          && request.series.isAll)
+    else {
+      throw .invalid(
+        field: "without_resources",
+        problem: "goes with reported time, hours and days only, without selection and as_of_window")
+    }
     var walk: UsageWalk?
     if !request.pageToken.isEmpty {
       walk = tokens.walk(request.pageToken, of: request)
