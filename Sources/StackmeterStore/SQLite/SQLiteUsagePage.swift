@@ -260,3 +260,35 @@ final class SQLiteWindowStream {
     series = nil
   }
 }
+
+extension SQLite {
+  /// The windows of a range, each with its oldest usage; of the open one, with that of some series.
+  func usageWindows(
+    _ windows: Range<Int64>, _ position: PipelinePosition, _ series: [Range<Int64>]
+  ) throws(StoreError) -> UsageWindows {
+    let select = try prepare(
+      "SELECT window, oldest_usage FROM closed_window WHERE window >= ? AND window < ?")
+    select.bind(1, windows.lowerBound)
+    select.bind(2, windows.upperBound)
+    var found: [UsageWindows.Window] = []
+    while try select.step() {
+      found.append(
+        UsageWindows.Window(hour: select.integer(0), cell: 0, oldestUsage: select.integer(1)))
+    }
+    let open = position.openWindow.index
+    guard windows.contains(open) else { return UsageWindows(found) }
+    let greatest = try prepare(
+      "SELECT max(lag) FROM aggregate WHERE window = ? AND series >= ? AND series < ?")
+    guard let first = series.first, let last = series.last else { return UsageWindows(found) }
+    greatest.bind(1, open)
+    greatest.bind(2, first.lowerBound)
+    greatest.bind(3, last.upperBound)
+    _ = try greatest.step()
+    if !greatest.isNull(0) {
+      found.append(
+        UsageWindows.Window(hour: open, cell: 0, oldestUsage: open - greatest.integer(0)))
+    }
+    greatest.reset()
+    return UsageWindows(found)
+  }
+}
