@@ -2,7 +2,6 @@ internal import Glibc
 package import Logging
 package import StackmeterCore
 internal import StackmeterRuntime
-internal import Synchronization
 
 /// The keys of a file, read again when the file has changed, so that a new key works and a revoked one is
 /// refused within a second.
@@ -10,61 +9,36 @@ internal import Synchronization
 /// A file that cannot be read at the start is an error. One that breaks later leaves the last good keys in
 /// force, and is logged once for each change.
 package final class APIKeyFile: Sendable {
-  static let checkInterval: Duration = .seconds(1)
-
-  private struct State {
-    var keys: APIKeys
-    /// Nil where the file could not be looked at.
-    var version: FileVersion?
-    var checked: Instant
-  }
-
-  private let path: String
   private let clock: any WallClock
-  private let logger: Logger
-  private let state: Mutex<State>
+  private let file: ReloadedFiles<APIKeys, APIKeysError>
 
   package init(
     path: String, clock: any WallClock, logger: Logger
   ) throws(APIKeysError) {
-    self.path = path
     self.clock = clock
-    self.logger = logger
-    let version = FileVersion(path)
-    state = Mutex(
-      State(keys: try APIKeys(file: path), version: version, checked: clock.now()))
+    file = try ReloadedFiles(
+      [path], clock: clock,
+      read: { () throws(APIKeysError) in try APIKeys(file: path) },
+      tell: { result in
+        switch result {
+        case .success(let keys):
+          logger.info("the API keys were read again", metadata: ["count": "\(keys.keys.count)"])
+        case .failure(let error):
+          logger.error(
+            "the API keys cannot be read; the last good ones stay in force",
+            metadata: ["error": "\(error)"])
+        }
+      })
   }
 
   /// The key that a token is of, among the file's present keys.
   func key(for token: String) -> APIKey? {
-    current().key(for: token, now: clock.now())
+    file.current().key(for: token, now: clock.now())
   }
 
   /// The good keys of a client certificate with these names.
   func keys(forCertificate names: [String]) -> [APIKey] {
-    current().keys(forCertificate: names, now: clock.now())
-  }
-
-  private func current() -> APIKeys {
-    let now = clock.now()
-    return state.withLock { state in
-      let age = now - state.checked
-      // A clock that was set back counts as time that has passed.
-      guard age >= APIKeyFile.checkInterval || age < .zero else { return state.keys }
-      state.checked = now
-      let version = FileVersion(path)
-      guard version != state.version else { return state.keys }
-      state.version = version
-      do throws(APIKeysError) {
-        state.keys = try APIKeys(file: path)
-        logger.info("the API keys were read again", metadata: ["count": "\(state.keys.keys.count)"])
-      } catch {
-        logger.error(
-          "the API keys cannot be read; the last good ones stay in force",
-          metadata: ["error": "\(error)"])
-      }
-      return state.keys
-    }
+    file.current().keys(forCertificate: names, now: clock.now())
   }
 }
 

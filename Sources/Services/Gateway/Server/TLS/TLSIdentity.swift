@@ -3,7 +3,6 @@ internal import Logging
 internal import NIOSSL
 internal import StackmeterCore
 internal import StackmeterRuntime
-internal import Synchronization
 
 /// The files that HTTPS is served with.
 package struct TLSFiles: Hashable, Sendable {
@@ -35,48 +34,25 @@ package struct TLSFiles: Hashable, Sendable {
 /// Files that cannot be used at the start are an error. Ones that break later leave the last good ones in force, and
 /// are logged once for each change.
 final class TLSIdentity: Sendable {
-  private struct State {
-    var context: NIOSSLContext
-    var versions: [FileVersion?]
-    var checked: Instant
-  }
-
-  private let files: TLSFiles
-  private let clock: any WallClock
-  private let logger: Logger
-  private let state: Mutex<State>
+  private let files: ReloadedFiles<NIOSSLContext, SettingsError>
 
   init(_ files: TLSFiles, clock: any WallClock, logger: Logger) throws(SettingsError) {
-    self.files = files
-    self.clock = clock
-    self.logger = logger
-    let versions = files.all.map { FileVersion($0) }
-    state = Mutex(
-      State(
-        context: try TLSIdentity.context(files), versions: versions, checked: clock.now()))
+    self.files = try ReloadedFiles(
+      files.all, clock: clock,
+      read: { () throws(SettingsError) in try TLSIdentity.context(files) },
+      tell: { result in
+        switch result {
+        case .success: logger.info("the certificates were read again")
+        case .failure(let error):
+          logger.error(
+            "the certificates cannot be used; the last good ones stay in force",
+            metadata: ["error": "\(error)"])
+        }
+      })
   }
 
   /// For a connection that begins now.
-  func context() -> NIOSSLContext {
-    let now = clock.now()
-    return state.withLock { state in
-      let age = now - state.checked
-      guard age >= APIKeyFile.checkInterval || age < .zero else { return state.context }
-      state.checked = now
-      let versions = files.all.map { FileVersion($0) }
-      guard versions != state.versions else { return state.context }
-      state.versions = versions
-      do throws(SettingsError) {
-        state.context = try TLSIdentity.context(files)
-        logger.info("the certificates were read again")
-      } catch {
-        logger.error(
-          "the certificates cannot be used; the last good ones stay in force",
-          metadata: ["error": "\(error)"])
-      }
-      return state.context
-    }
-  }
+  func context() -> NIOSSLContext { files.current() }
 
   private static func context(_ files: TLSFiles) throws(SettingsError) -> NIOSSLContext {
     var status = stat()

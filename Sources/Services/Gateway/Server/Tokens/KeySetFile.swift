@@ -1,56 +1,31 @@
 internal import Logging
 internal import StackmeterCore
 internal import StackmeterRuntime
-internal import Synchronization
 
 /// The keys of a JSON Web Key Set in a file, read again when it has changed.
 ///
 /// A file that cannot be read at the start is an error. One that breaks later leaves the last good keys in force, and
 /// is logged once for each change.
 final class KeySetFile: KeySource {
-  private struct State {
-    var keys: VerificationKeys
-    var version: FileVersion?
-    var checked: Instant
-  }
-
-  private let path: String
-  private let clock: any WallClock
-  private let logger: Logger
-  private let state: Mutex<State>
+  private let file: ReloadedFiles<VerificationKeys, VerificationKeysError>
 
   init(path: String, clock: any WallClock, logger: Logger) throws(VerificationKeysError) {
-    self.path = path
-    self.clock = clock
-    self.logger = logger
-    let version = FileVersion(path)
-    let keys = try KeySetFile.read(path)
-    state = Mutex(State(keys: keys, version: version, checked: clock.now()))
-    logger.tell(keys, of: path)
+    file = try ReloadedFiles(
+      [path], clock: clock,
+      read: { () throws(VerificationKeysError) in try KeySetFile.read(path) },
+      tell: { result in
+        switch result {
+        case .success(let keys): logger.tell(keys, of: path)
+        case .failure(let error):
+          logger.error(
+            "the key set cannot be read; the last good one stays in force",
+            metadata: ["error": "\(error)"])
+        }
+      })
+    logger.tell(file.current(), of: path)
   }
 
-  func key(_ id: String) -> VerificationKey? {
-    let now = clock.now()
-    return state.withLock { state in
-      let age = now - state.checked
-      if age >= APIKeyFile.checkInterval || age < .zero {
-        state.checked = now
-        let version = FileVersion(path)
-        if version != state.version {
-          state.version = version
-          do throws(VerificationKeysError) {
-            state.keys = try KeySetFile.read(path)
-            logger.tell(state.keys, of: path)
-          } catch {
-            logger.error(
-              "the key set cannot be read; the last good one stays in force",
-              metadata: ["error": "\(error)"])
-          }
-        }
-      }
-      return state.keys[id]
-    }
-  }
+  func key(_ id: String) -> VerificationKey? { file.current()[id] }
 
   private static func read(_ path: String) throws(VerificationKeysError) -> VerificationKeys {
     do throws(FileReadError) {
