@@ -130,6 +130,25 @@ import Testing
     }
   }
 
+  /// One bit makes the number of a series a blob, which SQLite orders behind all numbers and gives as zero.
+  @Test func `a row that is not in its place is damage, not read again and again`() throws {
+    let directory = try TemporaryDirectory()
+    let path = "\(directory.path)/usage.sqlite"
+    try makeDatabase(place(path))
+    var bytes = try content(path)
+    // A record: the header of six bytes with the types of window 102 (one byte) and of its series (four bytes), …
+    let record: [UInt8] = [0x06, 0x01, 0x04, 0x08, 0x01, 0x08, 0x66, 0x07, 0x00, 0x00, 0x07]
+    let places = bytes.indices.dropLast(record.count).filter {
+      Array(bytes[$0..<$0 + record.count]) == record
+    }
+    let found = try #require(places.last)
+    bytes[found + 2] ^= 1 << 4
+    try write(bytes, path)
+    let damage = try damage(place(path))
+    #expect(
+      damage.contains { $0.contains("the closed window 1970-01-05T06:00:00Z cannot be read") })
+  }
+
   private func place(_ path: String) -> TestDatabase {
     TestDatabase(database: .sqlite(path: path, cell: "local"))
   }
