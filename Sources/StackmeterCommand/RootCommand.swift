@@ -15,7 +15,6 @@ package struct RootCommand: AsyncParsableCommand {
       QuarantineCommand.self, HeartbeatCommand.self, SourcesCommand.self, WindowsCommand.self,
       SubscriptionsCommand.self, RatesCommand.self,
       ExplainCommand.self, VerifyCommand.self, RebuildCommand.self, RestateCommand.self,
-      QuarantineCommand.self,
       TokenCommand.self, AuditCommand.self, StatusCommand.self, DoctorCommand.self,
       BackupCommand.self, RestoreCommand.self,
     ])

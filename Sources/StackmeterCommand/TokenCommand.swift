@@ -56,8 +56,9 @@ struct TokenCommand: AsyncParsableCommand {
           role: role, certificate: certificate, subscriptions: subscriptions, provider: provider,
           sources: sources,
           expires: expires.flatMap { Instant(parsing: $0) }, note: note)
-        try LocalAudit.write(settings, "token create", "\(key.id) \(role.rawValue)")
-        try APIKeys.update(file: path) { (keys) throws(APIKeysError) in try keys.add(key) }
+        try await LocalAudit.change(settings, "token create", "\(key.id) \(role.rawValue)") {
+          try APIKeys.update(file: path) { (keys) throws(APIKeysError) in try keys.add(key) }
+        }
         StandardStream.output.write((token.isEmpty ? key.id : token) + "\n")
       }
     }
@@ -107,10 +108,10 @@ struct TokenCommand: AsyncParsableCommand {
         let path = settings.apiKeys
         // An update would make the file where there is none.
         _ = try APIKeys(file: path)
-        try LocalAudit.write(settings, "token revoke", id)
-        let isRemoved = try APIKeys.update(file: path) { $0.remove(id: id) }
-        guard isRemoved else {
-          throw CommandFailure("\(path): no key has the id \(id)", exitCode: 65)
+        try await LocalAudit.change(settings, "token revoke", id) {
+          guard try APIKeys.update(file: path, { $0.remove(id: id) }) else {
+            throw CommandFailure("\(path): no key has the id \(id)", exitCode: 65)
+          }
         }
       }
     }

@@ -280,4 +280,59 @@ private final class LoadEnd: Sendable {
       }
     }
   }
+
+  /// What somebody at the host changes is in the log, and the log is in the backup.
+  @Test func `the audit log has the changes of the command line, and outlives the host`()
+    async throws
+  {
+    try await withCluster(overrides: Self.overrides) { cluster in
+      try cluster.start("collector")
+      try await cluster.serving("collector")
+      let token = try await cluster.command("token", "create", "--role", "operator")
+      try #require(token.status == .exited(0), "\(token.output)")
+      let declared = try await cluster.command(
+        "heartbeat", "/providers/a", "--complete-until", "2026-11-23")
+      try #require(declared.status == .exited(0), "\(declared.output)")
+      // 1 is no entry: what failed is in the log, too.
+      let absent = try await cluster.command("quarantine", "discard", "1")
+      try #require(absent.status == .exited(1), "\(absent.output)")
+      // The aggregator does not run.
+      let restate = try await cluster.command("restate")
+      try #require(restate.status != .exited(0), "\(restate.output)")
+
+      let log = try await log(cluster)
+      let operations = log.map { $0.split(separator: "\"operation\":\"").last ?? "" }
+        .map { String($0.prefix { $0 != "\"" }) }
+      #expect(
+        operations
+          == [
+            "stackmeter token create", "stackmeter heartbeat", "stackmeter quarantine discard",
+            "stackmeter restate",
+          ].flatMap { [$0, $0] })
+      #expect(log[2].contains("heartbeat /providers/a --complete-until 2026-11-23"))
+      #expect(log[3].contains("\"filter\":\"done\""))
+      #expect(log[7].contains("failed: "))
+
+      let backup = "\(cluster.directory)/backup"
+      let made = try await cluster.command("backup", backup)
+      try #require(made.status == .exited(0), "\(made.output)")
+      try await withCluster(overrides: Self.overrides) { other in
+        let restored = try await other.command("restore", backup)
+        try #require(restored.status == .exited(0), "\(restored.output)")
+        let restoredLog = try await self.log(other)
+        #expect(Array(restoredLog.prefix(log.count)) == log)
+        #expect(restoredLog.count == log.count + 2)
+        #expect(restoredLog.last?.contains("stackmeter restore") == true)
+      }
+    }
+  }
+
+  /// The lines of the audit log, which must be whole.
+  private func log(_ cluster: Cluster) async throws -> [String] {
+    let verified = try await cluster.command("audit", "verify")
+    try #require(verified.status == .exited(0), "\(verified.output)")
+    let content = try fileContent(
+      "\(cluster.settings.auditDirectory)/audit.jsonl", bytesMax: 1 << 20)
+    return String(decoding: content, as: UTF8.self).split(separator: "\n").map(String.init)
+  }
 }

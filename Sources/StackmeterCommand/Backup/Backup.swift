@@ -1,3 +1,4 @@
+internal import GatewayServer
 internal import Glibc
 internal import StackmeterCore
 internal import StackmeterJournal
@@ -68,6 +69,7 @@ struct Backup {
         return position >= end
       } ?? false
     }.map(BackupContent.Log.init)
+    try await copyAudit(&files)
     try copySmallFiles(&files)
     try FileCopy.write(content.bytes(), to: "\(partial)/\(BackupContent.name)", mode: 0o600)
     files[BackupContent.name] = try FileCopy.content(of: "\(partial)/\(BackupContent.name)")
@@ -82,7 +84,8 @@ struct Backup {
       }
     }
     try BackupCheck(directory: partial, content: content).run()
-    for name in ["journal", "quarantine", "settings"] where FileCopy.exists("\(partial)/\(name)") {
+    for name in ["journal", "quarantine", "audit", "settings"]
+    where FileCopy.exists("\(partial)/\(name)") {
       try FileCopy.sync("\(partial)/\(name)")
     }
     try FileCopy.sync(partial)
@@ -156,6 +159,35 @@ struct Backup {
       files["\(name)/\(file.name)"] = copied
     }
     return true
+  }
+
+  /// The audit log, as far as it is written when it is looked at, and the head that belongs to it.
+  private func copyAudit(_ files: inout [String: FileCopy.Content]) async throws {
+    let source = settings.auditDirectory
+    for _ in 0..<Backup.attemptsMax {
+      guard let snapshot = try AuditSnapshot(directory: source) else { return }
+      try FileCopy.makeDirectory("\(partial)/audit", mode: 0o700)
+      var copied: [String: FileCopy.Content] = [:]
+      for file in snapshot.files {
+        copied["audit/\(file.name)"] = try FileCopy.copy(
+          "\(source)/\(file.name)", to: "\(partial)/audit/\(file.name)",
+          byteCount: file.byteCount, mode: 0o600)
+      }
+      if let head = snapshot.head {
+        let name = "audit/\(AuditSnapshot.headName)"
+        try FileCopy.write(head, to: "\(partial)/\(name)", mode: 0o600)
+        copied[name] = try FileCopy.content(of: "\(partial)/\(name)")
+      }
+      if let now = try AuditSnapshot(directory: source), snapshot.isContained(in: now) {
+        files.merge(copied) { _, new in new }
+        return
+      }
+      // A file was full meanwhile, and has another name.
+      try FileCopy.removeTree("\(partial)/audit")
+    }
+    throw CommandFailure(
+      "the audit log changed again and again while it was copied; try again",
+      exitCode: EX_TEMPFAIL)
   }
 
   /// Keys, counters and settings, as far as they are there.

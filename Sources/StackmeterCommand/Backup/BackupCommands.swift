@@ -6,7 +6,8 @@ struct BackupCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "backup", abstract: "Copy everything to a new directory, while it runs.",
     discussion: """
-      Copies the usage database, the journal, the quarantine, keys and settings, reads all of it again, and only \
+      Copies the usage database, the journal, the quarantine, the audit log, keys and settings, reads all of it \
+      again, and only \
       then gives the directory its name. It takes as long as reading everything does; nothing waits for it. A usage \
       database in PostgreSQL is not in it: run pg_dump first, then this, so that the journal has all that the dump was \
       made from.
@@ -68,6 +69,8 @@ struct RestoreCommand: AsyncParsableCommand {
       let settings = try options.settings()
       try makeDirectories(settings.stateDirectory, mode: 0o750)
       let outcome = try Restore(settings: settings, source: directory.withoutSlashes).run()
+      // Not before: the state directory had to be empty, and the log is one of the things that were restored.
+      try await LocalAudit.change(settings, "restore") {}
       let lines =
         ["\(settings.stateDirectory): restored as of \(outcome.content.madeTime)"]
         + outcome.remarks

@@ -50,9 +50,14 @@ struct Restore {
       try? FileCopy.removeTree(work)
       throw error
     }
-    let remarks = try putSettings(sums)
+    var remarks = try putSettings(sums) + (database.map { [$0] } ?? [])
+    if FileCopy.exists("\(work)/audit"), FileCopy.exists(settings.auditDirectory) {
+      remarks.append(
+        "\(settings.auditDirectory) is there already, and was left as it is: the backup has a log of its own"
+      )
+    }
     try putInPlace()
-    return Outcome(content: content, remarks: remarks + (database.map { [$0] } ?? []))
+    return Outcome(content: content, remarks: remarks)
   }
 
   /// What is to be known of a usage database in PostgreSQL. Throws where it has counted more of the journal than the
@@ -157,7 +162,8 @@ struct Restore {
   /// The journal comes last: a collector that is started where this was interrupted makes another one, which the
   /// aggregator refuses to count into the database.
   private func putInPlace() throws {
-    let order = ["query.key", "agent.json", "quarantine", BackupCheck.database, "journal"]
+    var order = ["query.key", "agent.json", "quarantine", BackupCheck.database, "journal"]
+    if !FileCopy.exists(settings.auditDirectory) { order.insert("audit", at: 0) }
     for name in order where FileCopy.exists("\(work)/\(name)") {
       try FileCopy.rename("\(work)/\(name)", to: "\(settings.stateDirectory)/\(name)")
       try FileCopy.sync(settings.stateDirectory)

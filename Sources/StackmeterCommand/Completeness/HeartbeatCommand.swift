@@ -67,8 +67,10 @@ struct HeartbeatCommand: AsyncParsableCommand {
     try await reportingFailure {
       let settings = try options.settings()
       let heartbeat = try heartbeat()
-      let response = try await withService("collector", of: settings) { channel in
-        try await CollectorClient(channel).heartbeat(heartbeat)
+      let response = try await LocalAudit.change(settings, "heartbeat") {
+        try await withService("collector", of: settings) { channel in
+          try await CollectorClient(channel).heartbeat(heartbeat)
+        }
       }
       let name = terminalText(source)
       StandardStream.output.write(

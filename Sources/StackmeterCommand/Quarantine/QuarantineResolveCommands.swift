@@ -33,30 +33,34 @@ struct QuarantineChoiceOptions: ParsableArguments {
   ) async throws {
     try await reportingFailure {
       let (filter, settings) = (try filter.filter(), try options.settings())
-      let outcome = try await withService("collector", of: settings) { channel in
-        let collector = CollectorClient(channel)
-        if dryRun {
-          let count = try await QuarantineListing.count(collector, filter)
-          let entries = count == 1 ? "1 entry" : "\(count) entries"
-          StandardStream.output.write("\(entries) would be \(verb.rawValue)\n")
-          return QuarantineOutcome(verb)
+      guard !dryRun else {
+        let count = try await withService("collector", of: settings) { channel in
+          try await QuarantineListing.count(CollectorClient(channel), filter)
         }
-        var outcome = QuarantineOutcome(verb)
-        for choice in choices() {
-          outcome.add(try await resolve(collector, choice), json: json)
-        }
-        if all {
-          var (after, hasMore) = (0 as UInt64, true)
-          while hasMore {
-            let response = try await resolve(
-              collector,
-              .matching(filter, after: after, limit: QuarantineChoice.entriesMax))
-            outcome.add(response, json: json)
-            (after, hasMore) = (response.lastNumber, response.more)
+        let entries = count == 1 ? "1 entry" : "\(count) entries"
+        StandardStream.output.write("\(entries) would be \(verb.rawValue)\n")
+        return
+      }
+      let outcome = try await LocalAudit.change(settings, "quarantine \(verb.command)") {
+        try await withService("collector", of: settings) { channel in
+          let collector = CollectorClient(channel)
+          var outcome = QuarantineOutcome(verb)
+          for choice in choices() {
+            outcome.add(try await resolve(collector, choice), json: json)
           }
+          if all {
+            var (after, hasMore) = (0 as UInt64, true)
+            while hasMore {
+              let response = try await resolve(
+                collector,
+                .matching(filter, after: after, limit: QuarantineChoice.entriesMax))
+              outcome.add(response, json: json)
+              (after, hasMore) = (response.lastNumber, response.more)
+            }
+          }
+          if !json { StandardStream.output.write(outcome.summary()) }
+          return outcome
         }
-        if !json { StandardStream.output.write(outcome.summary()) }
-        return outcome
       }
       if outcome.hasFailed { throw ExitCode(1) }
     }
@@ -75,6 +79,14 @@ struct QuarantineOutcome {
   enum Verb: String {
     case redriven
     case discarded
+
+    /// The command that does it.
+    var command: String {
+      switch self {
+      case .redriven: "redrive"
+      case .discarded: "discard"
+      }
+    }
 
     func isDone(_ outcome: QuarantineResolution.Outcome) -> Bool {
       switch (self, outcome) {

@@ -59,9 +59,11 @@ struct RebuildCommand: AsyncParsableCommand {
         place: place, cell: settings.cell, catalog: try meterCatalog(settings.meterCatalog),
         old: try oldDatabase(settings), latenessLimitDays: settings.latenessLimitDays)
       let progress = PositionProgress("counted")
-      let report = try rebuild.run(
-        disk: FileDisk(), journalDirectory: journal ?? settings.journalDirectory,
-        progress: progress.show)
+      let report = try await LocalAudit.change(settings, "rebuild") {
+        try rebuild.run(
+          disk: FileDisk(), journalDirectory: journal ?? settings.journalDirectory,
+          progress: progress.show)
+      }
       progress.finish()
       StandardStream.output.write(Self.text(report, place))
     }

@@ -24,9 +24,14 @@ struct RestateCommand: AsyncParsableCommand {
     try await reportingFailure {
       let settings = try options.settings()
       let isDryRun = dryRun
-      let response = try await withService("aggregator", of: settings) { channel in
-        try await AggregatorClient(channel).restate(RestateRequest(isDryRun: isDryRun))
+      let restate = {
+        try await withService("aggregator", of: settings) { channel in
+          try await AggregatorClient(channel).restate(RestateRequest(isDryRun: isDryRun))
+        }
       }
+      let response =
+        isDryRun
+        ? try await restate() : try await LocalAudit.change(settings, "restate", nil, restate)
       StandardStream.output.write(Self.text(response))
     }
   }

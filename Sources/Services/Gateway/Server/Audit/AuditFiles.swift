@@ -18,7 +18,7 @@ struct AuditFiles {
   let directory: String
 
   var current: String { "\(directory)/audit.jsonl" }
-  var head: String { "\(directory)/head" }
+  var head: String { "\(directory)/\(AuditSnapshot.headName)" }
   var lock: String { "\(directory)/lock" }
 
   func full(first: UInt64) -> String {
@@ -47,6 +47,20 @@ struct AuditFiles {
   /// All of them that are there, in the order of their lines.
   func all() throws(AuditError) -> [String] {
     try full().map(\.path) + (access(current, F_OK) == 0 ? [current] : [])
+  }
+
+  /// Waits until no other process is writing or looking; the turn is over when the descriptor is closed.
+  func takeTurn() throws(AuditError) -> Int32 {
+    let lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+    guard lock >= 0 else { throw .failure("open", self.lock) }
+    while flock(lock, LOCK_EX) != 0 {
+      guard errno == EINTR else {
+        let error = AuditError.failure("lock", self.lock)
+        close(lock)
+        throw error
+      }
+    }
+    return lock
   }
 
   func readHead() -> AuditHead? {

@@ -98,12 +98,8 @@ package final class AuditLog: Sendable {
 
   /// Takes the turn among processes, and lends the file that grows.
   private func locked(_ body: (Int32) throws(AuditError) -> Void) throws(AuditError) {
-    let lock = open(files.lock, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-    guard lock >= 0 else { throw .failure("open", files.lock) }
+    let lock = try files.takeTurn()
     defer { close(lock) }
-    while flock(lock, LOCK_EX) != 0 {
-      guard errno == EINTR else { throw .failure("lock", files.lock) }
-    }
     let current = try openCurrent()
     // A rotation closes what it was lent and opens another.
     defer { close(current) }
