@@ -92,6 +92,7 @@ import Testing
           "/subscriptions/x/providers/Microsoft.Commerce/UsageAggregates")
         #expect(azure.status == 429)
         #expect(azure["error.code"] == .string("TooManyRequests"))
+        #expect(azure.headers["x-ms-ratelimit-remaining-subscription-reads"] == "0")
         // Events have a bucket of their own, and so has everybody else. Health has none.
         let events = try await gateway.send(
           "POST", "/v1/events", token: gateway.operatorToken,
@@ -101,7 +102,13 @@ import Testing
         #expect(try await gateway.getAsTenant("/v1/meters").status == 200)
         #expect(try await gateway.get("/healthz").status == 200)
         gateway.clock.advance(by: .seconds(20))
-        #expect(try await gateway.get("/v1/meters").status == 200)
+        let later = try await gateway.get("/v1/meters")
+        #expect(later.status == 200)
+        #expect(later.headers["x-ms-ratelimit-remaining-subscription-reads"] == nil)
+        gateway.clock.advance(by: .seconds(60))
+        let reads = try await gateway.get("/subscriptions?api-version=2016-06-01")
+        #expect(reads.status == 200)
+        #expect(reads.headers["x-ms-ratelimit-remaining-subscription-reads"] == "2")
       })
   }
 }

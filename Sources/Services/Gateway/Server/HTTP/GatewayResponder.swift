@@ -84,11 +84,13 @@ struct GatewayResponder: HTTPResponder {
     guard route.access != .anyone else { return try await route.handler(request) }
     let standing = limiter.take(
       route.access == .reporter ? .ingest : .query, of: request.principal.name)
-    if let standing, !standing.isAllowed { throw HTTPProblem.tooManyRequests(standing) }
+    if let standing, !standing.isAllowed {
+      throw HTTPProblem.tooManyRequests(standing, on: Surface(path: request.path))
+    }
     var reply = try await trail.follow(request, route, requestID: requestID) {
       try await route.handler(request)
     }
-    standing?.addHeaders(&reply.headers)
+    standing?.addHeaders(&reply.headers, on: Surface(path: request.path))
     return reply
   }
 

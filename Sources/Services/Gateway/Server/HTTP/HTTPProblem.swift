@@ -76,14 +76,16 @@ struct HTTPProblem: Error, Hashable {
   }
 
   /// A caller has sent too many requests of a kind.
-  static func tooManyRequests(_ standing: RateLimiter.Standing) -> HTTPProblem {
+  static func tooManyRequests(
+    _ standing: RateLimiter.Standing, on surface: Surface
+  ) -> HTTPProblem {
     let name = standing.kind.rawValue
     var problem = HTTPProblem(
       .tooManyRequests, "TooManyRequests",
       "this caller may send \(standing.limit.requests) requests of the kind \"\(name)\" in "
         + "\(RateLimit.windowSeconds) seconds; retry after \(standing.seconds) s"
     ).retry(afterSeconds: standing.seconds)
-    standing.addHeaders(&problem.headers)
+    standing.addHeaders(&problem.headers, on: surface)
     problem.type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
     problem.violatedPolicies = [name]
     return problem

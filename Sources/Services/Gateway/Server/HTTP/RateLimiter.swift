@@ -29,11 +29,12 @@ final class RateLimiter: Sendable {
     /// Until the bucket is full again; where the request was refused, until the next one is taken.
     let seconds: Int
 
-    /// The fields of `draft-ietf-httpapi-ratelimit-headers-10`.
-    func addHeaders(_ headers: inout HTTPFields) {
+    /// The fields of `draft-ietf-httpapi-ratelimit-headers-10`, and for Azure's clients the one that they know.
+    func addHeaders(_ headers: inout HTTPFields, on surface: Surface) {
       headers[.rateLimitPolicy] =
         "\"\(kind.rawValue)\";q=\(limit.requests);w=\(RateLimit.windowSeconds)"
       headers[.rateLimit] = "\"\(kind.rawValue)\";r=\(remaining);t=\(seconds)"
+      if surface == .azure { headers[.remainingSubscriptionReads] = "\(remaining)" }
     }
   }
 
@@ -89,5 +90,7 @@ final class RateLimiter: Sendable {
 
 extension HTTPField.Name {
   static let rateLimit = HTTPField.Name("RateLimit")!
+  fileprivate static let remainingSubscriptionReads = HTTPField.Name(
+    "x-ms-ratelimit-remaining-subscription-reads")!
   static let rateLimitPolicy = HTTPField.Name("RateLimit-Policy")!
 }
