@@ -104,6 +104,7 @@ let package = Package(
     // The layers, lowest first. Tests/TidyTests holds these arrows.
     library("StackmeterCore", exclude: ["README.md"]),
     library("StackmeterRating", ["StackmeterCore"], exclude: ["README.md"]),
+    library("StackmeterOData", ["StackmeterCore"], exclude: ["README.md"]),
     library("StackmeterCompression", ["CZlib"]),
     library("StackmeterWire", ["CStackmeterProto", "StackmeterCore"]),
     library(
@@ -238,6 +239,7 @@ let package = Package(
         "StackmeterTesting", argumentParser,
       ]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
+    tests("StackmeterODataTests", ["StackmeterOData", "StackmeterCore", "StackmeterTesting"]),
     tests("StackmeterCompressionTests", ["StackmeterCompression", "StackmeterTesting"]),
     tests(
       "StackmeterStoreTests",

@@ -13,6 +13,7 @@ import Testing
     "CPQ": [],
     "StackmeterCore": [],
     "StackmeterRating": ["StackmeterCore"],
+    "StackmeterOData": ["StackmeterCore"],
     "StackmeterCompression": ["CZlib"],
     "StackmeterWire": ["CStackmeterProto", "StackmeterCore", "Synchronization", "Glibc"],
     "StackmeterJournal": [
