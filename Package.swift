@@ -103,7 +103,8 @@ let package = Package(
 
     // The layers, lowest first. Tests/TidyTests holds these arrows.
     library("StackmeterCore", exclude: ["README.md"]),
-    library("StackmeterRating", ["StackmeterCore"], exclude: ["README.md"]),
+    library(
+      "StackmeterRating", ["StackmeterCore"], exclude: ["README.md", "Focus/README.md"]),
     library("StackmeterOData", ["StackmeterCore"], exclude: ["README.md"]),
     library("StackmeterCompression", ["CZlib"]),
     library("StackmeterWire", ["CStackmeterProto", "StackmeterCore"]),
@@ -223,8 +224,9 @@ let package = Package(
     tests("TidyTests", []),
     tests("StackmeterCoreTests", ["StackmeterCore", "StackmeterTesting"]),
     tests(
-      "StackmeterRatingTests", ["StackmeterRating", "StackmeterCore", "StackmeterTesting"],
-      exclude: ["Scripts"]),
+      "StackmeterRatingTests",
+      ["StackmeterRating", "StackmeterCore", "StackmeterRuntime", "StackmeterTesting"],
+      exclude: ["Scripts", "Focus/read_focus.py", "Statements/Golden"]),
     tests(
       "StackmeterCommandTests",
       [

@@ -48,28 +48,11 @@ struct CardReader {
   ]
 
   mutating func read(_ bytes: [UInt8]) {
-    guard bytes.count <= RateCardLimits.fileBytesMax else {
-      problem(
-        CardPlace(line: 1, column: 1),
-        "the card has more than \(RateCardLimits.fileBytesMax) bytes: divide it into several cards")
-      return
-    }
-    let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
-    let content = bytes.starts(with: mark) ? bytes[3...] : bytes[...]
-    let lines = content.split(separator: 0x0A, omittingEmptySubsequences: false)
-    for (index, line) in lines.enumerated() {
-      let text = line.last == 0x0D ? line.dropLast() : line
-      lastLine = index + 1
-      guard let text = String(validating: text, as: UTF8.self) else {
-        problem(
-          CardPlace(line: lastLine, column: 1),
-          "the line is not UTF-8: save the file with the encoding UTF-8")
-        continue
-      }
-      do throws(CardProblem) {
-        var line = try CardLine(text[...], number: lastLine)
-        if !line.isEmpty { try read(&line) }
-      } catch { problems.append(error) }
+    let lines = CardLines(bytes, of: "card", bytesMax: RateCardLimits.fileBytesMax)
+    problems += lines.problems
+    lastLine = lines.count
+    for var line in lines.lines {
+      do throws(CardProblem) { try read(&line) } catch { problems.append(error) }
     }
   }
 
@@ -147,12 +130,8 @@ struct CardReader {
       CardReader.words.filter {
         $0.section == section || (section == .rate && $0.section == .meter)
       }.flatMap(\.words) + ["group", "meter"]
-    let near = known.map { (word: $0, distance: word.text.editDistance(to: $0)) }
-      .min { $0.distance < $1.distance }
-    let hint =
-      near.flatMap { $0.distance <= 2 ? "did you mean \($0.word)?" : nil }
-      ?? "a line here begins with " + known.joined(separator: ", ")
-    return CardProblem(word.place, "\(word.text) is no word of a rate card: \(hint)")
+    return CardProblem(
+      word.place, "\(word.text) is no word of a rate card: \(word.text.hint(among: known))")
   }
 
   /// The card, where nothing was wrong with it.
@@ -173,6 +152,14 @@ struct CardReader {
 }
 
 extension String {
+  /// Which word may be meant by this one, or which there are.
+  func hint(among known: [String]) -> String {
+    let near = known.map { (word: $0, distance: editDistance(to: $0)) }
+      .min { $0.distance < $1.distance }
+    return near.flatMap { $0.distance <= 2 ? "did you mean \($0.word)?" : nil }
+      ?? "a line here begins with " + known.joined(separator: ", ")
+  }
+
   /// How many letters must be changed, added or taken away; for short words.
   func editDistance(to other: String) -> Int {
     let letters = Array(unicodeScalars.prefix(64))

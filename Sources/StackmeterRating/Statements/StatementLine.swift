@@ -59,22 +59,34 @@ extension StatementLine {
       return kind == .credit || kind == .manual || kind == .shared
         ? "\(kind.rawValue): \(description)" : description
     }
+    if kind == .minimum { return "\(label): minimum charge" }
+    return "\(label): \(quantityText) at \(priceText(price, rate))"
+      + (listPrice == price ? "" : " (list \(priceText(listPrice, rate)))")
+  }
+
+  /// What a line of a rate is of: `compute-hours in west tier 2`.
+  var label: String {
+    guard let rate else { return description }
     let name = rate.meterName.isEmpty ? meter : rate.meterName
     let place = rate.location.map { " in \($0)" } ?? ""
-    if kind == .minimum { return "\(name)\(place): minimum charge" }
+    if kind == .minimum { return name + place }
     let step: String =
       switch (tier, rate.form) {
       case (0, _): " included"
       case (_, .flat): ""
       default: " tier \(tier)"
       }
-    let packages = rate.countsStarted ? " in \(pricedQuantity) packages" : ""
-    return "\(name)\(place)\(step): \(quantity)\(packages) at \(priceText(price, rate))"
-      + (listPrice == price ? "" : " (list \(priceText(listPrice, rate)))")
+    return name + place + step
+  }
+
+  /// `25000 in 3 packages` where packages count when begun, else the quantity.
+  var quantityText: String {
+    rate?.countsStarted == true
+      ? "\(quantity) in \(pricedQuantity) packages" : quantity.description
   }
 
   /// The price as the card writes it: for as many as it says.
-  private func priceText(_ price: Price, _ rate: RateReference) -> String {
+  func priceText(_ price: Price, _ rate: RateReference) -> String {
     if rate.countsStarted { return "\(price) per started \(rate.package)" }
     if rate.package == Quantity(1) { return price.description }
     let (units, overflow) = price.attos.multipliedReportingOverflow(by: rate.package.units128)

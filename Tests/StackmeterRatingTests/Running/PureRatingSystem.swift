@@ -15,7 +15,9 @@ struct PureRatingSystem: RatingSystem {
   private var shares: [SharedCost] = []
   private var numbers = StatementNumbers()
   private var lastClosed: BillingPeriod?
-  private var closed: [BillingPeriod: [String: (statement: Statement, charges: [Charge])]] = [:]
+  /// By period and subscription.
+  private(set) var closed: [BillingPeriod: [String: (statement: Statement, charges: [Charge])]] =
+    [:]
   private var rows = 0
 
   var currency: Currency {
@@ -137,6 +139,13 @@ struct PureRatingSystem: RatingSystem {
     let reconciliation = Reconciliation(statement, usage: used, charged: charges.cost)
     guard reconciliation.holds else {
       throw ScriptFailure(line: 0, message: "does not tie: \(reconciliation)")
+    }
+    let file = try FocusFile(focusFile([(statement, charges)], catalog: MeterCatalog([])))
+    let faults = FocusRules(file).faults
+    guard faults.isEmpty else { throw ScriptFailure(line: 0, message: "\(faults)") }
+    let sums = try file.sums(of: "BilledCost", by: "InvoiceId")
+    guard sums == [statement.number: statement.total?.cost] else {
+      throw ScriptFailure(line: 0, message: "the FOCUS file does not tie: \(sums)")
     }
   }
 

@@ -1,16 +1,18 @@
 /// Writes RFC 4180 rows that a spreadsheet opens without running anything.
-struct CSVWriter {
-  private(set) var bytes: [UInt8] = []
+package struct CSVWriter: Sendable {
+  package private(set) var bytes: [UInt8] = []
 
-  enum Cell {
+  package enum Cell: Sendable {
     /// From outside: a leading `=`, `+`, `-`, `@`, tab or carriage return would be a formula in a
     /// spreadsheet, so an apostrophe goes before it.
     case text(String)
-    /// Digits, times and words of ours, written as they are.
+    /// Digits, times and words of ours, written as they are; and what a format wants unchanged.
     case literal(String)
   }
 
-  mutating func row(_ cells: [Cell]) {
+  package init() {}
+
+  package mutating func row(_ cells: [Cell]) {
     for (index, cell) in cells.enumerated() {
       if index > 0 { bytes.append(UInt8(ascii: ",")) }
       switch cell {
@@ -24,13 +26,13 @@ struct CSVWriter {
   }
 
   /// The rows so far, which are forgotten.
-  mutating func take() -> [UInt8] {
+  package mutating func take() -> [UInt8] {
     defer { bytes = [] }
     return bytes
   }
 
   private mutating func append(_ text: String) {
-    guard text.utf8.contains(where: { "\",\r\n".utf8.contains($0) }) else {
+    guard text.utf8.contains(where: CSVWriter.needsQuotes) else {
       bytes.append(contentsOf: text.utf8)
       return
     }
@@ -40,5 +42,9 @@ struct CSVWriter {
       bytes.append(byte)
     }
     bytes.append(UInt8(ascii: "\""))
+  }
+
+  private static func needsQuotes(_ byte: UInt8) -> Bool {
+    byte == UInt8(ascii: "\"") || byte == UInt8(ascii: ",") || byte == 0x0D || byte == 0x0A
   }
 }
