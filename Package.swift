@@ -114,6 +114,8 @@ let package = Package(
     library(
       "StackmeterStore", ["CPQ", "CSQLite", "StackmeterCore", crypto], exclude: ["README.md"]),
     library(
+      "StackmeterBilling", ["StackmeterCore", "StackmeterRating", "StackmeterStore", crypto]),
+    library(
       "StackmeterAudit", ["StackmeterCore", "StackmeterJournal", "StackmeterStore", crypto]),
     library(
       "StackmeterRPC",
@@ -135,7 +137,8 @@ let package = Package(
       "Aggregator", "Server",
       [
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal",
-        "StackmeterStore", "StackmeterRuntime", "CollectorClient", "AggregatorClient", grpc,
+        "StackmeterStore", "StackmeterRuntime", "StackmeterBilling", "StackmeterRating",
+        "CollectorClient", "AggregatorClient", grpc,
         logging,
       ]),
     service("Query", "Client", ["StackmeterCore", "StackmeterWire", "StackmeterRPC", grpc]),
@@ -143,7 +146,8 @@ let package = Package(
       "Query", "Server",
       [
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterStore",
-        "StackmeterRuntime", "CollectorClient", "AggregatorClient", "QueryClient", grpc, logging,
+        "StackmeterRuntime", "StackmeterBilling", "StackmeterRating", "CollectorClient",
+        "AggregatorClient", "QueryClient", grpc, logging,
         crypto, nioPosix,
       ]),
     service(
@@ -242,6 +246,12 @@ let package = Package(
       ]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
     tests("StackmeterODataTests", ["StackmeterOData", "StackmeterCore", "StackmeterTesting"]),
+    tests(
+      "StackmeterBillingTests",
+      [
+        "StackmeterBilling", "StackmeterCore", "StackmeterRating", "StackmeterStore",
+        "StackmeterTesting",
+      ]),
     tests("StackmeterCompressionTests", ["StackmeterCompression", "StackmeterTesting"]),
     tests(
       "StackmeterStoreTests",

@@ -30,6 +30,8 @@ package struct Settings: Hashable, Sendable {
   /// The PostgreSQL database of the usage aggregates, as a connection string of libpq; empty for SQLite in the state
   /// directory. It may hold a password, so it is in no message.
   package var storePostgreSQL: String
+  /// The name of the rate card that usage is priced by.
+  package var rateCard: String
   package var gatewayHost: String
   /// 0 for a free port, which the gateway logs.
   package var gatewayPort: Int
@@ -76,6 +78,7 @@ package struct Settings: Hashable, Sendable {
     auditIntervalSeconds = reader.integer(
       "aggregator.auditIntervalSeconds", in: 0...86_400, default: 60)
     storePostgreSQL = reader.text("store.postgresql", default: "", mayBeEmpty: true)
+    rateCard = reader.text("rates.card", default: "standard")
     gatewayHost = reader.text("gateway.host", default: "127.0.0.1")
     gatewayPort = reader.integer("gateway.port", in: 0...65_535, default: 8420)
     apiKeys = reader.text("gateway.apiKeys", default: "/etc/stackmeter/keys.json")

@@ -56,7 +56,7 @@ package struct StoredSeries: Hashable, Sendable {
 ///
 /// Not safe for threads: one task uses it at a time. Every answer is one snapshot. Windows that the retention has
 /// removed are in no answer.
-package protocol UsageReader: AnyObject {
+package protocol UsageReader: BillingReader {
   /// Asks within `limit`: what takes longer is given up with `tooSlow`.
   func within<Answer>(
     _ limit: Duration, _ ask: (any UsageReader) throws(StoreError) -> Answer

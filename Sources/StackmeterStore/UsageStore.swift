@@ -6,7 +6,7 @@ package import StackmeterCore
 /// and `commit` are one transaction. Lists are sorted by their keys and have no key twice, so that rows are touched
 /// in one order by everyone. Not safe for threads: its owner calls it from one task at a time. The first error leaves
 /// the database at the last commit, once `rollback` was called.
-package protocol UsageStore: AnyObject {
+package protocol UsageStore: BillingStore {
   /// The name of the part of the installation whose journal is counted here; in every window's hash.
   var cell: String { get }
 

@@ -107,4 +107,16 @@ final class FailingStore: UsageStore {
   func removeSamples(limit: Int) throws(StoreError) -> Int {
     try call { (store) throws(StoreError) in try store.removeSamples(limit: limit) }
   }
+  func put(rateCard: StoredRateCard, text: [UInt8]) throws(StoreError) {
+    try call { (store) throws(StoreError) in try store.put(rateCard: rateCard, text: text) }
+  }
+  func lastStatement(of year: Int64) throws(StoreError) -> Int64 {
+    try call { (store) throws(StoreError) in try store.lastStatement(of: year) }
+  }
+  func put(statements: [NewStatement]) throws(StoreError) {
+    try call { (store) throws(StoreError) in try store.put(statements: statements) }
+  }
+  func put(posting: Posting) throws(StoreError) -> Int64 {
+    try call { (store) throws(StoreError) in try store.put(posting: posting) }
+  }
 }

@@ -45,7 +45,8 @@ private let rows = handWrittenRows.merging(
       [
         "Query/ListWindows", "Query/ListSources", "Query/GetStatus", "Collector/Report",
         "Collector/Heartbeat", "Collector/ListQuarantine", "Collector/GetQuarantineEntry",
-        "Collector/RedriveQuarantine", "Collector/DiscardQuarantine", "Collector/GetStatus",
+        "Rating/ListRateCards", "Rating/GetRateCard", "Collector/RedriveQuarantine",
+        "Collector/DiscardQuarantine", "Collector/GetStatus",
       ])
   ) { first, _ in first }
 ) { first, _ in first }
@@ -82,6 +83,8 @@ private let handWrittenRows: [String: MatrixRow] = [
     allowed: [.operator, .provider, .tenantA], hidden: [.tenantB]),
   "GET /v1/meters": MatrixRow(target: "/v1/meters", allowed: MatrixRow.seeing),
   "GET /v1/windows": MatrixRow(target: "/v1/windows", allowed: MatrixRow.seeing),
+  "GET /v1/ratecards": MatrixRow(target: "/v1/ratecards", allowed: [.operator]),
+  "GET /v1/ratecards/{id}": MatrixRow(target: "/v1/ratecards/1", allowed: [.operator]),
   "GET /v1/status": MatrixRow(target: "/v1/status", allowed: [.operator]),
   "GET /v1/quarantine": MatrixRow(target: "/v1/quarantine", allowed: [.operator]),
   "GET /v1/quarantine/{id}": MatrixRow(target: "/v1/quarantine/7", allowed: [.operator]),

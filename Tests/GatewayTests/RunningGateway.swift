@@ -80,7 +80,9 @@ func withGateway(
   draft.connections = limits
   try configure(&draft, directory.path)
   let configuration = draft
-  try await withInProcessChannel(endpoints: [query, collector]) { channel in
+  try await withInProcessChannel(
+    endpoints: [query, collector, ScriptedRating(query: query)]
+  ) { channel in
     let (ports, continuation) = AsyncStream<Int>.makeStream()
     let gateway = try Gateway(
       configuration: configuration,

@@ -27,6 +27,8 @@ final class ScriptedQuery: RPCEndpoint {
     var usageRequests: [ListUsageRequest] = []
     var summaryRequests: [SummarizeRequest] = []
     var windowRequests: [ListWindowsRequest] = []
+    /// Who asked what usage costs.
+    var ratedCallers: [Caller] = []
   }
 
   private let script = Mutex(Script())
@@ -35,7 +37,7 @@ final class ScriptedQuery: RPCEndpoint {
     script.withLock(body)
   }
 
-  private func answer<Response>(_ body: (inout Script) -> Response) throws -> Response {
+  func answer<Response>(_ body: (inout Script) -> Response) throws -> Response {
     let result: Result<Response, RPCError> = script.withLock { script in
       if let failure = script.failure { return .failure(failure) }
       return .success(body(&script))

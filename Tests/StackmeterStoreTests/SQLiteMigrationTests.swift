@@ -119,6 +119,42 @@ import Testing
     }
   }
 
+  /// A file that the program of version 3 has written: 8 closed windows, meters that are counted in different ways.
+  @Test func `a file of version 3 is what it was, and takes rate cards`() throws {
+    let golden = #filePath.split(separator: "/").dropLast().joined(separator: "/")
+    try withDatabase { path in
+      try Data(fileContent("/\(golden)/Golden/usage-3.sqlite"))
+        .write(to: URL(fileURLWithPath: path))
+      let early = #expect(throws: StoreError.self) { _ = try SQLiteUsageReader(path: path) }
+      #expect(early?.kind == .olderSchema)
+      #expect(early?.message.contains("brings it to 4 when it starts") == true)
+      func content() throws -> [String] {
+        let connection = try SQLite(path, .reader)
+        return try ["aggregate", "series", "closed_window", "rule", "pipeline", "time_sample"]
+          .flatMap {
+            table in
+            let select = try connection.prepare("SELECT * FROM \(table)")
+            var rows: [String] = []
+            while try select.step() {
+              rows.append("\(table) " + (0..<4).map { select.text($0) }.joined(separator: "|"))
+            }
+            return rows
+          }
+      }
+      let before = try content()
+      #expect(before.count > 100)
+      for _ in 1...2 {
+        let store = try SQLiteUsageStore(path: path)
+        #expect(try store.lastStatement(of: 2026) == 0)
+      }
+      #expect(try content() == before)
+      let reader = try SQLiteUsageReader(path: path)
+      #expect(try reader.closedWindows(before: nil, limit: 99).count == 8)
+      #expect(try reader.rateCards(named: nil) == [])
+      #expect(try reader.integrityProblems() == [])
+    }
+  }
+
   @Test func `what is interrupted has not begun`() throws {
     try withDatabase { path in
       let old = try SQLite(path, .writer)

@@ -22,6 +22,7 @@ import Testing
     "StackmeterStore": [
       "CPQ", "CSQLite", "StackmeterCore", "Crypto", "Synchronization", "Glibc",
     ],
+    "StackmeterBilling": ["StackmeterCore", "StackmeterRating", "StackmeterStore", "Crypto"],
     "StackmeterAudit": ["StackmeterCore", "StackmeterJournal", "StackmeterStore", "Crypto"],
     "StackmeterRPC": [
       "StackmeterCore", "StackmeterWire", "GRPCCore", "GRPCNIOTransportHTTP2Posix",
@@ -43,14 +44,15 @@ import Testing
     ],
     "AggregatorServer": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterJournal", "StackmeterStore",
-      "StackmeterRuntime", "CollectorClient", "AggregatorClient", "GRPCCore", "Logging",
-      "Synchronization", "Glibc",
+      "StackmeterRuntime", "StackmeterBilling", "StackmeterRating", "CollectorClient",
+      "AggregatorClient", "GRPCCore", "Logging", "Synchronization", "Glibc",
     ],
     "QueryClient": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "GRPCCore", "Synchronization",
     ],
     "QueryServer": [
       "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterStore", "StackmeterRuntime",
+      "StackmeterBilling", "StackmeterRating",
       "CollectorClient", "AggregatorClient", "QueryClient", "GRPCCore", "Logging", "Crypto",
       "NIOPosix", "Synchronization", "Glibc",
     ],

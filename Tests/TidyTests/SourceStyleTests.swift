@@ -83,7 +83,8 @@ import Testing
 
   @Test func `usage never goes through a floating point number`() throws {
     let exact: Set<String> = [
-      "StackmeterCore", "StackmeterRating", "StackmeterOData", "StackmeterWire", "StackmeterJournal",
+      "StackmeterCore", "StackmeterRating", "StackmeterOData", "StackmeterWire",
+      "StackmeterJournal",
       "StackmeterStore",
     ]
     let files = try sources().filter {

@@ -19,11 +19,15 @@ struct Program {
           configuration: AggregatorConfiguration(
             latenessLimitDays: settings.latenessLimitDays,
             retentionMonths: settings.usageRetentionMonths,
-            restatePath: "\(settings.stateDirectory)/restate.sqlite"), logger: logger)
+            restatePath: "\(settings.stateDirectory)/restate.sqlite",
+            billing: BillingConfiguration(
+              card: settings.rateCard, open: { () throws(StoreError) in try database.reader() })),
+          logger: logger)
       }
       _ = try await opening.attempt()
       let server = try RPCServer(
-        socketPath: settings.socketPath("aggregator"), endpoints: [AggregatorEndpoint(opening)],
+        socketPath: settings.socketPath("aggregator"),
+        endpoints: [AggregatorEndpoint(opening), BillingEndpoint(opening)],
         logger: logger, isReady: opening.isReady)
       let stopped = StopSignal()
       // Parts stop in the reverse order: the database is left when nothing writes any more.

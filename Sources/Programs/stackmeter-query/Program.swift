@@ -21,8 +21,11 @@ struct Program {
         collector: CollectorClient(collector.channel),
         aggregator: AggregatorClient(aggregator.channel), clock: SystemClock())
       let server = try RPCServer(
-        socketPath: settings.socketPath("query"), endpoints: [QueryEndpoint(query)],
-        logger: logger, isReady: query.isReady)
+        socketPath: settings.socketPath("query"),
+        endpoints: [
+          QueryEndpoint(query),
+          RatingEndpoint(Rating(query, card: settings.rateCard, clock: SystemClock())),
+        ], logger: logger, isReady: query.isReady)
       return [
         StoppablePart(run: collector.run, stop: collector.stop),
         StoppablePart(run: aggregator.run, stop: aggregator.stop),

@@ -7,12 +7,15 @@ internal import StackmeterRuntime
 struct RatesCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rates",
-    abstract: "Check and compare rate cards before they are put in place.",
+    abstract: "Check, compare and add rate cards, and show those that were added.",
     discussion: """
-      A rate card is a text file; deploy/config/rates.txt is one with each thing that a card can say. These commands \
+      A rate card is a text file; deploy/config/rates.txt is one with each thing that a card can say. check and diff \
       read files only and need no service.
       """,
-    subcommands: [RatesCheckCommand.self, RatesDiffCommand.self])
+    subcommands: [
+      RatesCheckCommand.self, RatesDiffCommand.self, RatesApplyCommand.self, RatesListCommand.self,
+      RatesShowCommand.self,
+    ])
 
   /// Reads a card, or throws its problems, each behind the name of the file.
   static func card(_ file: String, _ catalog: MeterCatalog? = nil) throws -> RateCard {
@@ -23,9 +26,9 @@ struct RatesCommand: AsyncParsableCommand {
   }
 
   /// Runs a command; problems with cards go to standard error, one a line, and exit with 65.
-  static func reportingProblems(_ body: () throws -> Void) async throws {
+  static func reportingProblems(_ body: () async throws -> Void) async throws {
     try await reportingFailure {
-      do { try body() } catch let problems as RateProblems {
+      do { try await body() } catch let problems as RateProblems {
         for line in problems.lines {
           StandardStream.error.write("\(terminalText(line))\n")
         }

@@ -10,11 +10,15 @@ package struct Rater {
   private let subscriptions: [ExactText: Subscription]
 
   package init(_ book: RateBook, _ directory: SubscriptionDirectory = .empty) {
+    self.init(book, subscriptions: directory.subscriptions)
+  }
+
+  /// `subscriptions` is what the directory says of some.
+  package init(_ book: RateBook, subscriptions: [Subscription]) {
     self.book = book
     versions = book.versions.map { RateVersion($0) }
-    subscriptions = Dictionary(
-      directory.subscriptions.map { (ExactText($0.id), $0) },
-      uniquingKeysWith: { first, _ in first })
+    self.subscriptions = Dictionary(
+      subscriptions.map { (ExactText($0.id), $0) }, uniquingKeysWith: { first, _ in first })
   }
 
   /// What the directory says of a subscription.

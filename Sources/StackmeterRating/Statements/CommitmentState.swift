@@ -20,6 +20,14 @@ package struct CommitmentState: Hashable, Sendable {
     unused = .zero(commitment.amount.currency)
   }
 
+  /// What was kept.
+  init(_ commitment: Commitment, cost: Cost, discount: Money, unused: Money) {
+    self.commitment = commitment
+    self.cost = cost
+    self.discount = discount
+    self.unused = unused
+  }
+
   /// Charges more usage; the lines are what changes. Each amount is rounded once, of the whole.
   mutating func charge(
     more: Cost, period: BillingPeriod, rounding: Rounding, settles: Bool

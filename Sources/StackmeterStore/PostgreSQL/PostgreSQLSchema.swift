@@ -1,10 +1,14 @@
 /// The tables of the usage database in PostgreSQL. README.md says what they mean.
 enum PostgreSQLSchema {
-  static let version: Int64 = 2
+  static let version: Int64 = 3
+  /// Has all but what `billing` adds.
+  static let usageVersion: Int64 = 2
 
   /// What `deploy/postgres/schema.sql` says, byte by byte.
-  static let text = #"""
-    -- The usage database of Stackmeter in PostgreSQL, version 2. Sources/StackmeterStore/README.md says what it means.
+  static let text = usage + billing
+
+  private static let usage = #"""
+    -- The usage database of Stackmeter in PostgreSQL, version 3. Sources/StackmeterStore/README.md says what it means.
     -- The aggregator runs this text in one transaction where it finds no tables. Where it may not make any, run it:
     --   psql --single-transaction --set ON_ERROR_STOP=1 --file schema.sql DATABASE
 
@@ -406,7 +410,7 @@ enum PostgreSQLSchema {
     JOIN pipeline p ON p.cell = w.cell
     JOIN cell c ON c.number = w.cell;
 
-    INSERT INTO schema_version VALUES (1, 2);
+    INSERT INTO schema_version VALUES (1, 3);
 
     CREATE VIEW sources AS
     SELECT c.name AS cell, s.name, s.cadence_seconds,

@@ -14,9 +14,9 @@ struct PostgreSQLSession {
   /// How long a statement waits for a lock that somebody else holds.
   private static let statementLockWait: Duration = .seconds(30)
 
-  /// Connects, makes the tables where there are none, and waits up to `lockWait` until no other writes the cell: a
-  /// process that was killed keeps the lock until PostgreSQL has noticed. `schema` is made where it is not there; nil
-  /// for that of the connection.
+  /// Connects, makes the tables where there are none or older ones, and waits up to `lockWait` until no other writes
+  /// the cell: a process that was killed keeps the lock until PostgreSQL has noticed. `schema` is made where it is not
+  /// there; nil for that of the connection.
   init(_ text: String, schema: String?, cell: String, lockWait: Duration) throws(StoreError) {
     connection = try PostgreSQL(text)
     if let schema {
@@ -25,7 +25,7 @@ struct PostgreSQLSession {
     }
     switch try connection.schemaVersion() {
     case PostgreSQLSchema.version: break
-    case 0: try PostgreSQLSession.makeTables(connection)
+    case 0, PostgreSQLSchema.usageVersion: try PostgreSQLSession.makeTables(connection)
     case let found: throw PostgreSQLSchema.other(found)
     }
     number = try PostgreSQLSession.number(of: cell, connection)
@@ -55,8 +55,11 @@ struct PostgreSQLSession {
     try connection.transaction { () throws(StoreError) in
       try connection.query(
         "SELECT pg_advisory_xact_lock($1::bigint)", [PostgreSQLParameter(tablesLock)])
-      guard try connection.schemaVersion() == 0 else { return }
-      try connection.execute(PostgreSQLSchema.text)
+      switch try connection.schemaVersion() {
+      case 0: try connection.execute(PostgreSQLSchema.text)
+      case PostgreSQLSchema.usageVersion: try connection.execute(PostgreSQLSchema.upgrade)
+      default: break
+      }
     }
   }
 
@@ -92,8 +95,10 @@ extension PostgreSQLSchema {
         + "schema version \(found), but this program knows \(version); "
         + (found > version
           ? "run the program that made it"
-          : "version \(found) was never released: name an empty database, and the aggregator counts "
-            + "the journal anew")
+          : found == usageVersion
+            ? "the aggregator brings it to \(version) when it starts"
+            : "version \(found) was never released: name an empty database, and the aggregator counts "
+              + "the journal anew")
     )
   }
 }

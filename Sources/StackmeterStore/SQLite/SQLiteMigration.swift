@@ -1,7 +1,7 @@
 internal import StackmeterCore
 
-/// How the tables are made, and how those of version 1 become those of version 3: in one transaction, so that what is
-/// interrupted has not begun.
+/// How the tables are made, and how those of an older version become those of today: in one transaction, so that what
+/// is interrupted has not begun.
 extension SQLite {
   func makeTables(cell: String) throws(StoreError) {
     // The table `meter` is the same in version 1.
@@ -17,6 +17,13 @@ extension SQLite {
     try execute(SQLiteSchema.triggers)
     try execute(SQLiteSchema.views)
     try execute("PRAGMA application_id = \(SQLiteSchema.applicationID)")
+  }
+
+  /// Adds what version 3 does not have.
+  func addBilling() throws(StoreError) {
+    try execute(SQLiteBillingSchema.tables)
+    try execute(SQLiteBillingSchema.triggers)
+    try execute(SQLiteBillingSchema.views)
     try execute("PRAGMA user_version = \(SQLiteSchema.version)")
   }
 

@@ -1,8 +1,10 @@
 internal import StackmeterCore
 
-/// The tables of the usage database in SQLite, version 3. README.md says what they mean.
+/// The tables of the usage database in SQLite, version 4. README.md says what they mean.
 enum SQLiteSchema {
-  static let version: Int64 = 3
+  static let version: Int64 = 4
+  /// Has all but what `SQLiteBillingSchema` adds.
+  static let usageVersion: Int64 = 3
   /// Programs that were never released made it in several forms, so it is not brought up to date.
   static let draftVersion: Int64 = 2
   /// `SMUD` in the file's header, so that `file` and the sqlite3 shell can tell what it is.

@@ -39,7 +39,7 @@ package final class SQLiteUsageStore: UsageStore {
     if found < SQLiteSchema.version {
       try connection.execute("BEGIN EXCLUSIVE")
       if found == 1 { try connection.setVersion1Aside() }
-      try connection.makeTables(cell: cell)
+      if found < SQLiteSchema.usageVersion { try connection.makeTables(cell: cell) }
     }
     selectAggregate = try connection.prepare(
       "SELECT units, attos FROM aggregate WHERE window = ? AND series = ? AND lag = ?")
@@ -70,7 +70,8 @@ package final class SQLiteUsageStore: UsageStore {
     samples = try SQLiteSamples(connection)
     if found < SQLiteSchema.version {
       if found == 1 { try moveVersion1() }
-      try connection.finishTables()
+      if found < SQLiteSchema.usageVersion { try connection.finishTables() }
+      try connection.addBilling()
       try connection.execute("COMMIT")
     }
     try claim(path)

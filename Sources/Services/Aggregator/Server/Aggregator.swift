@@ -141,6 +141,15 @@ package actor Aggregator {
     }
   }
 
+  /// Says that a version of a rate card was added.
+  func noteApplied(_ card: StoredRateCard) {
+    logger.notice(
+      "a rate card was added",
+      metadata: [
+        "card": "\(card.name)", "version": "\(card.version)", "effective": "\(card.effective)",
+      ])
+  }
+
   /// Says what was restated, and that the catalog is in force.
   func noteRestated(_ response: RestateResponse) {
     conflicts.withLock { $0 = counter.conflicts }

@@ -11,9 +11,14 @@ package struct AggregatorConfiguration: Sendable {
   /// What is restated at once at most.
   package var restateLimits = RestateStage.Limits()
 
+  /// Nil where nothing can be billed.
+  package var billing: BillingConfiguration?
+
   package init(
-    latenessLimitDays: Int = 7, retentionMonths: Int = 0, restatePath: String? = nil
+    latenessLimitDays: Int = 7, retentionMonths: Int = 0, restatePath: String? = nil,
+    billing: BillingConfiguration? = nil
   ) {
+    self.billing = billing
     self.latenessLimitDays = latenessLimitDays
     self.retentionMonths = retentionMonths
     self.restatePath = restatePath

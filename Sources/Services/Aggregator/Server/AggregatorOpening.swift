@@ -39,6 +39,12 @@ package final class AggregatorOpening: Sendable {
     }
   }
 
+  /// The aggregator, where there is one yet.
+  var opened: Aggregator? {
+    guard case .open(let aggregator) = state.withLock({ $0 }) else { return nil }
+    return aggregator
+  }
+
   /// Restates meters, once there is an aggregator.
   package func restate(_ request: RestateRequest) async throws -> RestateResponse {
     guard case .open(let aggregator) = state.withLock({ $0 }) else {

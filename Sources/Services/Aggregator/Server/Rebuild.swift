@@ -130,7 +130,9 @@ package struct Rebuild {
       try requireOther(text, schema)
       let store = try PostgreSQLUsageStore(text, schema: schema, cell: cell)
       var report = try count(disk, journalDirectory, store, progress)
-      try compare(&report, with: PostgreSQLUsageReader(text, schema: schema, cell: cell))
+      let new = try PostgreSQLUsageReader(text, schema: schema, cell: cell)
+      try compare(&report, with: new)
+      try copyBilling(to: store, new)
       return withExtendedLifetime(store) { report }
     case .file(let path):
       try Rebuild.requireFree(path)
@@ -170,7 +172,9 @@ package struct Rebuild {
   ) throws -> Report {
     let store = try SQLiteUsageStore(path: part, cell: cell)
     var report = try count(disk, journalDirectory, store, progress)
-    try compare(&report, with: SQLiteUsageReader(path: part))
+    let new = try SQLiteUsageReader(path: part)
+    try compare(&report, with: new)
+    try copyBilling(to: store, new)
     return withExtendedLifetime(store) { report }
   }
 
@@ -303,6 +307,12 @@ package struct Rebuild {
     guard different.isEmpty else {
       throw RebuildError.differs(windows: different.sorted(), part: part)
     }
+  }
+
+  /// Rate cards and statements are in no journal: they are the old database's.
+  private func copyBilling(to store: any UsageStore, _ new: any UsageReader) throws {
+    guard let old else { return }
+    _ = try BillingCopy(from: old, to: store, new)
   }
 
   private func putInPlace(_ path: String) throws {

@@ -31,7 +31,7 @@ struct ExposedMethod: Sendable {
   var audit: Route.Audit {
     switch String(method.path.split(separator: "/").last ?? "") {
     case "ListUsage", "Summarize", "Explain", "ListSubscriptions", "ListQuarantine",
-      "GetQuarantineEntry":
+      "GetQuarantineEntry", "ListRateCards", "GetRateCard":
       .reads
     case "ListMeters", "ListWindows", "ListSources", "GetStatus", "Report": .never
     default: .byMethod
@@ -60,6 +60,12 @@ struct ExposedMethod: Sendable {
     ExposedMethod(
       .query, TranscodedMethod(QueryMethods.listSources), .operatorOnly,
       "The sources that usage is expected of."),
+    ExposedMethod(
+      .query, TranscodedMethod(RatingMethods.listRateCards), .operatorOnly,
+      "The versions of rate cards."),
+    ExposedMethod(
+      .query, TranscodedMethod(RatingMethods.getRateCard), .operatorOnly,
+      "One version of a rate card with its text."),
     ExposedMethod(
       .query, TranscodedMethod(QueryMethods.getStatus), .operatorOnly, "The whole pipeline."),
     ExposedMethod(

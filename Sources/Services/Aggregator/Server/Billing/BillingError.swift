@@ -1,0 +1,38 @@
+package import GRPCCore
+internal import StackmeterRPC
+package import StackmeterStore
+
+/// Why nothing was written for bills.
+package enum BillingError: Error {
+  /// The usage database is not open yet.
+  case notOpen
+  case invalid(field: String, problem: String)
+  case store(StoreError)
+}
+
+/// The one table of what callers are told.
+extension BillingError: RPCErrorConvertible {
+  package var rpcErrorCode: RPCError.Code {
+    switch self {
+    case .notOpen: .unavailable
+    case .invalid: .invalidArgument
+    case .store(let error):
+      switch error.kind {
+      case .missing, .interrupted, .olderSchema: .unavailable
+      case .overflow, .removed, .tooLarge: .outOfRange
+      case .tooSlow: .deadlineExceeded
+      case .newerSchema, .otherCell, .otherWriter, .system: .internalError
+      }
+    }
+  }
+
+  package var rpcErrorMessage: String {
+    switch self {
+    case .notOpen: "the usage database is not open yet; retry after a pause"
+    case .invalid(let field, let problem): "\(field): \(problem)"
+    case .store(let error): error.message
+    }
+  }
+
+  package var rpcErrorCause: (any Error)? { nil }
+}

@@ -1,0 +1,21 @@
+package import GRPCCore
+internal import QueryClient
+package import StackmeterRPC
+internal import StackmeterWire
+
+/// The calls about what usage costs.
+package struct RatingEndpoint: RPCEndpoint {
+  package static let serviceName = RatingMethods.service
+
+  private let rating: Rating
+
+  package init(_ rating: Rating) {
+    self.rating = rating
+  }
+
+  package func register<Transport: ServerTransport>(with routes: inout RPCRoutes<Transport>) {
+    let rating = rating
+    routes.unary(RatingMethods.listRateCards) { try await rating.listRateCards($0) }
+    routes.unary(RatingMethods.getRateCard) { try await rating.rateCard($0) }
+  }
+}

@@ -1,0 +1,41 @@
+package import StackmeterRating
+package import StackmeterStore
+
+/// Why there is no statement, or no charge.
+package enum BillingProblem: Error, Equatable, CustomStringConvertible {
+  /// No version of the card holds in the period.
+  case noCard(name: String, period: BillingPeriod)
+  /// The period, or its last windows, are not over.
+  case notEnded(period: BillingPeriod)
+  /// The period has its statement.
+  case closed(number: String)
+  /// A later one is closed already.
+  case closedLater(number: String, period: BillingPeriod)
+  /// An earlier period has usage and no statement.
+  case earlierOpen(subscription: String, period: BillingPeriod)
+  /// The document is larger than documents may be.
+  case tooLong(subscription: String, bytes: Int)
+  case rating(RatingError)
+  case statement(StatementError)
+  case store(StoreError)
+
+  package var description: String {
+    switch self {
+    case .noCard(let name, let period):
+      "no version of the rate card \(name) holds in \(period): add one with stackmeter rates apply"
+    case .notEnded(let period):
+      "\(period) is not over, or its last reporting window is open: close it later"
+    case .closed(let number): "the period is closed already, as statement \(number)"
+    case .closedLater(let number, let period):
+      "\(period) is closed already, as statement \(number): earlier periods are its adjustments"
+    case .earlierOpen(let subscription, let period):
+      "\(subscription) has usage in \(period), which has no statement: close that period first"
+    case .tooLong(let subscription, let bytes):
+      "the statement of \(subscription) would have \(bytes) bytes, and at most "
+        + "\(BillingLimits.documentBytesMax) are taken"
+    case .rating(let error): "\(error)"
+    case .statement(let error): "\(error)"
+    case .store(let error): "\(error)"
+    }
+  }
+}

@@ -1,0 +1,73 @@
+internal import AggregatorClient
+internal import ArgumentParser
+internal import StackmeterCore
+internal import StackmeterRating
+internal import StackmeterRuntime
+internal import StackmeterWire
+
+/// `stackmeter rates apply`.
+struct RatesApplyCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "apply", abstract: "Add a version of a rate card.",
+    discussion: """
+      The aggregator checks the card with its catalog of meters and with the versions that there are, and keeps the \
+      text as it is. A version is never altered: a new one has a greater number, and takes effect later than the one \
+      before, and not in a period that statements are closed for. May be repeated. Exits with 65 where something is \
+      wrong; nothing is changed then.
+      """)
+
+  @OptionGroup var options: SettingsOptions
+  @Flag(help: "Only say what is wrong with it, or what it would change.")
+  var dryRun = false
+  @Argument(help: "The card.")
+  var file: String
+
+  func run() async throws {
+    try await RatesCommand.reportingProblems {
+      let settings = try options.settings()
+      let text = try fileContent(file, bytesMax: ApplyRateCardRequest.textBytesMax)
+      let isDryRun = dryRun
+      let apply = {
+        try await withService("aggregator", of: settings) { channel in
+          try await BillingClient(channel).applyRateCard(
+            ApplyRateCardRequest(text: text, isDryRun: isDryRun))
+        }
+      }
+      let response =
+        isDryRun
+        ? try await apply() : try await LocalAudit.change(settings, "rates apply", nil, apply)
+      StandardStream.output.write(terminalText(try Self.text(response, file: file)))
+    }
+  }
+
+  /// What was done, or would be; throws what is wrong.
+  static func text(_ response: ApplyRateCardResponse, file: String) throws -> String {
+    guard response.problems.isEmpty, let version = response.version else {
+      throw RateProblems(
+        lines: response.problems.map { problem in
+          problem.line == 0
+            ? "\(file): \(problem.message)"
+            : "\(file):\(problem.line):\(problem.column): \(problem.message)"
+        })
+    }
+    let title = "\(version.reference), in \(version.currency) from \(version.effective)"
+    let state: String =
+      switch (response.isApplied, response.isKnown) {
+      case (true, _): "\(title): added"
+      case (_, true): "\(title): is there already, nothing was changed"
+      default: "\(title): could be added; nothing was changed"
+      }
+    var lines = [state] + response.changes.map { "  \($0)" }
+    if !response.unpricedMeters.isEmpty {
+      lines.append(
+        "without a rate: \(response.unpricedMeters.joined(separator: ", ")); their usage stands on statements "
+          + "without a price")
+    }
+    if response.inForce != version.name {
+      lines.append(
+        "usage is priced by the card \(response.inForce) (the setting rates.card); this one prices nothing"
+      )
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+}
