@@ -145,7 +145,7 @@ let package = Package(
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterStore",
         "StackmeterRuntime", "CollectorClient", "AggregatorClient", "QueryClient", grpc, logging,
         crypto, nioPosix,
-      ]),
+      ], exclude: ["Export/README.md"]),
     service(
       "Gateway", "Server",
       [
@@ -165,9 +165,9 @@ let package = Package(
     library(
       "StackmeterCommand",
       [
-        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-        "StackmeterJournal", "StackmeterAudit", "StackmeterRating", "AggregatorClient",
-        "CollectorClient",
+        "StackmeterCompression", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
+        "StackmeterRuntime", "StackmeterStore", "StackmeterJournal", "StackmeterAudit",
+        "StackmeterRating", "AggregatorClient", "CollectorClient",
         "QueryClient", "GatewayServer", "AggregatorServer", argumentParser, crypto, grpc,
         unixSignals,
       ]),
@@ -230,8 +230,9 @@ let package = Package(
     tests(
       "StackmeterCommandTests",
       [
-        "CStackmeterSupport", "StackmeterCommand", "StackmeterCore", "StackmeterWire",
-        "StackmeterRPC", "StackmeterRuntime", "StackmeterTesting", "CollectorClient",
+        "CStackmeterSupport", "StackmeterCommand", "StackmeterCompression", "StackmeterCore",
+        "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterTesting",
+        "CollectorClient",
         argumentParser, grpc, grpcInProcess, logging,
       ]),
     tests(

@@ -33,6 +33,7 @@ extension RunningGateway {
   private static let hidden = [
     "Collector/ReportStream": "a stream", "Collector/ReadJournal": "a stream",
     "Collector/ConfirmApplied": "for the aggregator", "Collector/FindUsage": "for query",
+    "Query/ExportUsage": "parts of a file, which the gateway puts together",
     "Aggregator/GetStatus": "the gateway does not call it", "Aggregator/Restate": "for the command",
   ]
 

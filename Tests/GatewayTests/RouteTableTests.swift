@@ -25,7 +25,8 @@ func withTable(_ body: (RouteTable) async throws -> Void) async throws {
         sources: SourceAnswers(query: query, collector: collector),
         connect: ConnectAnswers(query: query, collector: collector),
         metrics: MetricsAnswers(
-          metrics: GatewayMetrics(), connections: Connections(connectionsMax: 1))))
+          metrics: GatewayMetrics(), connections: Connections(connectionsMax: 1)),
+        exports: ExportAnswers(query: query)))
   }
 }
 

@@ -68,7 +68,8 @@ package struct Gateway: Service {
         explain: ExplainAnswers(query: query),
         sources: SourceAnswers(query: query, collector: collector),
         connect: ConnectAnswers(query: query, collector: collector),
-        metrics: MetricsAnswers(metrics: metrics, connections: connections)),
+        metrics: MetricsAnswers(metrics: metrics, connections: connections),
+        exports: ExportAnswers(query: query)),
       authenticator: Authenticator(
         keys: credentials.keys, tokens: credentials.tokens, clock: clock, logger: logger),
       limiter: RateLimiter(
