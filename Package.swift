@@ -149,7 +149,7 @@ let package = Package(
         "StackmeterRuntime", "StackmeterBilling", "StackmeterRating", "CollectorClient",
         "AggregatorClient", "QueryClient", grpc, logging,
         crypto, nioPosix,
-      ]),
+      ], exclude: ["Export/README.md"]),
     service(
       "Gateway", "Server",
       [
@@ -169,9 +169,9 @@ let package = Package(
     library(
       "StackmeterCommand",
       [
-        "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-        "StackmeterJournal", "StackmeterAudit", "StackmeterRating", "AggregatorClient",
-        "CollectorClient",
+        "StackmeterCompression", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
+        "StackmeterRuntime", "StackmeterStore", "StackmeterJournal", "StackmeterAudit",
+        "StackmeterRating", "AggregatorClient", "CollectorClient",
         "QueryClient", "GatewayServer", "AggregatorServer", argumentParser, crypto, grpc,
         unixSignals,
       ]),
@@ -234,8 +234,9 @@ let package = Package(
     tests(
       "StackmeterCommandTests",
       [
-        "CStackmeterSupport", "StackmeterCommand", "StackmeterCore", "StackmeterWire",
-        "StackmeterRPC", "StackmeterRuntime", "StackmeterTesting", "CollectorClient",
+        "CStackmeterSupport", "StackmeterCommand", "StackmeterCompression", "StackmeterCore",
+        "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterTesting",
+        "CollectorClient",
         argumentParser, grpc, grpcInProcess, logging,
       ]),
     tests(

@@ -11,7 +11,7 @@ package struct RootCommand: AsyncParsableCommand {
       is an operator.
       """,
     subcommands: [
-      UpCommand.self, UsageCommand.self, ReportCommand.self, MetersCommand.self,
+      UpCommand.self, UsageCommand.self, ExportCommand.self, ReportCommand.self, MetersCommand.self,
       QuarantineCommand.self, HeartbeatCommand.self, SourcesCommand.self, WindowsCommand.self,
       SubscriptionsCommand.self, RatesCommand.self,
       ExplainCommand.self, VerifyCommand.self, RebuildCommand.self, RestateCommand.self,

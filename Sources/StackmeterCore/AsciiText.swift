@@ -19,6 +19,15 @@ struct AsciiText: ~Copyable {
     }
   }
 
+  /// Appends to bytes, without a text in between.
+  static func append(to output: inout [UInt8], _ body: (inout AsciiText) -> Void) {
+    withUnsafeTemporaryAllocation(of: UInt8.self, capacity: bytesMax) { buffer in
+      var text = AsciiText(buffer)
+      body(&text)
+      output.append(contentsOf: buffer[..<text.count])
+    }
+  }
+
   mutating func byte(_ scalar: Unicode.Scalar) {
     bytes[count] = UInt8(ascii: scalar)
     count += 1

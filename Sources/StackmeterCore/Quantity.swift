@@ -167,15 +167,19 @@ extension Quantity {
 
 extension Quantity: CustomStringConvertible {
   /// The shortest exact decimal: no exponent, no needless zeros, `-` only before a value below zero.
-  package var description: String {
-    let whole = units
+  package var description: String { AsciiText.make { write(&$0) } }
+
+  /// Appends `description`.
+  package func append(to output: inout [UInt8]) {
+    AsciiText.append(to: &output) { write(&$0) }
+  }
+
+  private func write(_ text: inout AsciiText) {
     let fraction = remainingAttos
-    return AsciiText.make { text in
-      if attos < 0 { text.byte("-") }
-      text.number(whole.magnitude)
-      guard fraction != 0 else { return }
-      text.byte(".")
-      text.fraction(fraction.magnitude, digits: Quantity.fractionDigits)
-    }
+    if attos < 0 { text.byte("-") }
+    text.number(units.magnitude)
+    guard fraction != 0 else { return }
+    text.byte(".")
+    text.fraction(fraction.magnitude, digits: Quantity.fractionDigits)
   }
 }

@@ -1,41 +1,5 @@
 package import StackmeterCore
 
-/// Which usage a question is about. Names are in lower case; nil for all.
-package struct UsageFilter: Hashable, Sendable {
-  package var subscriptions: [String]?
-  package var meters: [String]?
-  /// Of each of the subscriptions, the usage hours that the question is about; nil for all hours.
-  package var tenancies: [Tenancy]?
-
-  package init(subscriptions: [String]?, meters: [String]?) {
-    self.subscriptions = subscriptions
-    self.meters = meters
-  }
-
-  /// Only usage of the time of these tenancies.
-  package init(tenancies: [Tenancy], meters: [String]?) {
-    subscriptions = Set(tenancies.map { ExactText($0.subscription) }).map(\.text).sorted()
-    self.meters = meters
-    self.tenancies = tenancies
-  }
-}
-
-/// Where the next page begins: after this row. For daily, `window` and `usage` are days.
-package struct UsageCursor: Hashable, Sendable {
-  package var window: Int64
-  /// The number of the cell; 0 where a database has one cell.
-  package var cell: Int64
-  package var series: Int64
-  package var usage: Int64
-
-  package init(window: Int64, cell: Int64 = 0, series: Int64, usage: Int64) {
-    self.window = window
-    self.cell = cell
-    self.series = series
-    self.usage = usage
-  }
-}
-
 /// A series as the usage database has it.
 package struct StoredSeries: Hashable, Sendable {
   package let number: Int64
@@ -67,13 +31,17 @@ package protocol UsageReader: BillingReader {
   /// All windows before it are closed, in every cell that still counts.
   func openWindow() throws(StoreError) -> Hour
 
+  /// The windows before it are removed, or are being removed.
+  func retainedFrom() throws(StoreError) -> Hour
+
+  /// The first closed window that is kept and has usage; nil where there is none.
+  func firstClosedWindow() throws(StoreError) -> Hour?
+
   func cell() throws(StoreError) -> String
 
-  /// At most `limit` aggregates of the reporting windows, in the order of window, cell, series, usage period; and the
-  /// cursor of the last one where more follow.
-  func aggregates(
-    windows: Range<Hour>, granularity: Granularity, filter: UsageFilter, after cursor: UsageCursor?,
-    limit: Int
+  /// At most `limit` rows in the order of period, cell, series, usage period; and where to go on where more may follow.
+  func usage(
+    _ scan: UsageScan, after cursor: UsageCursor?, limit: Int
   ) throws(StoreError) -> (aggregates: [UsageAggregate], next: UsageCursor?)
 
   /// At most `limit` sums, in the order of subscription, usage period and meter; and where the next page begins, where
@@ -83,11 +51,9 @@ package protocol UsageReader: BillingReader {
     until deadline: ContinuousClock.Instant
   ) throws(StoreError) -> (aggregates: [UsageAggregate], next: UsageCursor?)
 
-  /// Exact totals by usage time: always by meter, by day and subscription where asked. At most `limit`. Throws
-  /// `removed` where the hours begin before what is kept.
-  func totals(
-    hours: Range<Hour>, byDay: Bool, bySubscription: Bool, filter: UsageFilter, limit: Int
-  ) throws(StoreError) -> [UsageTotal]
+  /// At most `limit` exact totals, in the order of period, groups and meter; where there are more, any of them. Throws
+  /// `removed` where usage hours begin before what is kept.
+  func totals(_ scan: TotalsScan, limit: Int) throws(StoreError) -> [UsageTotal]
 
   /// What is to be explained of one subscription, meter and usage hour; nil where there is no such usage. Throws
   /// `removed` where a part of it may no longer be kept.
@@ -144,9 +110,27 @@ package protocol UsageReader: BillingReader {
 extension UsageReader {
   /// Of a database that is one cell's own.
   package func openWindow() throws(StoreError) -> Hour { try position().openWindow }
-}
 
-/// How many bytes the texts of a page may have, so that it fits one message: a page ends early after that.
-package enum UsagePage {
-  package static let bytesMax = 2 << 20
+  /// Of a database that is one cell's own.
+  package func retainedFrom() throws(StoreError) -> Hour { try position().retainedFrom }
+
+  /// Totals by usage time, as they are now.
+  package func totals(
+    hours: Range<Hour>, byDay: Bool, bySubscription: Bool, filter: UsageFilter, limit: Int
+  ) throws(StoreError) -> [UsageTotal] {
+    try totals(
+      TotalsScan(
+        hours: hours, groupings: (byDay ? [.day] : []) + (bySubscription ? [.subscription] : []),
+        filter: filter), limit: limit)
+  }
+
+  /// Rows by reported time, as they are now.
+  package func aggregates(
+    windows: Range<Hour>, granularity: Granularity, filter: UsageFilter, after cursor: UsageCursor?,
+    limit: Int
+  ) throws(StoreError) -> (aggregates: [UsageAggregate], next: UsageCursor?) {
+    try usage(
+      UsageScan(hours: windows, granularity: granularity, filter: filter), after: cursor,
+      limit: limit)
+  }
 }

@@ -15,13 +15,9 @@ package struct SumsQuestion: Hashable, Sendable {
 }
 
 extension SumsQuestion {
-  /// The usage hours of a subscription that the question is about; nil for all. Whoever narrows what a caller sees by
-  /// time does it here: both stores read by it.
+  /// The usage hours of a subscription that the question is about; nil for all: both stores read by it.
   func usageHours(of subscription: String) -> [Range<Int64>]? {
-    filter.tenancies.map { tenancies in
-      tenancies.filter { $0.subscription.hasSameBytes(as: subscription) }
-        .map { $0.hours.lowerBound.index..<$0.hours.upperBound.index }
-    }
+    filter.usageHours(of: subscription)
   }
 }
 
@@ -100,7 +96,8 @@ struct UsageSums<Source: SumsSource> {
   ) throws(StoreError) {
     self.source = source
     self.question = question
-    hoursPerPeriod = question.granularity.hours
+    precondition(question.granularity != .monthly, "sums are by hour or day")
+    hoursPerPeriod = question.granularity == .daily ? 24 : 1
     self.limit = limit
     self.deadline = deadline
     windows = try source.sumsWindows(question.windows)

@@ -192,6 +192,42 @@ extension Stackmeter__V1__RestatedUsage: CMessage {
   }
 }
 
+extension Stackmeter__V1__SeriesSelection: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__series_selection__init(message)
+  }
+}
+
+extension Stackmeter__V1__TagSelection: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__tag_selection__init(message)
+  }
+}
+
+extension Stackmeter__V1__Grouping: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__grouping__init(message)
+  }
+}
+
+extension Stackmeter__V1__GroupValue: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__group_value__init(message)
+  }
+}
+
+extension Stackmeter__V1__ExportUsageRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__export_usage_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__ExportUsageResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__export_usage_response__init(message)
+  }
+}
+
 extension Stackmeter__V1__ListUsageRequest: CMessage {
   package static func initialize(_ message: UnsafeMutablePointer<Self>) {
     stackmeter__v1__list_usage_request__init(message)

@@ -18,6 +18,8 @@ private struct MatrixRow {
   /// They may ask for their own; this is not theirs, so it is not there.
   var hidden: Set<MatrixCaller> = []
   var body = ""
+  /// Other questions of the route, which the same callers may ask.
+  var others: [String] = []
 
   static let everybody = Set(MatrixCaller.allCases)
   static let seeing: Set<MatrixCaller> = [.operator, .provider, .tenantA, .tenantB]
@@ -73,10 +75,26 @@ private let handWrittenRows: [String: MatrixRow] = [
     target: "/v1/heartbeats", allowed: [.operator, .reporter],
     body: #"{"source":"s","ended":true}"#),
   "GET /v1/sources": MatrixRow(target: "/v1/sources", allowed: [.operator]),
-  "GET /v1/usage": MatrixRow(target: "/v1/usage", allowed: MatrixRow.seeing),
+  "GET /v1/usage": MatrixRow(
+    target: "/v1/usage", allowed: MatrixRow.seeing,
+    others: [
+      "/v1/usage?by=usage&granularity=monthly", "/v1/usage?by=reported&granularity=daily",
+      "/v1/usage?asOf=2026-11-23T15:00:00Z&resourceGroup=g&location=l&tag=a:b&resourceUri=/r",
+    ]),
   "GET /v1/usage/summary": MatrixRow(
     target: "/v1/usage/summary?subscription=\(tenantA)", allowed: [.operator, .provider, .tenantA],
-    hidden: [.tenantB]),
+    hidden: [.tenantB],
+    others: [
+      "/v1/usage/summary?subscription=\(tenantA)&by=reported&groupBy=day,tag:env,owner&top=3",
+      "/v1/usage/summary?asOf=2026-11-23T15:00:00Z&subscription=\(tenantA)&resourceUriPrefix=/r",
+    ]),
+  "GET /v1/exports/usage": MatrixRow(
+    target: "/v1/exports/usage?subscription=\(tenantA)", allowed: [.operator, .provider, .tenantA],
+    hidden: [.tenantB],
+    others: [
+      "/v1/exports/usage?subscription=\(tenantA)&restatedSince=2026-11-23T10:00:00Z&format=ndjson",
+      "/v1/exports/usage?subscription=\(tenantA)&granularity=daily&from=2026-11-22&tag=env",
+    ]),
   "GET /v1/subscriptions": MatrixRow(target: "/v1/subscriptions", allowed: MatrixRow.seeing),
   "GET /v1/explain": MatrixRow(
     target: "/v1/explain?subscription=\(tenantA)&meter=m&usageHour=2026-11-23T14:00:00Z",
@@ -181,12 +199,14 @@ extension RunningGateway {
       ]
       for (name, row) in rows.sorted(by: { $0.key < $1.key }) {
         let method = String(name.prefix { $0 != " " })
-        for caller in MatrixCaller.allCases {
+        for (target, caller) in ([row.target] + row.others).flatMap({ target in
+          MatrixCaller.allCases.map { (target, $0) }
+        }) {
           let answer = try await gateway.send(
-            method, row.target, token: tokens[caller] ?? nil,
+            method, target, token: tokens[caller] ?? nil,
             headers: row.body.isEmpty ? [] : ["Content-Type: application/json"],
             body: Array(row.body.utf8))
-          let place = "\(name) as \(caller.rawValue): \(answer.status) \(answer.text.prefix(200))"
+          let place = "\(target) as \(caller.rawValue): \(answer.status) \(answer.text.prefix(200))"
           if row.allowed.contains(caller) {
             #expect(answer.status != 401 && answer.status != 403, "\(place)")
             #expect(!answer.text.contains("SubscriptionNotFound"), "\(place)")
@@ -204,6 +224,7 @@ extension RunningGateway {
       let callers = gateway.query.with { script in
         script.usageRequests.map(\.caller) + script.summaryRequests.map(\.caller)
           + script.windowRequests.map(\.caller) + script.subscriptionRequests.map(\.caller)
+          + script.exportRequests.map(\.caller)
       }
       #expect(
         Set(callers) == [

@@ -21,7 +21,8 @@ private let meter = Meter(
                   resource: Resource(
                     uri: "/r", location: "l", tags: "{\"a\":\"b\"}", additionalInfo: "{}")),
                 usageStart: hour.start, usageEnd: hour.end,
-                quantity: Quantity(units: -1, attos: -1)!, window: hour.next, isProvisional: true)
+                quantity: Quantity(units: -1, attos: -1)!, window: hour.next, isProvisional: true,
+                id: "0-1")
             ], nextPageToken: "next")
         ]
       }
@@ -31,7 +32,7 @@ private let meter = Meter(
         answer.text
           == #"""
           {"from":"2026-11-22T16:00:00Z","to":"2026-11-23T16:00:00Z",\#
-          "value":[{"subscriptionId":"s","meterId":"cpu","resourceUri":"/r",\#
+          "value":[{"id":"0-1","subscriptionId":"s","meterId":"cpu","resourceUri":"/r",\#
           "location":"l","tags":{"a":"b"},"additionalInfo":"{}",\#
           "usageStart":"2026-11-23T14:00:00Z","usageEnd":"2026-11-23T15:00:00Z",\#
           "quantity":"-1.000000000000000001","window":"2026-11-23T15:00:00Z",\#
@@ -64,10 +65,9 @@ private let meter = Meter(
         $0.meters = [meter]
         $0.totals = [
           UsageTotal(
-            day: Day(parsing: "2026-11-22"), subscription: "s", meter: "cpu", quantity: Quantity(3),
-            isProvisional: false),
-          UsageTotal(
-            day: nil, subscription: nil, meter: "gone", quantity: .zero, isProvisional: true),
+            period: Day(parsing: "2026-11-22")?.firstHour, groups: ["s"], meter: "cpu",
+            quantity: Quantity(3), isProvisional: false),
+          UsageTotal(isOthers: true, meter: "gone", quantity: .zero, isProvisional: true),
         ]
       }
       let answer = try await gateway.get(
@@ -78,12 +78,12 @@ private let meter = Meter(
           {"from":"2026-11-22T00:00:00Z","to":"2026-11-23T00:00:00Z",\#
           "value":[{"day":"2026-11-22","subscriptionId":"s","meterId":"cpu",\#
           "meterName":"CPU time","unit":"Core-Seconds","quantity":"3",\#
-          "provisional":false,"final":false},{"meterId":"gone","meterName":"","unit":"","quantity":"0",\#
+          "provisional":false,"final":false},{"others":true,"meterId":"gone","meterName":"","unit":"","quantity":"0",\#
           "provisional":true,"final":false}]}
           """#
       )
       let request = gateway.query.with { $0.summaryRequests }.first
-      #expect(request?.byDay == true && request?.bySubscription == true)
+      #expect(request?.groupings == [.day, .subscription])
     }
   }
 
@@ -136,7 +136,17 @@ private let meter = Meter(
     ("/v1/usage?meter=%ff", "meter"),
     ("/v1/usage?meter=%00", "meter"),
     ("/v1/usage?meter=%4", "meter"),
-    ("/v1/usage/summary?groupBy=hour", "groupBy"),
+    ("/v1/usage/summary?groupBy=week", "groupBy"),
+    ("/v1/usage/summary?groupBy=tag", "groupBy"),
+    ("/v1/usage/summary?groupBy=day:x", "groupBy"),
+    ("/v1/usage/summary?top=0", "top"),
+    ("/v1/usage/summary?top=1001", "top"),
+    ("/v1/usage?by=time", "by"),
+    ("/v1/usage?asOf=now", "asOf"),
+    ("/v1/usage?asOf=1970-01-01", "asOf"),
+    ("/v1/usage?tag=:x", "tag"),
+    ("/v1/usage?location=", "location"),
+    ("/v1/usage?from=2026-11-02&granularity=monthly", "from"),
     ("/v1/usage/summary?granularity=daily", "granularity"),
     ("/v1/windows?before=1", "before"),
     ("/v1/windows?pageSize=-1", "pageSize"),
@@ -180,12 +190,14 @@ private let meter = Meter(
       let all = try await gateway.get("/v1/windows?before=2026-11-23T15:00:00Z&pageSize=3")
       #expect(
         all.text
-          == #"{"value":[{"window":"2026-11-23T14:00:00Z","closed":true,"final":false,"aggregates":5}]}"#
+          == #"{"value":[{"window":"2026-11-23T14:00:00Z","closed":true,"final":false,"aggregates":5}],"#
+          + #""nextBefore":"2026-11-23T14:00:00Z"}"#
       )
       let plain = try await gateway.getAsTenant("/v1/windows")
       #expect(
         plain.text
-          == #"{"value":[{"window":"2026-11-23T14:00:00Z","closed":true,"final":false}]}"#)
+          == #"{"value":[{"window":"2026-11-23T14:00:00Z","closed":true,"final":false}],"#
+          + #""nextBefore":"2026-11-23T14:00:00Z"}"#)
       #expect(
         gateway.query.with { $0.windowRequests }
           == [
@@ -258,7 +270,8 @@ private let meter = Meter(
           == #"{"value":[{"window":"2026-11-23T14:00:00Z","closed":false,"final":false,"aggregates":7,"#
           + #""missingAtClose":{"count":1,"names":["vm"]},"cells":["#
           + #"{"cell":"north","closed":true,"aggregates":5,"missingAtClose":{"count":1,"names":["vm"]}},"#
-          + #"{"cell":"south","closed":false,"aggregates":2}]}]}"#)
+          + #"{"cell":"south","closed":false,"aggregates":2}]}],"#
+          + #""nextBefore":"2026-11-23T14:00:00Z"}"#)
       let plain = try await gateway.getAsTenant("/v1/windows")
       #expect(!plain.text.contains("north") && !plain.text.contains("cells"))
     }

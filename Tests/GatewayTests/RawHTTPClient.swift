@@ -75,6 +75,13 @@ private func answer(_ bytes: [UInt8], isHead: Bool) -> HTTPAnswer? {
   guard isHead || body.count >= headers["content-length"].flatMap({ Int($0) }) ?? 0 else {
     return nil
   }
+  if headers["transfer-encoding"] == "chunked", !isHead {
+    // The last chunk and what stands behind it.
+    let text = String(decoding: body, as: UTF8.self)
+    guard text.hasPrefix("0\r\n") || text.contains("\r\n0\r\n"), text.hasSuffix("\r\n\r\n") else {
+      return nil
+    }
+  }
   return HTTPAnswer(status: status, headers: headers, body: body)
 }
 

@@ -29,6 +29,12 @@ final class ScriptedQuery: RPCEndpoint {
     var windowRequests: [ListWindowsRequest] = []
     /// Who asked what usage costs.
     var ratedCallers: [Caller] = []
+    var exports: [ExportUsageResponse] = []
+    /// How long each part of an export takes.
+    var exportTime = Duration.zero
+    /// Thrown where there is no further export.
+    var failureAfterExports: RPCError?
+    var exportRequests: [ExportUsageRequest] = []
   }
 
   private let script = Mutex(Script())
@@ -53,6 +59,20 @@ final class ScriptedQuery: RPCEndpoint {
           return ListUsageResponse(aggregates: [], nextPageToken: "")
         }
         return script.pages.removeFirst()
+      }
+    }
+    routes.unary(QueryMethods.exportUsage) { [self] request in
+      try await Task.sleep(for: script.withLock(\.exportTime))
+      if let failure = script.withLock({ $0.exports.isEmpty ? $0.failureAfterExports : nil }) {
+        throw failure
+      }
+      return try answer { script in
+        script.exportRequests.append(request)
+        guard !script.exports.isEmpty else {
+          return ExportUsageResponse(
+            data: [], rows: 0, nextPageToken: "", windows: Hour(index: 1)..<Hour(index: 1))
+        }
+        return script.exports.removeFirst()
       }
     }
     routes.unary(QueryMethods.summarize) { [self] request in

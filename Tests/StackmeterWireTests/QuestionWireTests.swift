@@ -50,7 +50,7 @@ import Testing
 
   @Test func `a granularity is needed`() {
     #expect(usageError(question { _ in })?.field == "granularity")
-    #expect(usageError(question { $0.number(4, 3) })?.field == "granularity")
+    #expect(usageError(question { $0.number(4, 4) })?.field == "granularity")
     #expect(usageError(question { $0.number(4, 2) }) == nil)
   }
 

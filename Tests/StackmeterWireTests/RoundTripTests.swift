@@ -19,6 +19,7 @@ import Testing
     let needed = [
       "stackmeter.v1.ListUsageRequest": "caller.role",
       "stackmeter.v1.SummarizeRequest": "caller.role",
+      "stackmeter.v1.ExportUsageRequest": "caller.role",
       "stackmeter.v1.ListSubscriptionsRequest": "caller.role",
       "stackmeter.v1.ExplainRequest": "caller.role",
       "stackmeter.v1.ListWindowsRequest": "caller.role",

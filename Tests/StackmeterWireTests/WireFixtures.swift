@@ -129,6 +129,9 @@ extension WireFixture {
           caller: .tenant(subscriptions: ["s-1", "s-2"]), windows: .day, granularity: .hourly,
           subscriptions: ["s-2"], meters: ["m", "Ünits"], pageSize: 1000, pageToken: "abc",
           withoutResources: true),
+        ListUsageRequest(
+          caller: .operator, axis: .usage, windows: .day, granularity: .monthly, series: .some,
+          asOf: Hour(index: 498_000)),
       ]),
     WireFixture(
       "stackmeter.v1.ListUsageResponse",
@@ -139,8 +142,8 @@ extension WireFixture {
             UsageAggregate(
               series: event.series, usageStart: event.usageStart, usageEnd: event.usageEnd,
               quantity: event.quantity, window: Hour(index: 498_000), isProvisional: true,
-              isFinal: true, cell: "north")
-          }, nextPageToken: "token", missing: .some),
+              isFinal: true, cell: "north", id: "abc-2026112315-2026112316")
+          }, nextPageToken: "token", missing: .some, openWindow: Hour(index: 498_000)),
       ]),
     WireFixture(
       "stackmeter.v1.SummarizeRequest",
@@ -149,6 +152,13 @@ extension WireFixture {
         SummarizeRequest(
           caller: .operator, hours: .day, byDay: true, bySubscription: true,
           subscriptions: ["s"], meters: ["m"]),
+        SummarizeRequest(
+          caller: .operator, axis: .reported, hours: .day,
+          groupings: [
+            .hour, .day, .month, .subscription, .resource, .resourceGroup, .location, .tag("t"),
+            .owner, .costCenter, .subscriptionTag("département"),
+          ], series: .some, asOf: Hour(index: 498_000), top: 1000),
+        SummarizeRequest(caller: .operator, hours: .day, groupings: [.subscription, .day]),
       ]),
     WireFixture(
       "stackmeter.v1.SummarizeResponse",
@@ -162,7 +172,26 @@ extension WireFixture {
             UsageTotal(
               day: nil, subscription: nil, meter: "m", quantity: .zero, isProvisional: false,
               isFinal: true),
-          ], missing: .some),
+            UsageTotal(
+              period: Hour(index: 480_000), groups: ["a", nil, ""], isOthers: true, meter: "m",
+              quantity: .zero, isProvisional: false),
+          ], missing: .some, openWindow: Hour(index: 498_000)),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ExportUsageRequest",
+      [
+        ExportUsageRequest(caller: .operator),
+        ExportUsageRequest(
+          caller: .tenant(subscriptions: ["s"]), from: Hour(index: 1), to: Hour(index: 2),
+          granularity: .daily, format: .ndjson, subscriptions: ["s"], meters: ["m"],
+          series: .some, restatedSince: Hour(index: 3), hasByteOrderMark: true, hasEndRecord: true,
+          pageToken: "t"),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ExportUsageResponse",
+      [
+        ExportUsageResponse(data: [], rows: 0, nextPageToken: "", windows: .day),
+        ExportUsageResponse(data: [0, 0xFF], rows: .max, nextPageToken: "t", windows: .day),
       ]),
     WireFixture("stackmeter.v1.ListMetersRequest", [ListMetersRequest()]),
     WireFixture(
@@ -289,6 +318,22 @@ extension ReportingSource {
     name: "Microsoft.Storage", cadenceSeconds: 3600,
     completeUntil: Instant(nanoseconds: 1_800_000_000_000_000_000),
     heardTime: Instant(nanoseconds: -1), position: .max)
+}
+
+extension SeriesSelection {
+  /// With something in every list.
+  static var some: SeriesSelection {
+    var selection = SeriesSelection()
+    selection.resourceURIs = ["/a", "/B"]
+    selection.resourceURIPrefixes = ["/"]
+    selection.resourceGroups = ["rg"]
+    selection.locations = ["nörd"]
+    selection.tags = [
+      TagSelection(name: "a", value: "b:c"), TagSelection(name: "d", value: nil),
+      TagSelection(name: "e", value: ""),
+    ]
+    return selection
+  }
 }
 
 extension MissingSources {

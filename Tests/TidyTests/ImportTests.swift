@@ -88,9 +88,9 @@ import Testing
       "StackmeterRuntime",
     ],
     "StackmeterCommand": [
-      "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-      "StackmeterJournal", "StackmeterAudit", "StackmeterRating", "AggregatorClient",
-      "CollectorClient", "QueryClient",
+      "StackmeterCompression", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
+      "StackmeterRuntime", "StackmeterStore", "StackmeterJournal", "StackmeterAudit",
+      "StackmeterRating", "AggregatorClient", "CollectorClient", "QueryClient",
       "GatewayServer", "AggregatorServer", "ArgumentParser", "Crypto", "GRPCCore",
       "UnixSignals", "Glibc", "Synchronization",
     ],

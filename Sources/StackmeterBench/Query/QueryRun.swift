@@ -50,6 +50,7 @@ struct QueryRun: Sendable {
         ours.append((name, try await ask(client, questions, dataset)))
       }
       ours.append(("export of a day", try await export(client, dataset)))
+      ours.append(("CSV of a day", try await exportFile(client, dataset)))
       return ours
     }
     for (name, asked) in ours { report.append(name, asked.figures) }
@@ -176,6 +177,32 @@ struct QueryRun: Sendable {
     let expected = dataset.page(windows, nil, limit: .max)
     guard sum == expected else {
       throw BenchFailure("the export has \(sum), not \(expected)")
+    }
+    return asked
+  }
+
+  /// A day as a file of CSV, part by part.
+  private func exportFile(_ client: QueryClient, _ dataset: UsageDataset) async throws -> Asked {
+    let last = dataset.windows.upperBound
+    var request = ExportUsageRequest(
+      caller: .operator, from: Hour(index: last - 24), to: Hour(index: last))
+    var asked = Asked()
+    var lines = 0
+    let begin = ContinuousClock.now
+    var rows: UInt64 = 0
+    repeat {
+      let asking = ContinuousClock.now
+      let part = try await client.exportUsage(request)
+      asked.latencies.record(ContinuousClock.now - asking)
+      rows = part.rows
+      lines += part.data.count { $0 == 0x0A }
+      request.pageToken = part.nextPageToken
+    } while !request.pageToken.isEmpty
+    asked.elapsed = ContinuousClock.now - begin
+    asked.rows = Int(rows)
+    let expected = dataset.page((last - 24)..<last, nil, limit: .max).rows
+    guard rows == UInt64(expected), lines == expected + 1 else {
+      throw BenchFailure("the file has \(rows) rows in \(lines) lines, not \(expected) rows")
     }
     return asked
   }

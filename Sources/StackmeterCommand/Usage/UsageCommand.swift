@@ -103,7 +103,8 @@ struct UsageCommand: AsyncParsableCommand {
     var names = SubscriptionNames()
     try await names.learn(answer.totals.compactMap(\.subscription), from: query)
     let summary = UsageSummary(
-      period: period, byDay: request.byDay, bySubscription: request.bySubscription,
+      period: period, byDay: groupings.contains(.day),
+      bySubscription: groupings.contains(.subscription),
       totals: answer.totals, meters: MeterNames(try await query.listMeters()),
       missing: answer.missing, subscriptions: names)
     return switch format {

@@ -24,7 +24,7 @@ struct UsagePeriod: Hashable {
   }
 
   /// A day, or a time on the hour.
-  private static func hour(_ text: String, option: String) throws(CommandFailure) -> Hour {
+  static func hour(_ text: String, option: String) throws(CommandFailure) -> Hour {
     if let day = Day(parsing: text) { return day.firstHour }
     if let instant = Instant(parsing: text), instant == instant.hour.start { return instant.hour }
     throw CommandFailure(

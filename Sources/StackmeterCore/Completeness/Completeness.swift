@@ -52,7 +52,7 @@ package struct MissingSources: Hashable, Sendable {
 /// source is complete past its end. Where no source is declared, it is final as soon as the windows are closed.
 /// Late usage and corrections may come all the same; they are rows of later windows.
 package struct Completeness: Sendable {
-  private let openWindow: Hour
+  package let openWindow: Hour
   private let sources: [ReportingSource]
   /// All usage before it is final, where its windows are closed.
   package let finalBefore: Instant

@@ -31,6 +31,21 @@ package struct Subscription: Hashable, Sendable {
   }
 }
 
+extension Subscription {
+  /// The directory's value of a grouping; nil where it says none, or the grouping is of something else.
+  package func value(of grouping: Grouping) -> String? {
+    let value: String? =
+      switch grouping {
+      case .owner: owner
+      case .costCenter: costCenter
+      case .subscriptionTag(let name): Resource(uri: "", tags: tags).tag(name)
+      default: nil
+      }
+    guard let value, !value.isEmpty else { return nil }
+    return value
+  }
+}
+
 /// The limits of a directory of subscriptions.
 package enum SubscriptionLimits {
   package static let subscriptionsMax = 100_000

@@ -73,126 +73,19 @@ package final class PostgreSQLUsageReader: UsageReader {
     try connection.meterRules(of: ownNumber())
   }
 
-  package func aggregates(
-    windows: Range<Hour>, granularity: Granularity, filter: UsageFilter, after cursor: UsageCursor?,
-    limit: Int
+  package func usage(
+    _ scan: UsageScan, after cursor: UsageCursor?, limit: Int
   ) throws(StoreError) -> (aggregates: [UsageAggregate], next: UsageCursor?) {
     try inTransaction { () throws(StoreError) in
-      var page = try PostgreSQLUsagePage(
-        connection, granularity: granularity, filter: filter, limit: limit)
-      return try page.read(windows: windows, after: cursor)
+      var page = try PostgreSQLUsagePage(connection, scan, limit: limit)
+      return try page.read(after: cursor)
     }
   }
 
-  package func totals(
-    hours: Range<Hour>, byDay: Bool, bySubscription: Bool, filter: UsageFilter, limit: Int
-  ) throws(StoreError) -> [UsageTotal] {
+  package func totals(_ scan: TotalsScan, limit: Int) throws(StoreError) -> [UsageTotal] {
     try inTransaction { () throws(StoreError) in
-      let state = try connection.cellsState()
-      // Usage is never reported before the window of its hour, but for what lies just ahead of the clock.
-      let firstWindow = hours.lowerBound.index - 1
-      guard firstWindow >= state.retainedFrom || state.retainedFrom == 0 else {
-        throw StoreError(
-          .removed,
-          "usage before \(Hour(index: state.retainedFrom).next.start) is no longer kept; "
-            + "ask for what comes after")
-      }
-      let end =
-        filter.subscriptions == nil
-        ? try connection.query(
-          """
-          SELECT coalesce(max(reporting_window), 0) + 1 FROM closed_window
-          WHERE oldest_usage < $1::bigint
-          """, [PostgreSQLParameter(hours.upperBound.index)]
-        ).integer(0, 0) : Int64.max
-      var parameters = [
-        PostgreSQLParameter(firstWindow), PostgreSQLParameter(end),
-        PostgreSQLParameter(hours.upperBound.index), PostgreSQLParameter(state.openWindow),
-        PostgreSQLParameter(Int64(limit)), PostgreSQLParameter(texts: filter.meters ?? []),
-      ]
-      if let tenancies = filter.tenancies {
-        parameters += [
-          PostgreSQLParameter(texts: tenancies.map(\.subscription)),
-          PostgreSQLParameter(bigints: tenancies.map(\.hours.lowerBound.index)),
-          PostgreSQLParameter(bigints: tenancies.map(\.hours.upperBound.index)),
-        ]
-      } else if let subscriptions = filter.subscriptions {
-        parameters.append(PostgreSQLParameter(texts: subscriptions))
-      }
-      if filter.subscriptions == nil {
-        try connection.query(
-          """
-          SELECT set_config(name, reset_val, true) FROM pg_settings
-          WHERE name = 'max_parallel_workers_per_gather'
-          """)
-      }
-      let rows = try connection.query(
-        PostgreSQLUsageReader.totalsSQL(
-          byDay: byDay, bySubscription: bySubscription, filter: filter), parameters)
-      var totals: [UsageTotal] = []
-      for row in 0..<rows.count {
-        totals.append(
-          UsageTotal(
-            day: byDay ? Day(index: rows.integer(row, 0)) : nil,
-            subscription: bySubscription ? rows.text(row, 1) : nil, meter: rows.text(row, 2),
-            quantity: try rows.quantity(row, 3), isProvisional: rows.integer(row, 4) != 0))
-      }
-      return totals
+      try PostgreSQLUsageTotals(connection, scan, cell: ownCell).read(limit: limit)
     }
-  }
-
-  /// Adds the rows of each series up before the names are looked up. Where subscriptions are named, each window is
-  /// looked at only where these lie in it. `$2` is behind the last closed window that has usage before `$3`: behind
-  /// it, only open windows can have such usage.
-  static func totalsSQL(
-    byDay: Bool, bySubscription: Bool, filter: UsageFilter
-  ) -> String {
-    let isAll = filter.subscriptions == nil
-    let asked =
-      filter.tenancies == nil
-      ? "JOIN subscription q ON q.cell = w.cell AND q.name = ANY ($7::text[])"
-      : """
-      JOIN (SELECT s.cell, s.id, t.first, t.last
-          FROM unnest($7::text[], $8::bigint[], $9::bigint[]) t (name, first, last)
-          JOIN subscription s ON s.name = t.name) q ON q.cell = w.cell
-      """
-    let inTime =
-      filter.tenancies == nil ? "" : "AND b.usage_hour >= q.first AND b.usage_hour < q.last"
-    let rows =
-      isAll
-      ? """
-      (SELECT b.* FROM aggregate b
-          JOIN pipeline p ON p.cell = b.cell AND p.retained_from <= b.reporting_window
-          WHERE b.reporting_window >= $1::bigint AND b.reporting_window < $2::bigint
-          UNION ALL
-          SELECT b.* FROM pipeline p
-          CROSS JOIN LATERAL (
-            SELECT * FROM aggregate o
-            WHERE o.cell = p.cell AND o.reporting_window = p.open_window OFFSET 0) b
-          WHERE p.open_window >= $2::bigint) a
-      """
-      : """
-      (SELECT * FROM (\(PostgreSQL.cellWindows)) v
-          WHERE v.oldest IS NULL OR v.oldest < $3::bigint) w
-          \(asked) CROSS JOIN LATERAL (
-            SELECT * FROM aggregate b WHERE b.reporting_window = w.hour AND b.cell = w.cell
-              AND b.subscription = q.id \(inTime) OFFSET 0) a
-      """
-    return """
-      SELECT t.day, \(bySubscription ? "n.name" : "''::text") COLLATE "C" AS name, s.meter,
-        sum(t.quantity), bool_or(t.last_window >= $4::bigint)
-      FROM (
-        SELECT a.cell, a.subscription, a.series,
-          \(byDay ? "floor(a.usage_hour / 24.0)::bigint" : "0::bigint") AS day,
-          sum(a.quantity) AS quantity, max(a.reporting_window) AS last_window
-        FROM \(rows)
-        WHERE a.usage_hour >= $1::bigint + 1 AND a.usage_hour < $3::bigint
-        GROUP BY a.cell, a.subscription, a.series, day) t
-        JOIN series s ON s.cell = t.cell AND s.subscription = t.subscription AND s.id = t.series
-        JOIN subscription n ON n.cell = t.cell AND n.id = t.subscription
-      WHERE \(filter.meters == nil ? "$6::text[] IS NOT NULL" : "lower(s.meter) = ANY ($6::text[])")
-      GROUP BY 1, 2, 3 ORDER BY 1, 2, 3 LIMIT $5::bigint
-      """
   }
 
   /// A meter that more than one cell has is told as its own cell has it, else as the first one does.
@@ -249,6 +142,23 @@ package final class PostgreSQLUsageReader: UsageReader {
 
   package func openWindow() throws(StoreError) -> Hour {
     Hour(index: try connection.cellsState().openWindow)
+  }
+
+  package func retainedFrom() throws(StoreError) -> Hour {
+    Hour(index: try connection.cellsState().retainedFrom)
+  }
+
+  package func firstClosedWindow() throws(StoreError) -> Hour? {
+    try inTransaction { () throws(StoreError) in
+      let open = try connection.cellsState().openWindow
+      let first = try connection.query(
+        """
+        SELECT min(c.reporting_window) FROM pipeline p
+          JOIN closed_window c ON c.cell = p.cell AND c.reporting_window >= p.retained_from
+        """)
+      guard !first.isNull(0, 0), first.integer(0, 0) < open else { return nil }
+      return Hour(index: first.integer(0, 0))
+    }
   }
 
   /// The open window of each cell and the last `$2` that it has closed, before `$1`. The last `$2` of all are among

@@ -47,6 +47,17 @@ package final class SQLiteUsageReader: UsageReader {
     try connection.pipelinePosition()
   }
 
+  package func firstClosedWindow() throws(StoreError) -> Hour? {
+    let statement = try connection.prepare(
+      """
+      SELECT min(c.window) FROM closed_window c JOIN pipeline p
+      WHERE c.window >= p.retained_from AND c.window < p.open_window
+      """)
+    _ = try statement.step()
+    defer { statement.reset() }
+    return statement.isNull(0) ? nil : Hour(index: statement.integer(0))
+  }
+
   package func cell() throws(StoreError) -> String {
     try connection.pipelineCell()
   }
@@ -55,15 +66,12 @@ package final class SQLiteUsageReader: UsageReader {
     try connection.meterRules()
   }
 
-  package func aggregates(
-    windows: Range<Hour>, granularity: Granularity, filter: UsageFilter, after cursor: UsageCursor?,
-    limit: Int
+  package func usage(
+    _ scan: UsageScan, after cursor: UsageCursor?, limit: Int
   ) throws(StoreError) -> (aggregates: [UsageAggregate], next: UsageCursor?) {
     try inTransaction { () throws(StoreError) in
-      let tables = try tablesOfPages()
-      var page = try SQLiteUsagePage(
-        connection, tables, granularity: granularity, filter: filter, limit: limit)
-      return try page.read(windows: windows, after: cursor)
+      var page = try SQLiteUsagePage(connection, try tablesOfPages(), scan, limit: limit)
+      return try page.read(after: cursor)
     }
   }
 
@@ -74,24 +82,13 @@ package final class SQLiteUsageReader: UsageReader {
     return tables
   }
 
-  package func totals(
-    hours: Range<Hour>, byDay: Bool, bySubscription: Bool, filter: UsageFilter, limit: Int
-  ) throws(StoreError) -> [UsageTotal] {
+  package func totals(_ scan: TotalsScan, limit: Int) throws(StoreError) -> [UsageTotal] {
     try inTransaction { () throws(StoreError) in
       let position = try position()
-      let retainedFrom = position.retainedFrom
-      // Usage is never reported before the window of its hour, but for what lies just ahead of the clock.
-      let firstWindow = hours.lowerBound.index - 1
-      guard firstWindow >= retainedFrom.index || retainedFrom.index == 0 else {
-        throw StoreError(
-          .removed,
-          "usage before \(retainedFrom.next.start) is no longer kept; ask for what comes after")
-      }
+      try scan.rows.check(retainedFrom: position.retainedFrom.index)
       var totals = try SQLiteUsageTotals(
-        connection, hours: hours, byDay: byDay, bySubscription: bySubscription, filter: filter,
-        openWindow: position.openWindow, limit: limit)
-      return try totals.read(
-        from: firstWindow, try connection.seriesScopes(of: filter))
+        connection, try tablesOfPages().series, scan, position, limit: limit)
+      return try totals.read()
     }
   }
 

@@ -1,73 +1,74 @@
 internal import StackmeterCore
 
-/// Exact totals by usage time: one pass over the rows that the question is about, added up here.
+/// Exact totals: one pass over the rows that the question is about, added up here.
 ///
-/// Each window from the first usage hour on that has usage before the last one is looked at, only where the asked
-/// subscriptions lie in it. Adding up in SQL would sort all rows of the question first.
+/// Each window that may have them is looked at, only where the asked series lie in it. Adding up in SQL would sort all
+/// rows of the question first.
 struct SQLiteUsageTotals {
   private let connection: SQLite
+  private let scan: TotalsScan
+  private let position: PipelinePosition
   private let hours: Range<Int64>
-  private let byDay: Bool
-  private let bySubscription: Bool
-  private let meters: Set<ExactText>?
-  private let openWindow: Int64
+  private let granularity: Granularity?
   /// Past so many totals the rest need not be read.
   private let limit: Int
-  private let selectMeter: Statement
+  private let series: SQLiteSeriesTable
+  private var place: SQLiteSeriesPlace
+  private let selectDirectory: Statement
 
-  /// What rows are told apart by, beside the day.
+  /// What rows are told apart by, beside the period.
   private struct Group: Hashable {
-    /// 0 for all.
-    let subscription: Int64
-    let meter: Int
+    let values: [ExactText?]
+    let meter: ExactText
   }
 
   private struct Total {
     let group: Int
-    let day: Int64
+    let period: Int64
     var attos: Int128 = 0
     var isProvisional = false
   }
 
-  private struct DayGroup: Hashable {
+  private struct PeriodGroup: Hashable {
     let group: Int
-    let day: Int64
+    let period: Int64
   }
 
-  private var meterNames: [String] = []
-  private var meterNumbers: [ExactText: Int] = [:]
   private var groups: [Group] = []
   private var groupNumbers: [Group: Int] = [:]
-  /// The group of a series; nil where the question is not about its meter.
+  /// The group of a series; nil where the question is not about it.
   private var groupsOfSeries: [Int64: Int?] = [:]
   private var totals: [Total] = []
-  private var totalNumbers: [DayGroup: Int] = [:]
+  private var totalNumbers: [PeriodGroup: Int] = [:]
+  private var directory: [ExactText: Subscription] = [:]
 
   init(
-    _ connection: SQLite, hours: Range<Hour>, byDay: Bool, bySubscription: Bool,
-    filter: UsageFilter, openWindow: Hour, limit: Int
+    _ connection: SQLite, _ series: SQLiteSeriesTable, _ scan: TotalsScan,
+    _ position: PipelinePosition, limit: Int
   ) throws(StoreError) {
     self.connection = connection
-    self.hours = hours.lowerBound.index..<hours.upperBound.index
-    self.byDay = byDay
-    self.bySubscription = bySubscription
-    meters = filter.meters.map { Set($0.map { ExactText($0) }) }
-    self.openWindow = openWindow.index
+    self.series = series
+    self.scan = scan
+    self.position = position
     self.limit = limit
-    selectMeter = try connection.prepare("SELECT meter FROM series WHERE id = ?")
+    hours = scan.hours.lowerBound.index..<scan.hours.upperBound.index
+    granularity = scan.granularity
+    place = try SQLiteSeriesPlace(connection, scan.filter)
+    selectDirectory = try connection.prepare(
+      "SELECT owner, cost_center, tags FROM directory WHERE name = ?")
   }
 
-  /// At most `limit` totals, in the order of day, subscription and meter; where there are more, any of them.
-  mutating func read(
-    from firstWindow: Int64, _ scopes: [SQLiteSeriesScope]
-  ) throws(StoreError) -> [UsageTotal] {
+  /// In the order of period, groups and meter; where there are more than `limit`, any of them.
+  mutating func read() throws(StoreError) -> [UsageTotal] {
+    let asked = scan.rows.windows
     let windows = try connection.prepare(
       """
-      SELECT window FROM closed_window WHERE window >= ?1 AND oldest_usage < ?2
-      UNION ALL SELECT open_window FROM pipeline WHERE open_window >= ?1
+      SELECT window FROM closed_window WHERE window >= ?1 AND window < ?2 AND oldest_usage < ?3
+      UNION ALL SELECT open_window FROM pipeline WHERE open_window >= ?1 AND open_window < ?2
       """)
-    windows.bind(1, firstWindow)
-    windows.bind(2, hours.upperBound)
+    windows.bind(1, max(asked.lowerBound, position.retainedFrom.index))
+    windows.bind(2, asked.upperBound)
+    windows.bind(3, scan.axis == .usage ? hours.upperBound : .max)
     defer { windows.reset() }
     let rows = try connection.prepare(
       """
@@ -76,92 +77,90 @@ struct SQLiteUsageTotals {
       """)
     while totals.count <= limit, try windows.step() {
       let window = windows.integer(0)
-      for scope in scopes {
+      for range in place.ranges {
         rows.bind(1, window)
-        rows.bind(2, scope.series.lowerBound)
-        rows.bind(3, scope.series.upperBound)
-        while try rows.step() { try add(rows, window, scope) }
+        rows.bind(2, range.lowerBound)
+        rows.bind(3, range.upperBound)
+        while try rows.step() { try add(rows, window) }
       }
     }
     return try sorted()
   }
 
-  private mutating func add(
-    _ row: Statement, _ window: Int64, _ scope: SQLiteSeriesScope
-  ) throws(StoreError) {
+  private mutating func add(_ row: Statement, _ window: Int64) throws(StoreError) {
     let usageHour = window - row.integer(1)
-    guard hours.contains(usageHour), scope.holds(usageHour),
+    let hour = scan.axis == .usage ? usageHour : window
+    guard hours.contains(hour), place.holds(row.integer(0), usageHour),
       let group = try group(ofSeries: row.integer(0))
     else { return }
     let index = number(
-      of: DayGroup(group: group, day: byDay ? usageHour.flooredDivision(by: 24) : 0))
+      of: PeriodGroup(group: group, period: granularity.map { $0.period(ofHour: hour) } ?? 0))
     let (sum, overflow) = totals[index].attos.addingReportingOverflow(
       try connection.quantity(row, 2).attos)
     guard !overflow else { throw SQLiteUsageTotals.overflow }
     totals[index].attos = sum
-    if window >= openWindow { totals[index].isProvisional = true }
+    if window >= position.openWindow.index { totals[index].isProvisional = true }
   }
 
-  private mutating func number(of key: DayGroup) -> Int {
+  private mutating func number(of key: PeriodGroup) -> Int {
     if let known = totalNumbers[key] { return known }
     totalNumbers[key] = totals.count
-    totals.append(Total(group: key.group, day: key.day))
+    totals.append(Total(group: key.group, period: key.period))
     return totals.count - 1
   }
 
-  private mutating func group(ofSeries series: Int64) throws(StoreError) -> Int? {
-    if let known = groupsOfSeries[series] { return known }
-    selectMeter.bind(1, series)
-    guard try selectMeter.step() else {
-      throw StoreError(.system, "the usage database is damaged: there is no series \(series)")
-    }
-    let name = selectMeter.text(0)
-    selectMeter.reset()
+  private mutating func group(ofSeries number: Int64) throws(StoreError) -> Int? {
+    if let known = groupsOfSeries[number] { return known }
     var found: Int?
-    if meters?.contains(ExactText(name.asciiLowercased)) ?? true {
-      let meter = meterNumbers[ExactText(name)] ?? meterNames.count
-      if meter == meterNames.count {
-        meterNames.append(name)
-        meterNumbers[ExactText(name)] = meter
+    if try place.contains(number, series) {
+      let series = try series.series(number)
+      var values: [ExactText?] = []
+      for grouping in scan.names {
+        values.append(try value(of: grouping, series).map { ExactText($0) })
       }
-      let group = Group(
-        subscription: bySubscription ? SeriesNumbers.subscription(ofSeries: series) : 0,
-        meter: meter)
+      let group = Group(values: values, meter: ExactText(series.meter))
       found = groupNumbers[group] ?? groups.count
       if found == groups.count {
         groups.append(group)
         groupNumbers[group] = found
       }
     }
-    groupsOfSeries[series] = .some(found)
+    groupsOfSeries[number] = .some(found)
     return found
   }
 
+  private mutating func value(
+    of grouping: Grouping, _ series: Series
+  ) throws(StoreError) -> String? {
+    if grouping == .subscription { return series.subscription }
+    guard grouping.isOfDirectory else { return series.resource.value(of: grouping) }
+    let name = ExactText(series.subscription)
+    if directory[name] == nil {
+      selectDirectory.bind(1, series.subscription)
+      defer { selectDirectory.reset() }
+      directory[name] =
+        try selectDirectory.step()
+        ? Subscription(
+          id: series.subscription, owner: selectDirectory.text(0),
+          costCenter: selectDirectory.text(1), tags: selectDirectory.text(2), state: .active)
+        : Subscription(id: series.subscription, state: .unassigned)
+    }
+    return directory[name]?.value(of: grouping)
+  }
+
   private func sorted() throws(StoreError) -> [UsageTotal] {
-    let selectName = try connection.prepare("SELECT name FROM subscription WHERE id = ?")
-    var names: [Int64: String] = [:]
     var answer: [UsageTotal] = []
     for total in totals.prefix(limit) {
       let group = groups[total.group]
-      if bySubscription, names[group.subscription] == nil {
-        selectName.bind(1, group.subscription)
-        names[group.subscription] = try selectName.step() ? selectName.text(0) : ""
-        selectName.reset()
-      }
       guard let quantity = Quantity(attos: total.attos) else { throw SQLiteUsageTotals.overflow }
       answer.append(
         UsageTotal(
-          day: byDay ? Day(index: total.day) : nil, subscription: names[group.subscription],
-          meter: meterNames[group.meter], quantity: quantity, isProvisional: total.isProvisional))
+          by: scan.groupings,
+          period: granularity.map { Hour(index: $0.firstHour(ofPeriod: total.period)) },
+          groups: group.values.map { $0?.text }, meter: group.meter.text, quantity: quantity,
+          isProvisional: total.isProvisional))
     }
-    return answer.sorted { left, right in
-      if left.day != right.day { return (left.day?.index ?? 0) < (right.day?.index ?? 0) }
-      let (mine, other) = (left.subscription ?? "", right.subscription ?? "")
-      if !mine.hasSameBytes(as: other) {
-        return mine.utf8.lexicographicallyPrecedes(other.utf8)
-      }
-      return left.meter.utf8.lexicographicallyPrecedes(right.meter.utf8)
-    }
+    return answer.sorted { $0.precedes($1) }
   }
 
   private static let overflow = StoreError(

@@ -181,6 +181,14 @@ totals = query.Summarize(
 assert [(t.subscription, t.quantity.units) for t in totals] == [("from-python", 4)], totals
 done("Query.Summarize")
 
+export = query.ExportUsage(
+    query_pb2.ExportUsageRequest(caller=operator, format=query_pb2.EXPORT_FORMAT_CSV),
+    timeout=DEADLINE)
+# The window of today is open, and in no file.
+assert export.data.startswith(b'"id","contentHash",') and export.rows == 0, export
+assert not export.next_page_token, export
+done("Query.ExportUsage")
+
 listed = query.ListSubscriptions(
     query_pb2.ListSubscriptionsRequest(caller=operator), timeout=DEADLINE).subscriptions
 assert [(s.id, s.state) for s in listed] == [("from-python", "unassigned")], listed

@@ -7,6 +7,96 @@
 #endif
 
 #include "stackmeter/v1/query.pb-c.h"
+void   stackmeter__v1__series_selection__init
+                     (Stackmeter__V1__SeriesSelection         *message)
+{
+  static const Stackmeter__V1__SeriesSelection init_value = STACKMETER__V1__SERIES_SELECTION__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__series_selection__get_packed_size
+                     (const Stackmeter__V1__SeriesSelection *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__series_selection__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__series_selection__pack
+                     (const Stackmeter__V1__SeriesSelection *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__series_selection__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__series_selection__pack_to_buffer
+                     (const Stackmeter__V1__SeriesSelection *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__series_selection__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__SeriesSelection *
+       stackmeter__v1__series_selection__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__SeriesSelection *)
+     protobuf_c_message_unpack (&stackmeter__v1__series_selection__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__series_selection__free_unpacked
+                     (Stackmeter__V1__SeriesSelection *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__series_selection__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__tag_selection__init
+                     (Stackmeter__V1__TagSelection         *message)
+{
+  static const Stackmeter__V1__TagSelection init_value = STACKMETER__V1__TAG_SELECTION__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__tag_selection__get_packed_size
+                     (const Stackmeter__V1__TagSelection *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__tag_selection__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__tag_selection__pack
+                     (const Stackmeter__V1__TagSelection *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__tag_selection__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__tag_selection__pack_to_buffer
+                     (const Stackmeter__V1__TagSelection *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__tag_selection__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__TagSelection *
+       stackmeter__v1__tag_selection__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__TagSelection *)
+     protobuf_c_message_unpack (&stackmeter__v1__tag_selection__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__tag_selection__free_unpacked
+                     (Stackmeter__V1__TagSelection *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__tag_selection__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stackmeter__v1__list_usage_request__init
                      (Stackmeter__V1__ListUsageRequest         *message)
 {
@@ -187,6 +277,51 @@ void   stackmeter__v1__list_usage_response__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__list_usage_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stackmeter__v1__grouping__init
+                     (Stackmeter__V1__Grouping         *message)
+{
+  static const Stackmeter__V1__Grouping init_value = STACKMETER__V1__GROUPING__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__grouping__get_packed_size
+                     (const Stackmeter__V1__Grouping *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__grouping__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__grouping__pack
+                     (const Stackmeter__V1__Grouping *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__grouping__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__grouping__pack_to_buffer
+                     (const Stackmeter__V1__Grouping *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__grouping__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__Grouping *
+       stackmeter__v1__grouping__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__Grouping *)
+     protobuf_c_message_unpack (&stackmeter__v1__grouping__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__grouping__free_unpacked
+                     (Stackmeter__V1__Grouping *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__grouping__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stackmeter__v1__summarize_request__init
                      (Stackmeter__V1__SummarizeRequest         *message)
 {
@@ -230,6 +365,51 @@ void   stackmeter__v1__summarize_request__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &stackmeter__v1__summarize_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__group_value__init
+                     (Stackmeter__V1__GroupValue         *message)
+{
+  static const Stackmeter__V1__GroupValue init_value = STACKMETER__V1__GROUP_VALUE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__group_value__get_packed_size
+                     (const Stackmeter__V1__GroupValue *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__group_value__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__group_value__pack
+                     (const Stackmeter__V1__GroupValue *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__group_value__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__group_value__pack_to_buffer
+                     (const Stackmeter__V1__GroupValue *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__group_value__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__GroupValue *
+       stackmeter__v1__group_value__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__GroupValue *)
+     protobuf_c_message_unpack (&stackmeter__v1__group_value__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__group_value__free_unpacked
+                     (Stackmeter__V1__GroupValue *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__group_value__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   stackmeter__v1__usage_total__init
@@ -320,6 +500,96 @@ void   stackmeter__v1__summarize_response__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &stackmeter__v1__summarize_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__export_usage_request__init
+                     (Stackmeter__V1__ExportUsageRequest         *message)
+{
+  static const Stackmeter__V1__ExportUsageRequest init_value = STACKMETER__V1__EXPORT_USAGE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__export_usage_request__get_packed_size
+                     (const Stackmeter__V1__ExportUsageRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__export_usage_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__export_usage_request__pack
+                     (const Stackmeter__V1__ExportUsageRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__export_usage_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__export_usage_request__pack_to_buffer
+                     (const Stackmeter__V1__ExportUsageRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__export_usage_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ExportUsageRequest *
+       stackmeter__v1__export_usage_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ExportUsageRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__export_usage_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__export_usage_request__free_unpacked
+                     (Stackmeter__V1__ExportUsageRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__export_usage_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__export_usage_response__init
+                     (Stackmeter__V1__ExportUsageResponse         *message)
+{
+  static const Stackmeter__V1__ExportUsageResponse init_value = STACKMETER__V1__EXPORT_USAGE_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__export_usage_response__get_packed_size
+                     (const Stackmeter__V1__ExportUsageResponse *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__export_usage_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__export_usage_response__pack
+                     (const Stackmeter__V1__ExportUsageResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__export_usage_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__export_usage_response__pack_to_buffer
+                     (const Stackmeter__V1__ExportUsageResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__export_usage_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ExportUsageResponse *
+       stackmeter__v1__export_usage_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ExportUsageResponse *)
+     protobuf_c_message_unpack (&stackmeter__v1__export_usage_response__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__export_usage_response__free_unpacked
+                     (Stackmeter__V1__ExportUsageResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__export_usage_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   stackmeter__v1__explain_request__init
@@ -1087,7 +1357,161 @@ void   stackmeter__v1__pipeline_status__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__pipeline_status__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor stackmeter__v1__list_usage_request__field_descriptors[9] =
+static const ProtobufCFieldDescriptor stackmeter__v1__series_selection__field_descriptors[5] =
+{
+  {
+    "resource_uris",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Stackmeter__V1__SeriesSelection, n_resource_uris),
+    offsetof(Stackmeter__V1__SeriesSelection, resource_uris),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "resource_uri_prefixes",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Stackmeter__V1__SeriesSelection, n_resource_uri_prefixes),
+    offsetof(Stackmeter__V1__SeriesSelection, resource_uri_prefixes),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "resource_groups",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Stackmeter__V1__SeriesSelection, n_resource_groups),
+    offsetof(Stackmeter__V1__SeriesSelection, resource_groups),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "locations",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Stackmeter__V1__SeriesSelection, n_locations),
+    offsetof(Stackmeter__V1__SeriesSelection, locations),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tags",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__SeriesSelection, n_tags),
+    offsetof(Stackmeter__V1__SeriesSelection, tags),
+    &stackmeter__v1__tag_selection__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__series_selection__field_indices_by_name[] = {
+  3,   /* field[3] = locations */
+  2,   /* field[2] = resource_groups */
+  1,   /* field[1] = resource_uri_prefixes */
+  0,   /* field[0] = resource_uris */
+  4,   /* field[4] = tags */
+};
+static const ProtobufCIntRange stackmeter__v1__series_selection__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__series_selection__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.SeriesSelection",
+  "SeriesSelection",
+  "Stackmeter__V1__SeriesSelection",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__SeriesSelection),
+  5,
+  stackmeter__v1__series_selection__field_descriptors,
+  stackmeter__v1__series_selection__field_indices_by_name,
+  1,  stackmeter__v1__series_selection__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__series_selection__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__tag_selection__field_descriptors[3] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TagSelection, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "value",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TagSelection, value),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "any_value",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TagSelection, any_value),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__tag_selection__field_indices_by_name[] = {
+  2,   /* field[2] = any_value */
+  0,   /* field[0] = name */
+  1,   /* field[1] = value */
+};
+static const ProtobufCIntRange stackmeter__v1__tag_selection__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__tag_selection__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.TagSelection",
+  "TagSelection",
+  "Stackmeter__V1__TagSelection",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__TagSelection),
+  3,
+  stackmeter__v1__tag_selection__field_descriptors,
+  stackmeter__v1__tag_selection__field_indices_by_name,
+  1,  stackmeter__v1__tag_selection__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__tag_selection__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__list_usage_request__field_descriptors[12] =
 {
   {
     "caller",
@@ -1197,22 +1621,62 @@ static const ProtobufCFieldDescriptor stackmeter__v1__list_usage_request__field_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "selection",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListUsageRequest, selection),
+    &stackmeter__v1__series_selection__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "axis",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListUsageRequest, axis),
+    &stackmeter__v1__time_axis__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "as_of_window",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListUsageRequest, as_of_window),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__list_usage_request__field_indices_by_name[] = {
+  11,   /* field[11] = as_of_window */
+  10,   /* field[10] = axis */
   0,   /* field[0] = caller */
   1,   /* field[1] = from_window */
   3,   /* field[3] = granularity */
   5,   /* field[5] = meters */
   6,   /* field[6] = page_size */
   7,   /* field[7] = page_token */
+  9,   /* field[9] = selection */
   4,   /* field[4] = subscriptions */
   2,   /* field[2] = to_window */
   8,   /* field[8] = without_resources */
 };
-static const ProtobufCIntRange stackmeter__v1__list_usage_request__number_ranges[1 + 1] =
+static const ProtobufCIntRange stackmeter__v1__list_usage_request__number_ranges[2 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 11, 9 },
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__list_usage_request__descriptor =
 {
@@ -1222,14 +1686,14 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_usage_request__descriptor 
   "Stackmeter__V1__ListUsageRequest",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__ListUsageRequest),
-  9,
+  12,
   stackmeter__v1__list_usage_request__field_descriptors,
   stackmeter__v1__list_usage_request__field_indices_by_name,
-  1,  stackmeter__v1__list_usage_request__number_ranges,
+  2,  stackmeter__v1__list_usage_request__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__list_usage_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__usage_aggregate__field_descriptors[8] =
+static const ProtobufCFieldDescriptor stackmeter__v1__usage_aggregate__field_descriptors[9] =
 {
   {
     "series",
@@ -1327,10 +1791,23 @@ static const ProtobufCFieldDescriptor stackmeter__v1__usage_aggregate__field_des
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "id",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__UsageAggregate, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__usage_aggregate__field_indices_by_name[] = {
   7,   /* field[7] = cell */
   6,   /* field[6] = final */
+  8,   /* field[8] = id */
   5,   /* field[5] = provisional */
   3,   /* field[3] = quantity */
   0,   /* field[0] = series */
@@ -1341,7 +1818,7 @@ static const unsigned stackmeter__v1__usage_aggregate__field_indices_by_name[] =
 static const ProtobufCIntRange stackmeter__v1__usage_aggregate__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__usage_aggregate__descriptor =
 {
@@ -1351,7 +1828,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__usage_aggregate__descriptor =
   "Stackmeter__V1__UsageAggregate",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__UsageAggregate),
-  8,
+  9,
   stackmeter__v1__usage_aggregate__field_descriptors,
   stackmeter__v1__usage_aggregate__field_indices_by_name,
   1,  stackmeter__v1__usage_aggregate__number_ranges,
@@ -1409,7 +1886,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__missing_sources__descriptor =
   (ProtobufCMessageInit) stackmeter__v1__missing_sources__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__list_usage_response__field_descriptors[4] =
+static const ProtobufCFieldDescriptor stackmeter__v1__list_usage_response__field_descriptors[5] =
 {
   {
     "aggregates",
@@ -1459,17 +1936,30 @@ static const ProtobufCFieldDescriptor stackmeter__v1__list_usage_response__field
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "open_window",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListUsageResponse, open_window),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__list_usage_response__field_indices_by_name[] = {
   0,   /* field[0] = aggregates */
   2,   /* field[2] = missing */
   1,   /* field[1] = next_page_token */
+  4,   /* field[4] = open_window */
   3,   /* field[3] = series */
 };
 static const ProtobufCIntRange stackmeter__v1__list_usage_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__list_usage_response__descriptor =
 {
@@ -1479,14 +1969,113 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_usage_response__descriptor
   "Stackmeter__V1__ListUsageResponse",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__ListUsageResponse),
-  4,
+  5,
   stackmeter__v1__list_usage_response__field_descriptors,
   stackmeter__v1__list_usage_response__field_indices_by_name,
   1,  stackmeter__v1__list_usage_response__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__list_usage_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__summarize_request__field_descriptors[7] =
+static const ProtobufCEnumValue stackmeter__v1__grouping__kind__enum_values_by_number[12] =
+{
+  { "KIND_UNSPECIFIED", "STACKMETER__V1__GROUPING__KIND__KIND_UNSPECIFIED", 0 },
+  { "KIND_HOUR", "STACKMETER__V1__GROUPING__KIND__KIND_HOUR", 1 },
+  { "KIND_DAY", "STACKMETER__V1__GROUPING__KIND__KIND_DAY", 2 },
+  { "KIND_MONTH", "STACKMETER__V1__GROUPING__KIND__KIND_MONTH", 3 },
+  { "KIND_SUBSCRIPTION", "STACKMETER__V1__GROUPING__KIND__KIND_SUBSCRIPTION", 4 },
+  { "KIND_RESOURCE", "STACKMETER__V1__GROUPING__KIND__KIND_RESOURCE", 5 },
+  { "KIND_RESOURCE_GROUP", "STACKMETER__V1__GROUPING__KIND__KIND_RESOURCE_GROUP", 6 },
+  { "KIND_LOCATION", "STACKMETER__V1__GROUPING__KIND__KIND_LOCATION", 7 },
+  { "KIND_TAG", "STACKMETER__V1__GROUPING__KIND__KIND_TAG", 8 },
+  { "KIND_OWNER", "STACKMETER__V1__GROUPING__KIND__KIND_OWNER", 9 },
+  { "KIND_COST_CENTER", "STACKMETER__V1__GROUPING__KIND__KIND_COST_CENTER", 10 },
+  { "KIND_SUBSCRIPTION_TAG", "STACKMETER__V1__GROUPING__KIND__KIND_SUBSCRIPTION_TAG", 11 },
+};
+static const ProtobufCIntRange stackmeter__v1__grouping__kind__value_ranges[] = {
+{0, 0},{0, 12}
+};
+static const ProtobufCEnumValueIndex stackmeter__v1__grouping__kind__enum_values_by_name[12] =
+{
+  { "KIND_COST_CENTER", 10 },
+  { "KIND_DAY", 2 },
+  { "KIND_HOUR", 1 },
+  { "KIND_LOCATION", 7 },
+  { "KIND_MONTH", 3 },
+  { "KIND_OWNER", 9 },
+  { "KIND_RESOURCE", 5 },
+  { "KIND_RESOURCE_GROUP", 6 },
+  { "KIND_SUBSCRIPTION", 4 },
+  { "KIND_SUBSCRIPTION_TAG", 11 },
+  { "KIND_TAG", 8 },
+  { "KIND_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor stackmeter__v1__grouping__kind__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.Grouping.Kind",
+  "Kind",
+  "Stackmeter__V1__Grouping__Kind",
+  "stackmeter.v1",
+  12,
+  stackmeter__v1__grouping__kind__enum_values_by_number,
+  12,
+  stackmeter__v1__grouping__kind__enum_values_by_name,
+  1,
+  stackmeter__v1__grouping__kind__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__grouping__field_descriptors[2] =
+{
+  {
+    "kind",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Grouping, kind),
+    &stackmeter__v1__grouping__kind__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tag",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Grouping, tag),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__grouping__field_indices_by_name[] = {
+  0,   /* field[0] = kind */
+  1,   /* field[1] = tag */
+};
+static const ProtobufCIntRange stackmeter__v1__grouping__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__grouping__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.Grouping",
+  "Grouping",
+  "Stackmeter__V1__Grouping",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__Grouping),
+  2,
+  stackmeter__v1__grouping__field_descriptors,
+  stackmeter__v1__grouping__field_indices_by_name,
+  1,  stackmeter__v1__grouping__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__grouping__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__summarize_request__field_descriptors[12] =
 {
   {
     "caller",
@@ -1572,20 +2161,85 @@ static const ProtobufCFieldDescriptor stackmeter__v1__summarize_request__field_d
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "selection",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__SummarizeRequest, selection),
+    &stackmeter__v1__series_selection__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "axis",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__SummarizeRequest, axis),
+    &stackmeter__v1__time_axis__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "as_of_window",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__SummarizeRequest, as_of_window),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "groupings",
+    11,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__SummarizeRequest, n_groupings),
+    offsetof(Stackmeter__V1__SummarizeRequest, groupings),
+    &stackmeter__v1__grouping__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "top",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__SummarizeRequest, top),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__summarize_request__field_indices_by_name[] = {
+  9,   /* field[9] = as_of_window */
+  8,   /* field[8] = axis */
   3,   /* field[3] = by_day */
   4,   /* field[4] = by_subscription */
   0,   /* field[0] = caller */
   1,   /* field[1] = from_hour */
+  10,   /* field[10] = groupings */
   6,   /* field[6] = meters */
+  7,   /* field[7] = selection */
   5,   /* field[5] = subscriptions */
   2,   /* field[2] = to_hour */
+  11,   /* field[11] = top */
 };
 static const ProtobufCIntRange stackmeter__v1__summarize_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__summarize_request__descriptor =
 {
@@ -1595,14 +2249,65 @@ const ProtobufCMessageDescriptor stackmeter__v1__summarize_request__descriptor =
   "Stackmeter__V1__SummarizeRequest",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__SummarizeRequest),
-  7,
+  12,
   stackmeter__v1__summarize_request__field_descriptors,
   stackmeter__v1__summarize_request__field_indices_by_name,
   1,  stackmeter__v1__summarize_request__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__summarize_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__usage_total__field_descriptors[6] =
+static const ProtobufCFieldDescriptor stackmeter__v1__group_value__field_descriptors[2] =
+{
+  {
+    "value",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__GroupValue, value),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "absent",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__GroupValue, absent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__group_value__field_indices_by_name[] = {
+  1,   /* field[1] = absent */
+  0,   /* field[0] = value */
+};
+static const ProtobufCIntRange stackmeter__v1__group_value__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__group_value__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.GroupValue",
+  "GroupValue",
+  "Stackmeter__V1__GroupValue",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__GroupValue),
+  2,
+  stackmeter__v1__group_value__field_descriptors,
+  stackmeter__v1__group_value__field_indices_by_name,
+  1,  stackmeter__v1__group_value__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__group_value__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__usage_total__field_descriptors[9] =
 {
   {
     "day",
@@ -1676,11 +2381,50 @@ static const ProtobufCFieldDescriptor stackmeter__v1__usage_total__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "period_start",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__UsageTotal, period_start),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "groups",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__UsageTotal, n_groups),
+    offsetof(Stackmeter__V1__UsageTotal, groups),
+    &stackmeter__v1__group_value__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "others",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__UsageTotal, others),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__usage_total__field_indices_by_name[] = {
   0,   /* field[0] = day */
   5,   /* field[5] = final */
+  7,   /* field[7] = groups */
   2,   /* field[2] = meter */
+  8,   /* field[8] = others */
+  6,   /* field[6] = period_start */
   4,   /* field[4] = provisional */
   3,   /* field[3] = quantity */
   1,   /* field[1] = subscription */
@@ -1688,7 +2432,7 @@ static const unsigned stackmeter__v1__usage_total__field_indices_by_name[] = {
 static const ProtobufCIntRange stackmeter__v1__usage_total__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__usage_total__descriptor =
 {
@@ -1698,14 +2442,14 @@ const ProtobufCMessageDescriptor stackmeter__v1__usage_total__descriptor =
   "Stackmeter__V1__UsageTotal",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__UsageTotal),
-  6,
+  9,
   stackmeter__v1__usage_total__field_descriptors,
   stackmeter__v1__usage_total__field_indices_by_name,
   1,  stackmeter__v1__usage_total__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__usage_total__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__summarize_response__field_descriptors[2] =
+static const ProtobufCFieldDescriptor stackmeter__v1__summarize_response__field_descriptors[3] =
 {
   {
     "totals",
@@ -1731,15 +2475,28 @@ static const ProtobufCFieldDescriptor stackmeter__v1__summarize_response__field_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "open_window",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__SummarizeResponse, open_window),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__summarize_response__field_indices_by_name[] = {
   1,   /* field[1] = missing */
+  2,   /* field[2] = open_window */
   0,   /* field[0] = totals */
 };
 static const ProtobufCIntRange stackmeter__v1__summarize_response__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__summarize_response__descriptor =
 {
@@ -1749,11 +2506,282 @@ const ProtobufCMessageDescriptor stackmeter__v1__summarize_response__descriptor 
   "Stackmeter__V1__SummarizeResponse",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__SummarizeResponse),
-  2,
+  3,
   stackmeter__v1__summarize_response__field_descriptors,
   stackmeter__v1__summarize_response__field_indices_by_name,
   1,  stackmeter__v1__summarize_response__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__summarize_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__export_usage_request__field_descriptors[12] =
+{
+  {
+    "caller",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExportUsageRequest, caller),
+    &stackmeter__v1__caller__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "from_window",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExportUsageRequest, from_window),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "to_window",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExportUsageRequest, to_window),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "granularity",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExportUsageRequest, granularity),
+    &stackmeter__v1__granularity__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "format",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_ENUM,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExportUsageRequest, format),
+    &stackmeter__v1__export_format__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "subscriptions",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Stackmeter__V1__ExportUsageRequest, n_subscriptions),
+    offsetof(Stackmeter__V1__ExportUsageRequest, subscriptions),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "meters",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Stackmeter__V1__ExportUsageRequest, n_meters),
+    offsetof(Stackmeter__V1__ExportUsageRequest, meters),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "selection",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExportUsageRequest, selection),
+    &stackmeter__v1__series_selection__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "restated_since",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExportUsageRequest, restated_since),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "byte_order_mark",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExportUsageRequest, byte_order_mark),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "end_record",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExportUsageRequest, end_record),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExportUsageRequest, page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__export_usage_request__field_indices_by_name[] = {
+  9,   /* field[9] = byte_order_mark */
+  0,   /* field[0] = caller */
+  10,   /* field[10] = end_record */
+  4,   /* field[4] = format */
+  1,   /* field[1] = from_window */
+  3,   /* field[3] = granularity */
+  6,   /* field[6] = meters */
+  11,   /* field[11] = page_token */
+  8,   /* field[8] = restated_since */
+  7,   /* field[7] = selection */
+  5,   /* field[5] = subscriptions */
+  2,   /* field[2] = to_window */
+};
+static const ProtobufCIntRange stackmeter__v1__export_usage_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 12 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__export_usage_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ExportUsageRequest",
+  "ExportUsageRequest",
+  "Stackmeter__V1__ExportUsageRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ExportUsageRequest),
+  12,
+  stackmeter__v1__export_usage_request__field_descriptors,
+  stackmeter__v1__export_usage_request__field_indices_by_name,
+  1,  stackmeter__v1__export_usage_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__export_usage_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__export_usage_response__field_descriptors[5] =
+{
+  {
+    "data",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExportUsageResponse, data),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rows",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExportUsageResponse, rows),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExportUsageResponse, next_page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "from_window",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExportUsageResponse, from_window),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "to_window",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ExportUsageResponse, to_window),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__export_usage_response__field_indices_by_name[] = {
+  0,   /* field[0] = data */
+  3,   /* field[3] = from_window */
+  2,   /* field[2] = next_page_token */
+  1,   /* field[1] = rows */
+  4,   /* field[4] = to_window */
+};
+static const ProtobufCIntRange stackmeter__v1__export_usage_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__export_usage_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ExportUsageResponse",
+  "ExportUsageResponse",
+  "Stackmeter__V1__ExportUsageResponse",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ExportUsageResponse),
+  5,
+  stackmeter__v1__export_usage_response__field_descriptors,
+  stackmeter__v1__export_usage_response__field_indices_by_name,
+  1,  stackmeter__v1__export_usage_response__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__export_usage_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor stackmeter__v1__explain_request__field_descriptors[8] =
@@ -3032,19 +4060,21 @@ const ProtobufCMessageDescriptor stackmeter__v1__pipeline_status__descriptor =
   (ProtobufCMessageInit) stackmeter__v1__pipeline_status__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCEnumValue stackmeter__v1__granularity__enum_values_by_number[3] =
+static const ProtobufCEnumValue stackmeter__v1__granularity__enum_values_by_number[4] =
 {
   { "GRANULARITY_UNSPECIFIED", "STACKMETER__V1__GRANULARITY__GRANULARITY_UNSPECIFIED", 0 },
   { "GRANULARITY_HOURLY", "STACKMETER__V1__GRANULARITY__GRANULARITY_HOURLY", 1 },
   { "GRANULARITY_DAILY", "STACKMETER__V1__GRANULARITY__GRANULARITY_DAILY", 2 },
+  { "GRANULARITY_MONTHLY", "STACKMETER__V1__GRANULARITY__GRANULARITY_MONTHLY", 3 },
 };
 static const ProtobufCIntRange stackmeter__v1__granularity__value_ranges[] = {
-{0, 0},{0, 3}
+{0, 0},{0, 4}
 };
-static const ProtobufCEnumValueIndex stackmeter__v1__granularity__enum_values_by_name[3] =
+static const ProtobufCEnumValueIndex stackmeter__v1__granularity__enum_values_by_name[4] =
 {
   { "GRANULARITY_DAILY", 2 },
   { "GRANULARITY_HOURLY", 1 },
+  { "GRANULARITY_MONTHLY", 3 },
   { "GRANULARITY_UNSPECIFIED", 0 },
 };
 const ProtobufCEnumDescriptor stackmeter__v1__granularity__descriptor =
@@ -3054,18 +4084,79 @@ const ProtobufCEnumDescriptor stackmeter__v1__granularity__descriptor =
   "Granularity",
   "Stackmeter__V1__Granularity",
   "stackmeter.v1",
-  3,
+  4,
   stackmeter__v1__granularity__enum_values_by_number,
-  3,
+  4,
   stackmeter__v1__granularity__enum_values_by_name,
   1,
   stackmeter__v1__granularity__value_ranges,
   NULL,NULL,NULL,NULL   /* reserved[1234] */
 };
-static const ProtobufCMethodDescriptor stackmeter__v1__query__method_descriptors[8] =
+static const ProtobufCEnumValue stackmeter__v1__time_axis__enum_values_by_number[3] =
+{
+  { "TIME_AXIS_UNSPECIFIED", "STACKMETER__V1__TIME_AXIS__TIME_AXIS_UNSPECIFIED", 0 },
+  { "TIME_AXIS_REPORTED", "STACKMETER__V1__TIME_AXIS__TIME_AXIS_REPORTED", 1 },
+  { "TIME_AXIS_USAGE", "STACKMETER__V1__TIME_AXIS__TIME_AXIS_USAGE", 2 },
+};
+static const ProtobufCIntRange stackmeter__v1__time_axis__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex stackmeter__v1__time_axis__enum_values_by_name[3] =
+{
+  { "TIME_AXIS_REPORTED", 1 },
+  { "TIME_AXIS_UNSPECIFIED", 0 },
+  { "TIME_AXIS_USAGE", 2 },
+};
+const ProtobufCEnumDescriptor stackmeter__v1__time_axis__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.TimeAxis",
+  "TimeAxis",
+  "Stackmeter__V1__TimeAxis",
+  "stackmeter.v1",
+  3,
+  stackmeter__v1__time_axis__enum_values_by_number,
+  3,
+  stackmeter__v1__time_axis__enum_values_by_name,
+  1,
+  stackmeter__v1__time_axis__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCEnumValue stackmeter__v1__export_format__enum_values_by_number[3] =
+{
+  { "EXPORT_FORMAT_UNSPECIFIED", "STACKMETER__V1__EXPORT_FORMAT__EXPORT_FORMAT_UNSPECIFIED", 0 },
+  { "EXPORT_FORMAT_CSV", "STACKMETER__V1__EXPORT_FORMAT__EXPORT_FORMAT_CSV", 1 },
+  { "EXPORT_FORMAT_NDJSON", "STACKMETER__V1__EXPORT_FORMAT__EXPORT_FORMAT_NDJSON", 2 },
+};
+static const ProtobufCIntRange stackmeter__v1__export_format__value_ranges[] = {
+{0, 0},{0, 3}
+};
+static const ProtobufCEnumValueIndex stackmeter__v1__export_format__enum_values_by_name[3] =
+{
+  { "EXPORT_FORMAT_CSV", 1 },
+  { "EXPORT_FORMAT_NDJSON", 2 },
+  { "EXPORT_FORMAT_UNSPECIFIED", 0 },
+};
+const ProtobufCEnumDescriptor stackmeter__v1__export_format__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ExportFormat",
+  "ExportFormat",
+  "Stackmeter__V1__ExportFormat",
+  "stackmeter.v1",
+  3,
+  stackmeter__v1__export_format__enum_values_by_number,
+  3,
+  stackmeter__v1__export_format__enum_values_by_name,
+  1,
+  stackmeter__v1__export_format__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
+static const ProtobufCMethodDescriptor stackmeter__v1__query__method_descriptors[9] =
 {
   { "ListUsage", &stackmeter__v1__list_usage_request__descriptor, &stackmeter__v1__list_usage_response__descriptor },
   { "Summarize", &stackmeter__v1__summarize_request__descriptor, &stackmeter__v1__summarize_response__descriptor },
+  { "ExportUsage", &stackmeter__v1__export_usage_request__descriptor, &stackmeter__v1__export_usage_response__descriptor },
   { "ListMeters", &stackmeter__v1__list_meters_request__descriptor, &stackmeter__v1__list_meters_response__descriptor },
   { "ListWindows", &stackmeter__v1__list_windows_request__descriptor, &stackmeter__v1__list_windows_response__descriptor },
   { "ListSubscriptions", &stackmeter__v1__list_subscriptions_request__descriptor, &stackmeter__v1__list_subscriptions_response__descriptor },
@@ -3074,13 +4165,14 @@ static const ProtobufCMethodDescriptor stackmeter__v1__query__method_descriptors
   { "GetStatus", &stackmeter__v1__get_status_request__descriptor, &stackmeter__v1__pipeline_status__descriptor },
 };
 const unsigned stackmeter__v1__query__method_indices_by_name[] = {
-  6,        /* Explain */
-  7,        /* GetStatus */
-  2,        /* ListMeters */
-  5,        /* ListSources */
-  4,        /* ListSubscriptions */
+  7,        /* Explain */
+  2,        /* ExportUsage */
+  8,        /* GetStatus */
+  3,        /* ListMeters */
+  6,        /* ListSources */
+  5,        /* ListSubscriptions */
   0,        /* ListUsage */
-  3,        /* ListWindows */
+  4,        /* ListWindows */
   1         /* Summarize */
 };
 const ProtobufCServiceDescriptor stackmeter__v1__query__descriptor =
@@ -3090,7 +4182,7 @@ const ProtobufCServiceDescriptor stackmeter__v1__query__descriptor =
   "Query",
   "Stackmeter__V1__Query",
   "stackmeter.v1",
-  8,
+  9,
   stackmeter__v1__query__method_descriptors,
   stackmeter__v1__query__method_indices_by_name
 };
@@ -3110,13 +4202,21 @@ void stackmeter__v1__query__summarize(ProtobufCService *service,
   assert(service->descriptor == &stackmeter__v1__query__descriptor);
   service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void stackmeter__v1__query__export_usage(ProtobufCService *service,
+                                         const Stackmeter__V1__ExportUsageRequest *input,
+                                         Stackmeter__V1__ExportUsageResponse_Closure closure,
+                                         void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__query__descriptor);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void stackmeter__v1__query__list_meters(ProtobufCService *service,
                                         const Stackmeter__V1__ListMetersRequest *input,
                                         Stackmeter__V1__ListMetersResponse_Closure closure,
                                         void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__query__descriptor);
-  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__query__list_windows(ProtobufCService *service,
                                          const Stackmeter__V1__ListWindowsRequest *input,
@@ -3124,7 +4224,7 @@ void stackmeter__v1__query__list_windows(ProtobufCService *service,
                                          void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__query__descriptor);
-  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__query__list_subscriptions(ProtobufCService *service,
                                                const Stackmeter__V1__ListSubscriptionsRequest *input,
@@ -3132,7 +4232,7 @@ void stackmeter__v1__query__list_subscriptions(ProtobufCService *service,
                                                void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__query__descriptor);
-  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__query__list_sources(ProtobufCService *service,
                                          const Stackmeter__V1__ListSourcesRequest *input,
@@ -3140,7 +4240,7 @@ void stackmeter__v1__query__list_sources(ProtobufCService *service,
                                          void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__query__descriptor);
-  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__query__explain(ProtobufCService *service,
                                     const Stackmeter__V1__ExplainRequest *input,
@@ -3148,7 +4248,7 @@ void stackmeter__v1__query__explain(ProtobufCService *service,
                                     void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__query__descriptor);
-  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__query__get_status(ProtobufCService *service,
                                        const Stackmeter__V1__GetStatusRequest *input,
@@ -3156,7 +4256,7 @@ void stackmeter__v1__query__get_status(ProtobufCService *service,
                                        void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__query__descriptor);
-  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__query__init (Stackmeter__V1__Query_Service *service,
                                   Stackmeter__V1__Query_ServiceDestroy destroy)

@@ -6,7 +6,7 @@ extension RouteTable {
     azure: AzureAnswers, usage: UsageAnswers, catalog: CatalogAnswers, status: StatusAnswers,
     events: EventsAnswers, quarantine: QuarantineAnswers, explain: ExplainAnswers,
     sources: SourceAnswers, connect: ConnectAnswers,
-    metrics: MetricsAnswers, rated: [Route]
+    metrics: MetricsAnswers, exports: ExportAnswers, rated: [Route]
   ) -> RouteTable {
     let routes = [
       Route(.get, "/healthz", .anyone, .health, status.health),
@@ -18,6 +18,7 @@ extension RouteTable {
       Route(.get, "/v1/sources", .operatorOnly, .sources, sources.list).unaudited,
       Route(.get, "/v1/usage", .caller, .usage, usage.usage),
       Route(.get, "/v1/usage/summary", .caller, .summary, usage.summary),
+      Route(.get, "/v1/exports/usage", .caller, .exportUsage, exports.usage),
       Route(.get, "/v1/subscriptions", .caller, .subscriptions, catalog.subscriptions),
       Route(.get, "/v1/explain", .caller, .explain, explain.explain),
       Route(.get, "/v1/meters", .caller, .meters, catalog.meters).unaudited,

@@ -69,7 +69,7 @@ package struct Gateway: Service {
         sources: SourceAnswers(query: query, collector: collector),
         connect: ConnectAnswers(query: query, collector: collector),
         metrics: MetricsAnswers(metrics: metrics, connections: connections),
-        rated: RouteTable.rated(query)),
+        exports: ExportAnswers(query: query), rated: RouteTable.rated(query)),
       authenticator: Authenticator(
         keys: credentials.keys, tokens: credentials.tokens, clock: clock, logger: logger),
       limiter: RateLimiter(

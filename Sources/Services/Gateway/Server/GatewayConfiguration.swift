@@ -114,6 +114,8 @@ enum GatewayLimits {
   static let connectionsSpare = 64
   /// About how many bytes the events of one batch for the collector have: half of what a message may.
   static let callBytesMax = 2 << 20
+  /// Exports that are made at once. The next is refused at once.
+  static let exportsMax = 4
   /// Rows of a page of Azure's API. Its clients count on it.
   static let azurePageRows = 1000
   /// Calls of query that one such page is put together from: more than the longest rows need. A page of sums that

@@ -27,6 +27,13 @@ package struct QueryClient: Sendable {
     try await channel.call(QueryMethods.summarize, request, timeout: QueryClient.timeout)
   }
 
+  /// One part of the file; the next one by its `nextPageToken`.
+  package func exportUsage(
+    _ request: ExportUsageRequest
+  ) async throws(RPCError) -> ExportUsageResponse {
+    try await channel.call(QueryMethods.exportUsage, request, timeout: QueryClient.timeout)
+  }
+
   /// One page; the next one by its `nextPageToken`.
   package func explain(_ request: ExplainRequest) async throws(RPCError) -> ExplainResponse {
     try await channel.call(QueryMethods.explain, request, timeout: QueryClient.timeout)

@@ -8,6 +8,8 @@ package enum QueryMethods {
     service, "ListUsage")
   package static let summarize = RPCMethod<SummarizeRequest, SummarizeResponse>(
     service, "Summarize")
+  package static let exportUsage = RPCMethod<ExportUsageRequest, ExportUsageResponse>(
+    service, "ExportUsage")
   package static let listMeters = RPCMethod<ListMetersRequest, ListMetersResponse>(
     service, "ListMeters")
   package static let listWindows = RPCMethod<ListWindowsRequest, ListWindowsResponse>(

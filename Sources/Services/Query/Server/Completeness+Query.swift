@@ -9,14 +9,6 @@ extension UsageReader {
 }
 
 extension Completeness {
-  /// A total speaks of its day, or of all the hours of the question.
-  func marked(_ total: UsageTotal, of hours: Range<Hour>) -> UsageTotal {
-    var total = total
-    let end = min(total.day?.end ?? hours.upperBound.start, hours.upperBound.start)
-    total.isFinal = isFinal(usageEnd: end, isProvisional: total.isProvisional)
-    return total
-  }
-
   func marked(_ window: ReportingWindow) -> ReportingWindow {
     var window = window
     window.isFinal = isFinal(usageEnd: window.hour.end, isProvisional: !window.isClosed)

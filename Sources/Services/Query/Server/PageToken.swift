@@ -46,14 +46,17 @@ struct UsageWalk: Equatable {
   }
 
   /// The aggregate as the first page would have called it.
-  func marked(_ aggregate: UsageAggregate, _ granularity: Granularity) -> UsageAggregate {
-    let hours: Int64 =
-      switch granularity {
-      case .hourly: 1
-      case .daily: 24
+  func marked(
+    _ aggregate: UsageAggregate, _ granularity: Granularity, _ axis: TimeAxis
+  ) -> UsageAggregate {
+    let window = aggregate.window.index
+    let end =
+      switch axis {
+      case .reported: granularity.hours(ofPeriod: granularity.period(ofHour: window)).upperBound
+      case .usage: window + 1
       }
     var marked = aggregate
-    if aggregate.window.index + hours > openWindow.index { marked.isProvisional = true }
+    if end > openWindow.index { marked.isProvisional = true }
     marked.isFinal = !marked.isProvisional && aggregate.usageEnd <= finalBefore
     return marked
   }

@@ -5,12 +5,17 @@ package import Logging
 package import StackmeterCore
 package import StackmeterStore
 package import StackmeterWire
+internal import Synchronization
 
 /// Answers every question about usage, within what its caller may see.
 package final class Query: Sendable {
   let readers: ReaderPool
   private let tokens: PageTokens
   let explainTokens: ExplainTokens
+  let exportTokens: ExportTokens
+  /// Of the exports that are under way, what they have learned of series.
+  let exportRows = Mutex<[(question: ExportQuestion, rows: ExportRow)]>([])
+  static let exportRowsMax = 4
   let collector: CollectorClient
   private let aggregator: AggregatorClient
   private let clock: any WallClock
@@ -28,6 +33,7 @@ package final class Query: Sendable {
     readers = ReaderPool(database)
     tokens = PageTokens(key: tokenKey)
     explainTokens = ExplainTokens(key: tokenKey)
+    exportTokens = ExportTokens(key: tokenKey)
     self.collector = collector
     self.aggregator = aggregator
     self.clock = clock
@@ -72,12 +78,20 @@ package final class Query: Sendable {
       throw .invalid(
         field: "page_size", problem: "at most \(ListUsageRequest.pageSizeMax)")
     }
-    if request.granularity == .daily {
-      for (hour, field) in [
-        (request.windows.lowerBound, "from_window"), (request.windows.upperBound, "to_window"),
-      ] where hour != hour.day.firstHour {
-        throw .invalid(field: field, problem: "must begin a day (UTC) for daily usage")
-      }
+    for (hour, field) in [
+      (request.windows.lowerBound, "from_window"), (request.windows.upperBound, "to_window"),
+    ] where !request.granularity.begins(at: hour) {
+      let period = request.granularity == .daily ? "day" : "month"
+      throw .invalid(field: field, problem: "must begin a \(period) (UTC)")
+    }
+    guard
+      !request.withoutResources
+        || (request.axis == .reported && request.granularity != .monthly && request.asOf == nil
+          && request.series.isAll)
+    else {
+      throw .invalid(
+        field: "without_resources",
+        problem: "goes with reported time, hours and days only, without selection and as_of_window")
     }
     var walk: UsageWalk?
     if !request.pageToken.isEmpty {
@@ -89,54 +103,66 @@ package final class Query: Sendable {
     }
     let pageSize =
       request.pageSize == 0 ? ListUsageRequest.pageSizeMax : Int(request.pageSize)
-    guard let filter = try await filter(request.caller, request.subscriptions, request.meters)
-    else { return ListUsageResponse(aggregates: [], nextPageToken: "") }
+    let filter = try await filter(
+      request.caller, request.subscriptions, request.meters, request.series)
     let (earlier, now, sumTime) = (walk, clock.now().hour, sumTime)
-    let (completeness, begun, page, last) = try await readers.read {
-      (reader) throws(StoreError) in
+    let found = try await readers.read { (reader) throws(StoreError) in
       // Read first: what is final by it stays final in what is read after it.
       let completeness = try reader.completeness()
       let openWindow = try reader.openWindow()
       let begun = earlier ?? UsageWalk(completeness, openWindow: openWindow, now: now)
-      let windows = request.windows.clamped(to: Hour(index: 0)..<begun.end)
-      let (page, last) =
+      let problem = Query.problem(asOf: request.asOf, completeness.openWindow)
+      guard let filter, problem == nil else {
+        return (
+          completeness, begun, problem, "",
+          (aggregates: [UsageAggregate](), next: UsageCursor?.none)
+        )
+      }
+      var scan = UsageScan(
+        axis: request.axis, hours: request.windows, granularity: request.granularity,
+        filter: filter, asOf: request.asOf)
+      // Windows that open later are not in the walk.
+      switch request.axis {
+      case .reported: scan.hours = request.windows.clamped(to: Hour(index: 0)..<begun.end)
+      case .usage: scan.asOf = min(request.asOf ?? begun.end, begun.end)
+      }
+      let page =
         request.withoutResources
         ? try reader.sums(
-          SumsQuestion(windows: windows, granularity: request.granularity, filter: filter),
+          SumsQuestion(
+            windows: scan.hours, granularity: request.granularity, filter: filter),
           after: earlier?.cursor, limit: pageSize, until: .now + sumTime)
-        : try reader.aggregates(
-          windows: windows, granularity: request.granularity, filter: filter,
-          after: earlier?.cursor, limit: pageSize)
-      return (completeness, begun, page, last)
+        : try reader.usage(scan, after: earlier?.cursor, limit: pageSize)
+      return (completeness, begun, problem, try reader.cell(), page)
     }
+    let (completeness, begun, problem, cell, page) = found
+    if let problem { throw problem }
+    var identity = RowIdentity(cell: cell)
+    let isLasting = request.asOf != nil
     return ListUsageResponse(
-      aggregates: page.map {
-        request.withoutResources ? begun.marked(sum: $0) : begun.marked($0, request.granularity)
+      aggregates: page.aggregates.map { aggregate in
+        var aggregate = aggregate
+        if request.withoutResources {
+          aggregate = begun.marked(sum: aggregate)
+        } else if !isLasting {
+          aggregate = begun.marked(aggregate, request.granularity, request.axis)
+        }
+        aggregate.id = identity.id(of: aggregate, request.axis, request.granularity)
+        return aggregate
       },
-      nextPageToken: last.map { tokens.token(for: begun.going(on: $0), of: request) } ?? "",
-      missing: completeness.missing(until: request.windows.upperBound.start, for: request.caller))
+      nextPageToken: page.next.map { tokens.token(for: begun.going(on: $0), of: request) } ?? "",
+      missing: isLasting || filter == nil
+        ? .none
+        : completeness.missing(until: request.windows.upperBound.start, for: request.caller),
+      openWindow: completeness.openWindow)
   }
 
-  package func summarize(
-    _ request: SummarizeRequest
-  ) async throws(QueryError) -> SummarizeResponse {
-    guard let filter = try await filter(request.caller, request.subscriptions, request.meters)
-    else { return SummarizeResponse(totals: []) }
-    let (completeness, totals) = try await readers.read { (reader) throws(StoreError) in
-      let completeness = try reader.completeness()
-      let totals = try reader.totals(
-        hours: request.hours, byDay: request.byDay, bySubscription: request.bySubscription,
-        filter: filter, limit: SummarizeResponse.totalsMax + 1)
-      return (completeness, totals)
-    }
-    guard totals.count <= SummarizeResponse.totalsMax else {
-      throw .tooWide(
-        "the answer has more than \(SummarizeResponse.totalsMax) totals; "
-          + "ask for a shorter time, or for fewer subscriptions or meters")
-    }
-    return SummarizeResponse(
-      totals: totals.map { completeness.marked($0, of: request.hours) },
-      missing: completeness.missing(until: request.hours.upperBound.start, for: request.caller))
+  /// Why there can be no lasting answer yet; nil where there can.
+  static func problem(asOf: Hour?, _ openWindow: Hour) -> QueryError? {
+    guard let asOf, asOf > openWindow else { return nil }
+    return .invalid(
+      field: "as_of_window",
+      problem: "must not be behind \(openWindow): the windows from there on are not closed yet")
   }
 
   package func listMeters() async throws(QueryError) -> ListMetersResponse {
@@ -218,23 +244,25 @@ package final class Query: Sendable {
   /// What a question may look at; nil where its caller may see nothing of what it asks for. The only place
   /// where a caller's scope becomes a filter.
   func filter(
-    _ caller: Caller, _ subscriptions: [String], _ meters: [String]
+    _ caller: Caller, _ subscriptions: [String], _ meters: [String],
+    _ series: SeriesSelection = .all
   ) async throws(QueryError) -> UsageFilter? {
     let asked: [String]? = subscriptions.isEmpty ? nil : subscriptions
     let meters: [String]? = meters.isEmpty ? nil : meters.map(\.asciiLowercased)
     switch caller {
     case .operator:
-      return UsageFilter(subscriptions: asked, meters: meters)
+      return UsageFilter(subscriptions: asked, meters: meters, series: series)
     case .tenant(let own):
       let visible = asked.map { $0.filter(own.contains) } ?? own
       guard !visible.isEmpty else { return nil }
-      return UsageFilter(subscriptions: visible, meters: meters)
+      return UsageFilter(subscriptions: visible, meters: meters, series: series)
     case .provider(let provider):
       let tenancies = try await readers.read { (reader) throws(StoreError) in
         try reader.tenancies(of: provider)
       }
       let visible = try Query.visible(tenancies, asked)
-      return visible.isEmpty ? nil : UsageFilter(tenancies: visible, meters: meters)
+      return visible.isEmpty
+        ? nil : UsageFilter(tenancies: visible, meters: meters, series: series)
     case .reporter:
       return nil
     }

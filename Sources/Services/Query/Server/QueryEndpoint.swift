@@ -16,6 +16,7 @@ package struct QueryEndpoint: RPCEndpoint {
   package func register<Transport: ServerTransport>(with routes: inout RPCRoutes<Transport>) {
     let query = query
     routes.unary(QueryMethods.listUsage) { try await query.listUsage($0) }
+    routes.unary(QueryMethods.exportUsage) { try await query.exportUsage($0) }
     routes.unary(QueryMethods.summarize) { try await query.summarize($0) }
     routes.unary(QueryMethods.listMeters) { _ in try await query.listMeters() }
     routes.unary(QueryMethods.listWindows) { try await query.listWindows($0) }

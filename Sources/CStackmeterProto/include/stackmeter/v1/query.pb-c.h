@@ -18,13 +18,19 @@ PROTOBUF_C__BEGIN_DECLS
 #include "stackmeter/v1/collector.pb-c.h"
 #include "stackmeter/v1/aggregator.pb-c.h"
 
+typedef struct Stackmeter__V1__SeriesSelection Stackmeter__V1__SeriesSelection;
+typedef struct Stackmeter__V1__TagSelection Stackmeter__V1__TagSelection;
 typedef struct Stackmeter__V1__ListUsageRequest Stackmeter__V1__ListUsageRequest;
 typedef struct Stackmeter__V1__UsageAggregate Stackmeter__V1__UsageAggregate;
 typedef struct Stackmeter__V1__MissingSources Stackmeter__V1__MissingSources;
 typedef struct Stackmeter__V1__ListUsageResponse Stackmeter__V1__ListUsageResponse;
+typedef struct Stackmeter__V1__Grouping Stackmeter__V1__Grouping;
 typedef struct Stackmeter__V1__SummarizeRequest Stackmeter__V1__SummarizeRequest;
+typedef struct Stackmeter__V1__GroupValue Stackmeter__V1__GroupValue;
 typedef struct Stackmeter__V1__UsageTotal Stackmeter__V1__UsageTotal;
 typedef struct Stackmeter__V1__SummarizeResponse Stackmeter__V1__SummarizeResponse;
+typedef struct Stackmeter__V1__ExportUsageRequest Stackmeter__V1__ExportUsageRequest;
+typedef struct Stackmeter__V1__ExportUsageResponse Stackmeter__V1__ExportUsageResponse;
 typedef struct Stackmeter__V1__ExplainRequest Stackmeter__V1__ExplainRequest;
 typedef struct Stackmeter__V1__ExplainedPart Stackmeter__V1__ExplainedPart;
 typedef struct Stackmeter__V1__ExplainResponse Stackmeter__V1__ExplainResponse;
@@ -46,21 +52,113 @@ typedef struct Stackmeter__V1__PipelineStatus Stackmeter__V1__PipelineStatus;
 
 /* --- enums --- */
 
+typedef enum _Stackmeter__V1__Grouping__Kind {
+  STACKMETER__V1__GROUPING__KIND__KIND_UNSPECIFIED = 0,
+  STACKMETER__V1__GROUPING__KIND__KIND_HOUR = 1,
+  STACKMETER__V1__GROUPING__KIND__KIND_DAY = 2,
+  STACKMETER__V1__GROUPING__KIND__KIND_MONTH = 3,
+  STACKMETER__V1__GROUPING__KIND__KIND_SUBSCRIPTION = 4,
+  STACKMETER__V1__GROUPING__KIND__KIND_RESOURCE = 5,
+  STACKMETER__V1__GROUPING__KIND__KIND_RESOURCE_GROUP = 6,
+  STACKMETER__V1__GROUPING__KIND__KIND_LOCATION = 7,
+  /*
+   * A tag of the resource.
+   */
+  STACKMETER__V1__GROUPING__KIND__KIND_TAG = 8,
+  /*
+   * What the operator's directory says of the subscription, now.
+   */
+  STACKMETER__V1__GROUPING__KIND__KIND_OWNER = 9,
+  STACKMETER__V1__GROUPING__KIND__KIND_COST_CENTER = 10,
+  /*
+   * A tag of the directory.
+   */
+  STACKMETER__V1__GROUPING__KIND__KIND_SUBSCRIPTION_TAG = 11
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(STACKMETER__V1__GROUPING__KIND)
+} Stackmeter__V1__Grouping__Kind;
 typedef enum _Stackmeter__V1__Granularity {
   STACKMETER__V1__GRANULARITY__GRANULARITY_UNSPECIFIED = 0,
   STACKMETER__V1__GRANULARITY__GRANULARITY_HOURLY = 1,
-  STACKMETER__V1__GRANULARITY__GRANULARITY_DAILY = 2
+  STACKMETER__V1__GRANULARITY__GRANULARITY_DAILY = 2,
+  STACKMETER__V1__GRANULARITY__GRANULARITY_MONTHLY = 3
     PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(STACKMETER__V1__GRANULARITY)
 } Stackmeter__V1__Granularity;
+typedef enum _Stackmeter__V1__TimeAxis {
+  /*
+   * As TIME_AXIS_REPORTED.
+   */
+  STACKMETER__V1__TIME_AXIS__TIME_AXIS_UNSPECIFIED = 0,
+  /*
+   * When it was reported: a row is what one reporting period has of a series and usage period.
+   */
+  STACKMETER__V1__TIME_AXIS__TIME_AXIS_REPORTED = 1,
+  /*
+   * When it was consumed: a row is the whole of a series and usage period, whenever it was reported.
+   */
+  STACKMETER__V1__TIME_AXIS__TIME_AXIS_USAGE = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(STACKMETER__V1__TIME_AXIS)
+} Stackmeter__V1__TimeAxis;
+typedef enum _Stackmeter__V1__ExportFormat {
+  STACKMETER__V1__EXPORT_FORMAT__EXPORT_FORMAT_UNSPECIFIED = 0,
+  STACKMETER__V1__EXPORT_FORMAT__EXPORT_FORMAT_CSV = 1,
+  STACKMETER__V1__EXPORT_FORMAT__EXPORT_FORMAT_NDJSON = 2
+    PROTOBUF_C__FORCE_ENUM_TO_BE_INT_SIZE(STACKMETER__V1__EXPORT_FORMAT)
+} Stackmeter__V1__ExportFormat;
 
 /* --- messages --- */
+
+/*
+ * Which resource instances a question is about. Of one list one entry must match (resource_uris and
+ * resource_uri_prefixes are one list); every list that has entries must. Each has at most 1,000. Compared byte for byte,
+ * but resource groups, where the case does not matter.
+ */
+struct  Stackmeter__V1__SeriesSelection
+{
+  ProtobufCMessage base;
+  size_t n_resource_uris;
+  char **resource_uris;
+  size_t n_resource_uri_prefixes;
+  char **resource_uri_prefixes;
+  /*
+   * The segment of the URI behind `resourceGroups`.
+   */
+  size_t n_resource_groups;
+  char **resource_groups;
+  size_t n_locations;
+  char **locations;
+  /*
+   * Of those with one name one must match; every name must.
+   */
+  size_t n_tags;
+  Stackmeter__V1__TagSelection **tags;
+};
+#define STACKMETER__V1__SERIES_SELECTION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__series_selection__descriptor) \
+    , 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL }
+
+
+struct  Stackmeter__V1__TagSelection
+{
+  ProtobufCMessage base;
+  char *name;
+  char *value;
+  /*
+   * The value does not matter.
+   */
+  protobuf_c_boolean any_value;
+};
+#define STACKMETER__V1__TAG_SELECTION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__tag_selection__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+
 
 struct  Stackmeter__V1__ListUsageRequest
 {
   ProtobufCMessage base;
   Stackmeter__V1__Caller *caller;
   /*
-   * Reporting windows [from, to), in hours since 1970-01-01T00:00Z. For daily: whole days.
+   * Reporting windows, or usage hours by TIME_AXIS_USAGE: [from, to), in hours since 1970-01-01T00:00Z. For daily and
+   * monthly: whole days and months of UTC.
    */
   int64_t from_window;
   int64_t to_window;
@@ -87,15 +185,23 @@ struct  Stackmeter__V1__ListUsageRequest
    * first window. A page of these may be short, or have none, and yet not be the last.
    */
   protobuf_c_boolean without_resources;
+  Stackmeter__V1__SeriesSelection *selection;
+  Stackmeter__V1__TimeAxis axis;
+  /*
+   * Only windows before this one count, so that the answer never changes; 0 for all. INVALID_ARGUMENT where they are not
+   * all closed yet, OUT_OF_RANGE where the retention has removed some of them.
+   */
+  int64_t as_of_window;
 };
 #define STACKMETER__V1__LIST_USAGE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_usage_request__descriptor) \
-    , NULL, 0, 0, STACKMETER__V1__GRANULARITY__GRANULARITY_UNSPECIFIED, 0,NULL, 0,NULL, 0, (char *)protobuf_c_empty_string, 0 }
+    , NULL, 0, 0, STACKMETER__V1__GRANULARITY__GRANULARITY_UNSPECIFIED, 0,NULL, 0,NULL, 0, (char *)protobuf_c_empty_string, 0, NULL, STACKMETER__V1__TIME_AXIS__TIME_AXIS_UNSPECIFIED, 0 }
 
 
 /*
  * Hourly: one series × one usage hour × one reporting window.
- * Daily: one series × one usage day × one day of reporting windows.
+ * Daily, monthly: one series × one usage day or month × one day or month of reporting windows.
+ * By TIME_AXIS_USAGE: one series × one usage hour, day or month.
  */
 struct  Stackmeter__V1__UsageAggregate
 {
@@ -111,7 +217,8 @@ struct  Stackmeter__V1__UsageAggregate
   int64_t usage_end;
   Stackmeter__V1__Quantity *quantity;
   /*
-   * The first reporting window, in hours since 1970-01-01T00:00Z.
+   * The first reporting window, by TIME_AXIS_USAGE the last one that has a part of it. In hours since
+   * 1970-01-01T00:00Z.
    */
   int64_t window;
   /*
@@ -128,10 +235,14 @@ struct  Stackmeter__V1__UsageAggregate
    * same cell, series, usage period and window. Empty where it is one cell's own.
    */
   char *cell;
+  /*
+   * Of this row and no other, in every answer and export.
+   */
+  char *id;
 };
 #define STACKMETER__V1__USAGE_AGGREGATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__usage_aggregate__descriptor) \
-    , 0, 0, 0, NULL, 0, 0, 0, (char *)protobuf_c_empty_string }
+    , 0, 0, 0, NULL, 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
 
 
 /*
@@ -166,17 +277,40 @@ struct  Stackmeter__V1__ListUsageResponse
   size_t n_aggregates;
   Stackmeter__V1__UsageAggregate **aggregates;
   /*
-   * Empty on the last page.
+   * Empty on the last page. A page may have few aggregates or none and yet not be the last: 1,000,000 rows of the
+   * database are looked at for one page.
    */
   char *next_page_token;
   /*
-   * The sources that are not complete up to the end of the question, or of the closed windows if that is earlier.
+   * The sources that are not complete up to the end of the question, or of the closed windows if that is earlier. None
+   * with as_of_window: who has reported since does not belong to the answer; nor does `final`.
    */
   Stackmeter__V1__MissingSources *missing;
+  /*
+   * All windows before it are closed.
+   */
+  int64_t open_window;
 };
 #define STACKMETER__V1__LIST_USAGE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_usage_response__descriptor) \
-    , 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, NULL }
+    , 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, NULL, 0 }
+
+
+/*
+ * What totals are told apart by, beside meters.
+ */
+struct  Stackmeter__V1__Grouping
+{
+  ProtobufCMessage base;
+  Stackmeter__V1__Grouping__Kind kind;
+  /*
+   * Of KIND_TAG and KIND_SUBSCRIPTION_TAG.
+   */
+  char *tag;
+};
+#define STACKMETER__V1__GROUPING__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__grouping__descriptor) \
+    , STACKMETER__V1__GROUPING__KIND__KIND_UNSPECIFIED, (char *)protobuf_c_empty_string }
 
 
 struct  Stackmeter__V1__SummarizeRequest
@@ -184,31 +318,70 @@ struct  Stackmeter__V1__SummarizeRequest
   ProtobufCMessage base;
   Stackmeter__V1__Caller *caller;
   /*
-   * Usage hours [from, to), in hours since 1970-01-01T00:00Z.
+   * Usage hours, or reporting windows by TIME_AXIS_REPORTED: [from, to), in hours since 1970-01-01T00:00Z.
    */
   int64_t from_hour;
   int64_t to_hour;
+  /*
+   * As KIND_DAY and KIND_SUBSCRIPTION in front of `groupings`.
+   */
   protobuf_c_boolean by_day;
   protobuf_c_boolean by_subscription;
   size_t n_subscriptions;
   char **subscriptions;
   size_t n_meters;
   char **meters;
+  Stackmeter__V1__SeriesSelection *selection;
+  /*
+   * TIME_AXIS_UNSPECIFIED is TIME_AXIS_USAGE here.
+   */
+  Stackmeter__V1__TimeAxis axis;
+  /*
+   * As in ListUsageRequest. Not with what the directory says, which has no past.
+   */
+  int64_t as_of_window;
+  /*
+   * At most 4; at most one of hour, day and month.
+   */
+  size_t n_groupings;
+  Stackmeter__V1__Grouping **groupings;
+  /*
+   * Of each meter only the groups with the greatest totals over the whole time, 1–1,000, and the exact sum of all others;
+   * 0 for all groups.
+   */
+  uint32_t top;
 };
 #define STACKMETER__V1__SUMMARIZE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__summarize_request__descriptor) \
-    , NULL, 0, 0, 0, 0, 0,NULL, 0,NULL }
+    , NULL, 0, 0, 0, 0, 0,NULL, 0,NULL, NULL, STACKMETER__V1__TIME_AXIS__TIME_AXIS_UNSPECIFIED, 0, 0,NULL, 0 }
+
+
+/*
+ * What a total has in common.
+ */
+struct  Stackmeter__V1__GroupValue
+{
+  ProtobufCMessage base;
+  char *value;
+  /*
+   * There is no such tag, resource group, owner, cost center.
+   */
+  protobuf_c_boolean absent;
+};
+#define STACKMETER__V1__GROUP_VALUE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__group_value__descriptor) \
+    , (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Stackmeter__V1__UsageTotal
 {
   ProtobufCMessage base;
   /*
-   * Days since 1970-01-01; only with by_day.
+   * Days since 1970-01-01; only by day.
    */
   int64_t day;
   /*
-   * Only with by_subscription.
+   * Only by subscription.
    */
   char *subscription;
   char *meter;
@@ -221,17 +394,31 @@ struct  Stackmeter__V1__UsageTotal
    * As in UsageAggregate, of the whole period of the total.
    */
   protobuf_c_boolean final;
+  /*
+   * The first hour of the hour, day or month, in hours since 1970-01-01T00:00Z; only by these.
+   */
+  int64_t period_start;
+  /*
+   * For each grouping but hour, day and month, in the order of the question; none where `others` is set.
+   */
+  size_t n_groups;
+  Stackmeter__V1__GroupValue **groups;
+  /*
+   * The sum of all groups that are not among the top ones.
+   */
+  protobuf_c_boolean others;
 };
 #define STACKMETER__V1__USAGE_TOTAL__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__usage_total__descriptor) \
-    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, 0 }
+    , 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, NULL, 0, 0, 0, 0,NULL, 0 }
 
 
 struct  Stackmeter__V1__SummarizeResponse
 {
   ProtobufCMessage base;
   /*
-   * In the order of day, subscription, meter. At most 10,000: a wider question is refused.
+   * In the order of period, groups, meter; with `top` the greatest groups of each meter first, its others last. At most
+   * 10,000: a wider question is refused. So is one with `top` that has more than 200,000 totals to choose from.
    */
   size_t n_totals;
   Stackmeter__V1__UsageTotal **totals;
@@ -239,10 +426,86 @@ struct  Stackmeter__V1__SummarizeResponse
    * As in ListUsageResponse.
    */
   Stackmeter__V1__MissingSources *missing;
+  /*
+   * As in ListUsageResponse.
+   */
+  int64_t open_window;
 };
 #define STACKMETER__V1__SUMMARIZE_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__summarize_response__descriptor) \
-    , 0,NULL, NULL }
+    , 0,NULL, NULL, 0 }
+
+
+/*
+ * Sources/Services/Query/Server/Export/README.md says what the bytes of an export are.
+ */
+struct  Stackmeter__V1__ExportUsageRequest
+{
+  ProtobufCMessage base;
+  Stackmeter__V1__Caller *caller;
+  /*
+   * Reporting windows [from, to), in hours since 1970-01-01T00:00Z; for daily whole days. 0 for the first that is kept,
+   * and for all that are closed. What is not closed yet is left out.
+   */
+  int64_t from_window;
+  int64_t to_window;
+  /*
+   * Hourly or daily.
+   */
+  Stackmeter__V1__Granularity granularity;
+  Stackmeter__V1__ExportFormat format;
+  size_t n_subscriptions;
+  char **subscriptions;
+  size_t n_meters;
+  char **meters;
+  Stackmeter__V1__SeriesSelection *selection;
+  /*
+   * Instead of the rows of windows: for each series and usage day before this window, what the windows since have
+   * changed. 0 for the rows of windows.
+   */
+  int64_t restated_since;
+  /*
+   * CSV: a byte order mark in front of the header.
+   */
+  protobuf_c_boolean byte_order_mark;
+  /*
+   * A last record that says that this is the end.
+   */
+  protobuf_c_boolean end_record;
+  /*
+   * From the last answer, for the same caller and question.
+   */
+  char *page_token;
+};
+#define STACKMETER__V1__EXPORT_USAGE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__export_usage_request__descriptor) \
+    , NULL, 0, 0, STACKMETER__V1__GRANULARITY__GRANULARITY_UNSPECIFIED, STACKMETER__V1__EXPORT_FORMAT__EXPORT_FORMAT_UNSPECIFIED, 0,NULL, 0,NULL, NULL, 0, 0, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Stackmeter__V1__ExportUsageResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The next bytes of the file: whole records, about 1 MiB.
+   */
+  ProtobufCBinaryData data;
+  /*
+   * The records of usage in the file so far.
+   */
+  uint64_t rows;
+  /*
+   * Empty on the last part.
+   */
+  char *next_page_token;
+  /*
+   * The windows that the whole file has, [from, to). The next export begins at `to_window`.
+   */
+  int64_t from_window;
+  int64_t to_window;
+};
+#define STACKMETER__V1__EXPORT_USAGE_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__export_usage_response__descriptor) \
+    , {0,NULL}, 0, (char *)protobuf_c_empty_string, 0, 0 }
 
 
 struct  Stackmeter__V1__ExplainRequest
@@ -615,6 +878,44 @@ struct  Stackmeter__V1__PipelineStatus
     , 0, 0, 0, NULL, NULL, 0,NULL }
 
 
+/* Stackmeter__V1__SeriesSelection methods */
+void   stackmeter__v1__series_selection__init
+                     (Stackmeter__V1__SeriesSelection         *message);
+size_t stackmeter__v1__series_selection__get_packed_size
+                     (const Stackmeter__V1__SeriesSelection   *message);
+size_t stackmeter__v1__series_selection__pack
+                     (const Stackmeter__V1__SeriesSelection   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__series_selection__pack_to_buffer
+                     (const Stackmeter__V1__SeriesSelection   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__SeriesSelection *
+       stackmeter__v1__series_selection__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__series_selection__free_unpacked
+                     (Stackmeter__V1__SeriesSelection *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__TagSelection methods */
+void   stackmeter__v1__tag_selection__init
+                     (Stackmeter__V1__TagSelection         *message);
+size_t stackmeter__v1__tag_selection__get_packed_size
+                     (const Stackmeter__V1__TagSelection   *message);
+size_t stackmeter__v1__tag_selection__pack
+                     (const Stackmeter__V1__TagSelection   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__tag_selection__pack_to_buffer
+                     (const Stackmeter__V1__TagSelection   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__TagSelection *
+       stackmeter__v1__tag_selection__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__tag_selection__free_unpacked
+                     (Stackmeter__V1__TagSelection *message,
+                      ProtobufCAllocator *allocator);
 /* Stackmeter__V1__ListUsageRequest methods */
 void   stackmeter__v1__list_usage_request__init
                      (Stackmeter__V1__ListUsageRequest         *message);
@@ -691,6 +992,25 @@ Stackmeter__V1__ListUsageResponse *
 void   stackmeter__v1__list_usage_response__free_unpacked
                      (Stackmeter__V1__ListUsageResponse *message,
                       ProtobufCAllocator *allocator);
+/* Stackmeter__V1__Grouping methods */
+void   stackmeter__v1__grouping__init
+                     (Stackmeter__V1__Grouping         *message);
+size_t stackmeter__v1__grouping__get_packed_size
+                     (const Stackmeter__V1__Grouping   *message);
+size_t stackmeter__v1__grouping__pack
+                     (const Stackmeter__V1__Grouping   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__grouping__pack_to_buffer
+                     (const Stackmeter__V1__Grouping   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__Grouping *
+       stackmeter__v1__grouping__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__grouping__free_unpacked
+                     (Stackmeter__V1__Grouping *message,
+                      ProtobufCAllocator *allocator);
 /* Stackmeter__V1__SummarizeRequest methods */
 void   stackmeter__v1__summarize_request__init
                      (Stackmeter__V1__SummarizeRequest         *message);
@@ -709,6 +1029,25 @@ Stackmeter__V1__SummarizeRequest *
                       const uint8_t       *data);
 void   stackmeter__v1__summarize_request__free_unpacked
                      (Stackmeter__V1__SummarizeRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__GroupValue methods */
+void   stackmeter__v1__group_value__init
+                     (Stackmeter__V1__GroupValue         *message);
+size_t stackmeter__v1__group_value__get_packed_size
+                     (const Stackmeter__V1__GroupValue   *message);
+size_t stackmeter__v1__group_value__pack
+                     (const Stackmeter__V1__GroupValue   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__group_value__pack_to_buffer
+                     (const Stackmeter__V1__GroupValue   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__GroupValue *
+       stackmeter__v1__group_value__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__group_value__free_unpacked
+                     (Stackmeter__V1__GroupValue *message,
                       ProtobufCAllocator *allocator);
 /* Stackmeter__V1__UsageTotal methods */
 void   stackmeter__v1__usage_total__init
@@ -747,6 +1086,44 @@ Stackmeter__V1__SummarizeResponse *
                       const uint8_t       *data);
 void   stackmeter__v1__summarize_response__free_unpacked
                      (Stackmeter__V1__SummarizeResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ExportUsageRequest methods */
+void   stackmeter__v1__export_usage_request__init
+                     (Stackmeter__V1__ExportUsageRequest         *message);
+size_t stackmeter__v1__export_usage_request__get_packed_size
+                     (const Stackmeter__V1__ExportUsageRequest   *message);
+size_t stackmeter__v1__export_usage_request__pack
+                     (const Stackmeter__V1__ExportUsageRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__export_usage_request__pack_to_buffer
+                     (const Stackmeter__V1__ExportUsageRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ExportUsageRequest *
+       stackmeter__v1__export_usage_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__export_usage_request__free_unpacked
+                     (Stackmeter__V1__ExportUsageRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ExportUsageResponse methods */
+void   stackmeter__v1__export_usage_response__init
+                     (Stackmeter__V1__ExportUsageResponse         *message);
+size_t stackmeter__v1__export_usage_response__get_packed_size
+                     (const Stackmeter__V1__ExportUsageResponse   *message);
+size_t stackmeter__v1__export_usage_response__pack
+                     (const Stackmeter__V1__ExportUsageResponse   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__export_usage_response__pack_to_buffer
+                     (const Stackmeter__V1__ExportUsageResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ExportUsageResponse *
+       stackmeter__v1__export_usage_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__export_usage_response__free_unpacked
+                     (Stackmeter__V1__ExportUsageResponse *message,
                       ProtobufCAllocator *allocator);
 /* Stackmeter__V1__ExplainRequest methods */
 void   stackmeter__v1__explain_request__init
@@ -1073,6 +1450,12 @@ void   stackmeter__v1__pipeline_status__free_unpacked
                       ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
+typedef void (*Stackmeter__V1__SeriesSelection_Closure)
+                 (const Stackmeter__V1__SeriesSelection *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__TagSelection_Closure)
+                 (const Stackmeter__V1__TagSelection *message,
+                  void *closure_data);
 typedef void (*Stackmeter__V1__ListUsageRequest_Closure)
                  (const Stackmeter__V1__ListUsageRequest *message,
                   void *closure_data);
@@ -1085,14 +1468,26 @@ typedef void (*Stackmeter__V1__MissingSources_Closure)
 typedef void (*Stackmeter__V1__ListUsageResponse_Closure)
                  (const Stackmeter__V1__ListUsageResponse *message,
                   void *closure_data);
+typedef void (*Stackmeter__V1__Grouping_Closure)
+                 (const Stackmeter__V1__Grouping *message,
+                  void *closure_data);
 typedef void (*Stackmeter__V1__SummarizeRequest_Closure)
                  (const Stackmeter__V1__SummarizeRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__GroupValue_Closure)
+                 (const Stackmeter__V1__GroupValue *message,
                   void *closure_data);
 typedef void (*Stackmeter__V1__UsageTotal_Closure)
                  (const Stackmeter__V1__UsageTotal *message,
                   void *closure_data);
 typedef void (*Stackmeter__V1__SummarizeResponse_Closure)
                  (const Stackmeter__V1__SummarizeResponse *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__ExportUsageRequest_Closure)
+                 (const Stackmeter__V1__ExportUsageRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__ExportUsageResponse_Closure)
+                 (const Stackmeter__V1__ExportUsageResponse *message,
                   void *closure_data);
 typedef void (*Stackmeter__V1__ExplainRequest_Closure)
                  (const Stackmeter__V1__ExplainRequest *message,
@@ -1160,6 +1555,10 @@ struct Stackmeter__V1__Query_Service
                     const Stackmeter__V1__SummarizeRequest *input,
                     Stackmeter__V1__SummarizeResponse_Closure closure,
                     void *closure_data);
+  void (*export_usage)(Stackmeter__V1__Query_Service *service,
+                       const Stackmeter__V1__ExportUsageRequest *input,
+                       Stackmeter__V1__ExportUsageResponse_Closure closure,
+                       void *closure_data);
   void (*list_meters)(Stackmeter__V1__Query_Service *service,
                       const Stackmeter__V1__ListMetersRequest *input,
                       Stackmeter__V1__ListMetersResponse_Closure closure,
@@ -1194,6 +1593,7 @@ void stackmeter__v1__query__init (Stackmeter__V1__Query_Service *service,
     { STACKMETER__V1__QUERY__BASE_INIT,\
       function_prefix__ ## list_usage,\
       function_prefix__ ## summarize,\
+      function_prefix__ ## export_usage,\
       function_prefix__ ## list_meters,\
       function_prefix__ ## list_windows,\
       function_prefix__ ## list_subscriptions,\
@@ -1208,6 +1608,10 @@ void stackmeter__v1__query__summarize(ProtobufCService *service,
                                       const Stackmeter__V1__SummarizeRequest *input,
                                       Stackmeter__V1__SummarizeResponse_Closure closure,
                                       void *closure_data);
+void stackmeter__v1__query__export_usage(ProtobufCService *service,
+                                         const Stackmeter__V1__ExportUsageRequest *input,
+                                         Stackmeter__V1__ExportUsageResponse_Closure closure,
+                                         void *closure_data);
 void stackmeter__v1__query__list_meters(ProtobufCService *service,
                                         const Stackmeter__V1__ListMetersRequest *input,
                                         Stackmeter__V1__ListMetersResponse_Closure closure,
@@ -1236,13 +1640,22 @@ void stackmeter__v1__query__get_status(ProtobufCService *service,
 /* --- descriptors --- */
 
 extern const ProtobufCEnumDescriptor    stackmeter__v1__granularity__descriptor;
+extern const ProtobufCEnumDescriptor    stackmeter__v1__time_axis__descriptor;
+extern const ProtobufCEnumDescriptor    stackmeter__v1__export_format__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__series_selection__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__tag_selection__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_usage_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__usage_aggregate__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__missing_sources__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_usage_response__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__grouping__descriptor;
+extern const ProtobufCEnumDescriptor    stackmeter__v1__grouping__kind__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__summarize_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__group_value__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__usage_total__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__summarize_response__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__export_usage_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__export_usage_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__explain_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__explained_part__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__explain_response__descriptor;

@@ -34,6 +34,7 @@ struct GatewayResponder: HTTPResponder {
     } catch {
       reply = surface.reply(self.problem(of: error, requestID: requestID, path: path))
     }
+    reply = ReplyEncoding(request.headers).encoded(reply)
     surface.addHeaders(&reply.headers, requestID: requestID, request: request.headers)
     metrics.add(route: match.name, status: reply.status, took: .now - began)
     return reply.response(isHead: request.method == .head)

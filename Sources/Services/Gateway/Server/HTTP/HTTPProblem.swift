@@ -121,7 +121,12 @@ extension HTTPProblem {
         .tooManyRequests, "TooManyRequests",
         "a service has more to do than it takes; retry after a pause"
       ).retry(afterSeconds: 1)
-    case .unavailable, .deadlineExceeded, .cancelled:
+    case .deadlineExceeded:
+      self = HTTPProblem(
+        .serviceUnavailable, "ServiceUnavailable",
+        "the answer took too long; ask for a shorter time or for less, or retry after a pause"
+      ).retry(afterSeconds: 1)
+    case .unavailable, .cancelled:
       self = HTTPProblem(
         .serviceUnavailable, "ServiceUnavailable",
         "a service does not answer now; retry after a pause"

@@ -104,16 +104,14 @@ struct ParameterReader {
   mutating func hour(_ name: String, alignedTo granularity: Granularity = .hourly) -> Hour? {
     guard form(name) == .hour else { preconditionFailure("\(name) is declared as an hour") }
     guard let instant = instant(name) else { return nil }
-    let isAligned =
-      switch granularity {
-      case .hourly: instant == instant.hour.start
-      case .daily: instant == instant.hour.day.start
-      }
-    guard isAligned else {
-      add(
-        name,
-        granularity == .daily
-          ? "must be midnight UTC for daily usage" : "must be the beginning of an hour")
+    guard instant == instant.hour.start, granularity.begins(at: instant.hour) else {
+      let expected =
+        switch granularity {
+        case .hourly: "must be the beginning of an hour"
+        case .daily: "must be midnight UTC for daily usage"
+        case .monthly: "must be midnight UTC of the first day of a month for monthly usage"
+        }
+      add(name, expected)
       return nil
     }
     return instant.hour

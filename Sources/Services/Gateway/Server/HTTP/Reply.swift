@@ -3,11 +3,23 @@ internal import Hummingbird
 internal import NIOCore
 internal import StackmeterCore
 
-/// What a handler answers: a status and a body, JSON most of the time.
+/// What a handler answers: a status and a body, JSON most of the time, or a stream of bytes.
 struct Reply {
+  /// Sends bytes one after the other; gives the fields that stand behind them.
+  typealias Stream =
+    @Sendable (
+      _ send: @Sendable ([UInt8]) async throws -> Void
+    ) async throws -> HTTPFields
+
   var status: HTTPResponse.Status
   var headers: HTTPFields
   var bytes: [UInt8]
+  /// Instead of `bytes`.
+  var stream: Stream?
+  /// About closed windows only, so that the same question has the same answer, see `ReplyEncoding`.
+  var isLasting = false
+  /// What stands for the bytes of a stream.
+  var tag: String?
 
   init(
     _ status: HTTPResponse.Status = .ok, headers: HTTPFields = [:],
@@ -38,13 +50,54 @@ struct Reply {
     bytes = []
   }
 
+  /// An answer that is made while it is sent. With a tag, which stands for all of its bytes, it is lasting.
+  init(headers: HTTPFields, tag: String?, stream: @escaping Stream) {
+    status = .ok
+    self.headers = headers
+    bytes = []
+    self.stream = stream
+    isLasting = tag != nil
+    self.tag = tag
+  }
+
   func response(isHead: Bool) -> Response {
     var headers = headers
-    // RFC 9110, section 8.6: 204 has no length.
-    if status != .noContent { headers[.contentLength] = String(bytes.count) }
+    guard let stream else {
+      // RFC 9110, section 8.6: 204 has no length, and 304 none of its own.
+      if status != .notModified && status != .noContent {
+        headers[.contentLength] = String(bytes.count)
+      }
+      return Response(
+        status: status, headers: headers,
+        body: isHead || bytes.isEmpty
+          ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+    }
+    guard !isHead else { return Response(status: status, headers: headers, body: ResponseBody()) }
     return Response(
       status: status, headers: headers,
-      body: isHead ? ResponseBody() : ResponseBody(byteBuffer: ByteBuffer(bytes: bytes)))
+      body: ResponseBody { writer in
+        let out = StreamWriter(writer)
+        try await writer.finish(try await out.run(stream))
+      })
+  }
+}
+
+/// Sends the pieces of a stream, each once the one before is on its way. A client that takes them too slowly loses its
+/// connection, see `ConnectionGuard`; then sending throws.
+private struct StreamWriter: Sendable {
+  // Whoever writes has waited for the write before.
+  nonisolated(unsafe) private let writer: any ResponseBodyWriter
+
+  init(_ writer: any ResponseBodyWriter) {
+    self.writer = writer
+  }
+
+  func run(_ stream: @escaping Reply.Stream) async throws -> HTTPFields {
+    try await stream { bytes in
+      guard !bytes.isEmpty else { return }
+      var writer = writer
+      try await writer.write(ByteBuffer(bytes: bytes))
+    }
   }
 }
 
@@ -125,7 +178,7 @@ enum Surface {
     headers[.contentTypeOptions] = "nosniff"
     switch self {
     case .native, .connect:
-      headers[.cacheControl] = "no-store"
+      if headers[.cacheControl] == nil { headers[.cacheControl] = "no-store" }
     case .azure:
       headers[.cacheControl] = "no-cache"
       headers[.pragma] = "no-cache"

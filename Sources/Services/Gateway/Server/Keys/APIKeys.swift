@@ -106,10 +106,3 @@ package struct APIKeys: Hashable, Sendable {
     return (key, certificate.isEmpty ? "sm_\(id)_\(secret)" : "")
   }
 }
-
-/// Two lower-case digits for each byte.
-func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-  let digits = Array("0123456789abcdef".utf8)
-  return String(
-    decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-}

@@ -32,7 +32,7 @@ struct CatalogAnswers: Sendable {
           for subscription in page.subscriptions { writer.subscription(subscription) }
         })
       if !page.nextAfter.isEmpty { writer.member("nextAfter", string: page.nextAfter) }
-    }
+    }.linked(page.nextAfter.isEmpty ? nil : request.next(["after": page.nextAfter]))
   }
 
   /// Reporting windows, newest first. How many aggregates a window has, in which cells, and who reports, is for
@@ -45,7 +45,9 @@ struct CatalogAnswers: Sendable {
     let page = try await query.listWindows(
       ListWindowsRequest(
         caller: request.caller, before: before, pageSize: UInt32(pageSize ?? 0)))
-    return Reply { writer in
+    // A page of many cells may be short, so only one without windows is behind the last.
+    let next = page.windows.last.map(\.hour.description)
+    let reply = Reply { writer in
       writer.member(
         "value",
         array: { writer in
@@ -61,9 +63,13 @@ struct CatalogAnswers: Sendable {
             }
           }
         })
+      if let next { writer.member("nextBefore", string: next) }
       writer.member(
         missing: request.caller == .operator ? page.missing : page.missing.withoutNames)
     }
+    return reply.linked(next.map { request.next(["before": $0]) })
+      .lasting(
+        !page.windows.isEmpty && page.windows.allSatisfy(\.isClosed), for: request.caller)
   }
 }
 

@@ -35,6 +35,7 @@ struct ExplainAnswers: Sendable {
       if !page.nextPageToken.isEmpty {
         writer.member("nextPageToken", string: page.nextPageToken)
       }
-    }
+    }.linked(
+      page.nextPageToken.isEmpty ? nil : request.next(["pageToken": page.nextPageToken]))
   }
 }

@@ -27,7 +27,7 @@ struct QuarantineAnswers: Sendable {
           for entry in page.entries { writer.object { $0.members(of: entry) } }
         })
       if page.more { writer.member("nextAfter", page.lastNumber) }
-    }
+    }.linked(page.more ? request.next(["after": "\(page.lastNumber)"]) : nil)
   }
 
   func show(_ request: GatewayRequest) async throws -> Reply {

@@ -41,10 +41,10 @@ struct ExposedMethod: Sendable {
   static let all = [
     ExposedMethod(
       .query, TranscodedMethod(QueryMethods.listUsage), .caller,
-      "Usage aggregates by reported time, page by page."),
+      "Usage aggregates by reported or usage time, page by page."),
     ExposedMethod(
       .query, TranscodedMethod(QueryMethods.summarize), .caller,
-      "Exact totals of each meter by usage time."),
+      "Exact totals of each meter by usage or reported time."),
     ExposedMethod(
       .query, TranscodedMethod(QueryMethods.explain), .caller,
       "The events that an aggregate is made of, page by page."),

@@ -1,22 +1,25 @@
-/// One series × one usage period × one reporting period → an exact quantity: the row of every usage answer.
+/// One series × one usage period × one reporting period → an exact quantity: the row of every usage answer. By usage
+/// time, all reporting periods together.
 package struct UsageAggregate: Hashable, Sendable {
   package let series: Series
   package let usageStart: Instant
   package let usageEnd: Instant
   package let quantity: Quantity
-  /// The first reporting window that it was reported in.
+  /// The first reporting window that it was reported in; by usage time the last one.
   package let window: Hour
-  /// The window is open, so the figure may still grow.
+  /// A window that it is of is open, so the figure may still grow.
   package var isProvisional: Bool
   /// Nothing more is expected of this usage period, see `Completeness`. Stores leave it to query.
   package var isFinal: Bool
   /// The cell that reported it, where the usage database may be that of several: then no two aggregates have the same
   /// cell, series, usage period and window. Nil where it is one cell's own.
   package let cell: String?
+  /// Of this row and no other. Stores leave it to query.
+  package var id: String
 
   package init(
     series: Series, usageStart: Instant, usageEnd: Instant, quantity: Quantity, window: Hour,
-    isProvisional: Bool, isFinal: Bool = false, cell: String? = nil
+    isProvisional: Bool, isFinal: Bool = false, cell: String? = nil, id: String = ""
   ) {
     self.series = series
     self.usageStart = usageStart
@@ -26,11 +29,18 @@ package struct UsageAggregate: Hashable, Sendable {
     self.isProvisional = isProvisional
     self.isFinal = isFinal
     self.cell = cell
+    self.id = id
   }
 }
 
 /// The exact total of one meter, over what the question asked.
 package struct UsageTotal: Hashable, Sendable {
+  /// The first hour of the hour, day or month; nil unless asked for by one of these.
+  package let period: Hour?
+  /// For each other grouping its value, nil where there is none: no such tag, no owner. None where `isOthers`.
+  package let groups: [String?]
+  /// The sum of all groups that are not among the top ones.
+  package let isOthers: Bool
   /// Nil unless asked for by day.
   package let day: Day?
   /// Nil unless asked for by subscription.
@@ -43,15 +53,102 @@ package struct UsageTotal: Hashable, Sendable {
   package var isFinal: Bool
 
   package init(
-    day: Day?, subscription: String?, meter: String, quantity: Quantity, isProvisional: Bool,
+    period: Hour? = nil, groups: [String?] = [], isOthers: Bool = false, day: Day? = nil,
+    subscription: String? = nil, meter: String, quantity: Quantity, isProvisional: Bool,
     isFinal: Bool = false
   ) {
+    self.period = period
+    self.groups = groups
+    self.isOthers = isOthers
     self.day = day
     self.subscription = subscription
     self.meter = meter
     self.quantity = quantity
     self.isProvisional = isProvisional
     self.isFinal = isFinal
+  }
+
+  /// A total of a question by these groupings.
+  package init(
+    by groupings: [Grouping], period: Hour?, groups: [String?], isOthers: Bool = false,
+    meter: String, quantity: Quantity, isProvisional: Bool
+  ) {
+    let names = groupings.filter { $0.granularity == nil }
+    self.init(
+      period: period, groups: groups, isOthers: isOthers,
+      day: groupings.contains(.day) ? period?.day : nil,
+      subscription: zip(names, groups).first { $0.0 == .subscription }?.1, meter: meter,
+      quantity: quantity, isProvisional: isProvisional)
+  }
+
+  /// The order of answers: by period, groups and meter; what has no value comes first.
+  package func precedes(_ other: UsageTotal) -> Bool {
+    if period != other.period {
+      return (period?.index ?? .min) < (other.period?.index ?? .min)
+    }
+    for (mine, theirs) in zip(groups, other.groups) {
+      switch (mine, theirs) {
+      case (nil, nil): continue
+      case (nil, _): return true
+      case (_, nil): return false
+      case (let mine?, let theirs?):
+        guard !mine.hasSameBytes(as: theirs) else { continue }
+        return mine.utf8.lexicographicallyPrecedes(theirs.utf8)
+      }
+    }
+    return meter.utf8.lexicographicallyPrecedes(other.meter.utf8)
+  }
+}
+
+/// What totals are told apart by, beside meters.
+package enum Grouping: Hashable, Sendable {
+  /// A question is about at most so many.
+  package static let countMax = 4
+
+  case hour, day, month
+  case subscription
+  /// By URI.
+  case resource
+  case resourceGroup
+  case location
+  /// A tag of the resource.
+  case tag(String)
+  /// What the operator's directory says of the subscription, now.
+  case owner, costCenter
+  /// A tag of the directory.
+  case subscriptionTag(String)
+
+  /// Of those that are times.
+  package var granularity: Granularity? {
+    switch self {
+    case .hour: .hourly
+    case .day: .daily
+    case .month: .monthly
+    default: nil
+    }
+  }
+
+  package var isOfDirectory: Bool {
+    switch self {
+    case .owner, .costCenter, .subscriptionTag: true
+    default: false
+    }
+  }
+}
+
+extension Resource {
+  /// The resource's value of a grouping; nil where it has none, or the grouping is of something else.
+  package func value(of grouping: Grouping) -> String? {
+    let value: String? =
+      switch grouping {
+      case .resource: uri
+      case .resourceGroup: resourceGroup
+      case .location: location
+      case .tag(let name): tag(name)
+      case .hour, .day, .month, .subscription, .owner, .costCenter, .subscriptionTag: nil
+      }
+    guard let value, !value.isEmpty else { return nil }
+    return value
   }
 }
 
@@ -105,12 +202,6 @@ package struct CellWindow: Hashable, Sendable {
     self.aggregates = aggregates
     self.missingAtClose = missingAtClose
   }
-}
-
-/// How long the periods are that usage is aggregated over.
-package enum Granularity: Hashable, Sendable {
-  case hourly
-  case daily
 }
 
 /// Who asks, and whose usage they may see.
