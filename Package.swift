@@ -153,11 +153,11 @@ let package = Package(
     service(
       "Gateway", "Server",
       [
-        "StackmeterCompression", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
-        "StackmeterRuntime",
+        "StackmeterCompression", "StackmeterCore", "StackmeterOData", "StackmeterWire",
+        "StackmeterRPC", "StackmeterRuntime",
         "CollectorClient", "QueryClient", hummingbird, hummingbirdCore, httpTypes, nio, nioHTTP1,
         nioHTTPTypes, nioPosix, nioSSL, x509, asn1, logging, lifecycle, crypto, cryptoExtras, grpc,
-      ], exclude: ["Azure/README.md"]),
+      ], exclude: ["Azure/README.md", "OData/README.md"]),
     service(
       "Agent", "Server",
       [

@@ -100,6 +100,16 @@ private let handWrittenRows: [String: MatrixRow] = [
     target: "/v1/explain?subscription=\(tenantA)&meter=m&usageHour=2026-11-23T14:00:00Z",
     allowed: [.operator, .provider, .tenantA], hidden: [.tenantB]),
   "GET /v1/meters": MatrixRow(target: "/v1/meters", allowed: MatrixRow.seeing),
+  "GET /odata/v4": MatrixRow(target: "/odata/v4", allowed: MatrixRow.seeing),
+  "GET /odata/v4/$metadata": MatrixRow(target: "/odata/v4/$metadata", allowed: MatrixRow.seeing),
+  "GET /odata/v4/HourlyUsage": MatrixRow(
+    target: "/odata/v4/HourlyUsage", allowed: MatrixRow.seeing),
+  "GET /odata/v4/DailyUsage": MatrixRow(target: "/odata/v4/DailyUsage", allowed: MatrixRow.seeing),
+  "GET /odata/v4/MonthlyUsage": MatrixRow(
+    target: "/odata/v4/MonthlyUsage", allowed: MatrixRow.seeing),
+  "GET /odata/v4/Meters": MatrixRow(target: "/odata/v4/Meters", allowed: MatrixRow.seeing),
+  "GET /odata/v4/Subscriptions": MatrixRow(
+    target: "/odata/v4/Subscriptions", allowed: MatrixRow.seeing),
   "GET /v1/windows": MatrixRow(target: "/v1/windows", allowed: MatrixRow.seeing),
   "GET /v1/ratecards": MatrixRow(target: "/v1/ratecards", allowed: [.operator]),
   "GET /v1/ratecards/{id}": MatrixRow(target: "/v1/ratecards/1", allowed: [.operator]),

@@ -26,7 +26,10 @@ func withTable(_ body: (RouteTable) async throws -> Void) async throws {
         connect: ConnectAnswers(query: query, collector: collector),
         metrics: MetricsAnswers(
           metrics: GatewayMetrics(), connections: Connections(connectionsMax: 1)),
-        exports: ExportAnswers(query: query), rated: RouteTable.rated(query)))
+        exports: ExportAnswers(query: query), rated: RouteTable.rated(query),
+        odata: ODataAnswers(
+          query: query, meters: MeterNames(query: query, clock: clock), clock: clock,
+          links: GatewayLinks(fallbackAuthority: "localhost"))))
   }
 }
 

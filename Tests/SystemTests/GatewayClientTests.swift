@@ -35,6 +35,17 @@ import Testing
     }
   }
 
+  @Test func `the client python-odata reads documents, pages and filters, each caller its own`()
+    async throws
+  {
+    try await withRunningGateway { gateway in
+      let output = try await gateway.python(
+        "odata_client.py", gateway.url, gateway.operatorToken, gateway.tenantToken,
+        "\(SystemClock().now().hour.index)")
+      #expect(output.contains("odata ok"), "\(output)")
+    }
+  }
+
   @Test func `slowhttptest in each of its modes leaves others served`() async throws {
     try await withRunningGateway { gateway in
       let output = try await gateway.python(

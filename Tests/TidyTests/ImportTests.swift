@@ -57,8 +57,8 @@ import Testing
       "NIOPosix", "Synchronization", "Glibc",
     ],
     "GatewayServer": [
-      "StackmeterCompression", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
-      "StackmeterRuntime",
+      "StackmeterCompression", "StackmeterCore", "StackmeterOData", "StackmeterWire",
+      "StackmeterRPC", "StackmeterRuntime",
       "CollectorClient", "QueryClient", "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore",
       "NIOHTTP1", "NIOHTTPTypes", "NIOPosix", "NIOSSL", "SwiftASN1", "X509", "ServiceLifecycle",
       "Logging",

@@ -201,13 +201,11 @@ extension SQLiteUsageReader: BillingReader {
       SELECT series, lag, units, attos FROM aggregate
       WHERE window = ? AND series >= ? AND series < ?
       """)
-    let scopes = try connection.seriesScopes(
-      of: UsageFilter(subscriptions: [subscription], meters: nil))
-    for scope in scopes {
+    for range in try connection.seriesRanges(of: [subscription]) {
       for window in asked.lowerBound.index..<asked.upperBound.index {
         select.bind(1, window)
-        select.bind(2, scope.series.lowerBound)
-        select.bind(3, scope.series.upperBound)
+        select.bind(2, range.lowerBound)
+        select.bind(3, range.upperBound)
         while try select.step() {
           let hour = Hour(index: window - select.integer(1))
           guard hours.contains(hour) else { continue }

@@ -6,7 +6,7 @@ extension RouteTable {
     azure: AzureAnswers, usage: UsageAnswers, catalog: CatalogAnswers, status: StatusAnswers,
     events: EventsAnswers, quarantine: QuarantineAnswers, explain: ExplainAnswers,
     sources: SourceAnswers, connect: ConnectAnswers,
-    metrics: MetricsAnswers, exports: ExportAnswers, rated: [Route]
+    metrics: MetricsAnswers, exports: ExportAnswers, rated: [Route], odata: ODataAnswers
   ) -> RouteTable {
     let routes = [
       Route(.get, "/healthz", .anyone, .health, status.health),
@@ -31,6 +31,7 @@ extension RouteTable {
       Route(.post, "/v1/quarantine/redrive", .operatorOnly, .redrive, quarantine.redrive),
       Route(.post, "/v1/quarantine/discard", .operatorOnly, .discard, quarantine.discard),
     ]
-    return RouteTable(describing: routes + rated + azure.routes + connect.routes)
+    return RouteTable(
+      describing: routes + rated + azure.routes + odata.routes + connect.routes)
   }
 }

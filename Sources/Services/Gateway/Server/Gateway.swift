@@ -69,7 +69,10 @@ package struct Gateway: Service {
         sources: SourceAnswers(query: query, collector: collector),
         connect: ConnectAnswers(query: query, collector: collector),
         metrics: MetricsAnswers(metrics: metrics, connections: connections),
-        exports: ExportAnswers(query: query), rated: RouteTable.rated(query)),
+        exports: ExportAnswers(query: query), rated: RouteTable.rated(query),
+        odata: ODataAnswers(
+          query: query, meters: meters, clock: clock,
+          links: GatewayLinks(fallbackAuthority: "\(configuration.host):\(configuration.port)"))),
       authenticator: Authenticator(
         keys: credentials.keys, tokens: credentials.tokens, clock: clock, logger: logger),
       limiter: RateLimiter(

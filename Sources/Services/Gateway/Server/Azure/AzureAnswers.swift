@@ -11,7 +11,7 @@ struct AzureAnswers: Sendable {
   init(
     query: QueryClient, clock: any WallClock, fallbackAuthority: String, tokens: TokenRules? = nil
   ) {
-    let links = AzureLinks(fallbackAuthority: fallbackAuthority)
+    let links = GatewayLinks(fallbackAuthority: fallbackAuthority)
     usage = AzureUsage(query: query, clock: clock, links: links)
     subscriptions = AzureSubscriptions(query: query, links: links)
     metadata = AzureMetadata(links: links, tokens: tokens)

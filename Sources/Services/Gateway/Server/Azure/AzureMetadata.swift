@@ -4,7 +4,7 @@ internal import StackmeterCore
 /// What Azure's scripts and tools ask about the cloud itself: `/metadata/endpoints` and the operations of the
 /// commerce provider.
 struct AzureMetadata: Sendable {
-  let links: AzureLinks
+  let links: GatewayLinks
   /// Whose tokens are taken; nil where only API keys are.
   let tokens: TokenRules?
 

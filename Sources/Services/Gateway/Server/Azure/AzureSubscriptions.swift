@@ -6,7 +6,7 @@ internal import StackmeterWire
 /// `/subscriptions` and `/subscriptions/{id}`, which Azure's clients ask before anything else.
 struct AzureSubscriptions: Sendable {
   let query: QueryClient
-  let links: AzureLinks
+  let links: GatewayLinks
 
   /// A page of what the caller may see, by id. Deleted ones are among them: they have usage to be billed.
   func list(_ request: GatewayRequest) async throws -> Reply {

@@ -10,12 +10,12 @@ internal import Synchronization
 final class AzureUsage: Sendable {
   private let query: QueryClient
   private let clock: any WallClock
-  private let links: AzureLinks
+  private let links: GatewayLinks
   private let directTenants: DirectTenants
   /// The newest open window that query told of. It only grows, so that most questions need no second call.
   private let openWindow = Mutex(Hour(index: 0))
 
-  init(query: QueryClient, clock: any WallClock, links: AzureLinks) {
+  init(query: QueryClient, clock: any WallClock, links: GatewayLinks) {
     self.query = query
     self.clock = clock
     self.links = links

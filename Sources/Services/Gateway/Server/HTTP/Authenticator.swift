@@ -24,10 +24,15 @@ struct Authenticator: Sendable {
     let fields = headers[values: .authorization]
     guard !fields.isEmpty else { throw .unauthenticated }
     do throws(Refusal) {
-      guard fields.count == 1, let space = fields[0].firstIndex(of: " "),
-        String(fields[0][..<space]).asciiLowercased == "bearer"
-      else { throw Refusal(reason: "the header Authorization is not one bearer token") }
-      return try await principal(token: String(fields[0][space...].drop { $0 == " " }))
+      guard fields.count == 1, let space = fields[0].firstIndex(of: " ") else {
+        throw Refusal(reason: "the header Authorization is not one token")
+      }
+      let credentials = String(fields[0][space...].drop { $0 == " " })
+      switch String(fields[0][..<space]).asciiLowercased {
+      case "bearer": return try await principal(token: credentials)
+      case "basic": return try await principal(token: try Authenticator.password(credentials))
+      default: throw Refusal(reason: "the header Authorization is neither Bearer nor Basic")
+      }
     } catch {
       log.add(error.reason, requestID)
       throw .unauthenticated
@@ -50,6 +55,15 @@ struct Authenticator: Sendable {
 
   private struct Refusal: Error {
     let reason: String
+  }
+
+  /// What Excel and others that know passwords only send: the token is the password, and the user's name is anything.
+  /// RFC 7617.
+  private static func password(_ credentials: String) throws(Refusal) -> String {
+    guard let bytes = Base64.bytes(credentials),
+      let text = String(validating: bytes, as: UTF8.self), let colon = text.firstIndex(of: ":")
+    else { throw Refusal(reason: "the header Authorization is no user and password") }
+    return String(text[text.index(after: colon)...])
   }
 
   private func principal(token: String) async throws(Refusal) -> Principal {

@@ -2,6 +2,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import NIOCore
 internal import StackmeterCore
+internal import StackmeterOData
 
 /// What a handler answers: a status and a body, JSON most of the time, or a stream of bytes.
 struct Reply {
@@ -107,6 +108,7 @@ enum Surface {
   case azure
   /// The methods of services.
   case connect
+  case odata
 
   init(path: String) {
     let lower = path.asciiLowercased
@@ -114,13 +116,19 @@ enum Surface {
       lower == "/subscriptions"
       || ["/subscriptions/", "/providers/", "/metadata/"].contains { lower.hasPrefix($0) }
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-    self = isAzure ? .azure : parts.count == 3 && parts[1].contains(".") ? .connect : .native
+    self =
+      if isAzure {
+        .azure
+      } else if path == ODataAnswers.root
+        || path.hasPrefix("\(ODataAnswers.root)/")
+      { .odata } else { parts.count == 3 && parts[1].contains(".") ? .connect : .native }
   }
 
   /// The error as this surface's clients read it.
   ///
   /// Azure: `{"error": {"code", "message"}, "code", "message"}`, because newer clients read the inner members and
-  /// older ones the outer. Connect: `{"code", "message"}`. Native: RFC 9457 problem details with the member `code`.
+  /// older ones the outer. Connect: `{"code", "message"}`. OData: `{"error": {"code", "message"}}` (JSON Format 4.0,
+  /// section 19). Native: RFC 9457 problem details with the member `code`.
   func reply(_ problem: HTTPProblem) -> Reply {
     switch self {
     case .azure:
@@ -137,6 +145,15 @@ enum Surface {
       reply.headers[.azureErrorCode] = problem.code
       if problem.status.kind == .serverError { reply.headers[.failureCause] = "service" }
       return reply
+    case .odata:
+      return Reply(problem.status, headers: problem.headers) { writer in
+        writer.member(
+          "error",
+          object: { writer in
+            writer.member("code", string: problem.code)
+            writer.member("message", string: problem.detail)
+          })
+      }
     case .connect:
       let code = ConnectCode(rawValue: problem.code) ?? ConnectCode(problem.status)
       return Reply(problem.status, headers: problem.headers) { writer in
@@ -179,6 +196,12 @@ enum Surface {
     switch self {
     case .native, .connect:
       if headers[.cacheControl] == nil { headers[.cacheControl] = "no-store" }
+    case .odata:
+      headers[.cacheControl] = "no-store"
+      headers[.odataVersion] = ODataService.version
+      if headers[.wwwAuthenticate] != nil {
+        headers[values: .wwwAuthenticate] = ["Bearer", "Basic realm=\"Stackmeter\""]
+      }
     case .azure:
       headers[.cacheControl] = "no-cache"
       headers[.pragma] = "no-cache"

@@ -149,7 +149,7 @@ extension JSONWriter {
     member(
       "responses",
       object: { writer in
-        for surface in [Surface.native, .azure, .connect] {
+        for surface in [Surface.native, .azure, .connect, .odata] {
           writer.member(
             surface.problemName,
             object: { writer in
@@ -205,6 +205,7 @@ extension Surface {
     switch self {
     case .azure: "AzureError"
     case .connect: "ConnectError"
+    case .odata: "ODataError"
     case .native: "Problem"
     }
   }
@@ -250,6 +251,7 @@ extension Schema {
     "ConnectError": .openObject([
       "code": .choice(ConnectCode.allCases.map(\.rawValue)), "message": .text,
     ]),
+    "ODataError": .object(["error": .object(["code": .text, "message": .text])]),
     "MissingSources": .object(["count": .integer()], optional: ["names": .list(.text)]),
     "UsageEvent": .usageEvent,
   ]

@@ -2,7 +2,7 @@ internal import HTTPTypes
 internal import StackmeterCore
 
 /// Absolute URLs of this gateway, as the client of a request reaches it.
-struct AzureLinks: Sendable {
+struct GatewayLinks: Sendable {
   /// The authority where a request has no Host header.
   let fallbackAuthority: String
 
@@ -12,18 +12,6 @@ struct AzureLinks: Sendable {
     let forwarded = request.head.headerFields[values: .forwardedProto]
     let scheme = request.isSecure || forwarded == ["https"] ? "https" : "http"
     return "\(scheme)://\(request.head.authority ?? fallbackAuthority)"
-  }
-
-  /// The request's own URL with another token, as Azure writes it. Clients take it apart and put it together
-  /// again, so it depends on no empty parameter, and a token has nothing that would have to be escaped.
-  func next(
-    _ request: GatewayRequest, _ parameters: AzureParameters, token: String, as name: String
-  ) -> String {
-    let kept = parameters.items.filter {
-      $0.name.asciiLowercased != name.asciiLowercased && !$0.value.isEmpty
-    }.map(\.raw)
-    let query = (kept + ["\(percentEncoded(name))=\(percentEncoded(token))"]).joined(separator: "&")
-    return "\(base(request))\(request.path)?\(query)"
   }
 }
 
