@@ -37,8 +37,8 @@ private let meter = Meter(
         #expect(answer.headers["content-type"] == Self.minimal)
         #expect(answer["value.1.url"] == .string("DailyUsage"))
         #expect(
-          answer["@odata.context"]
-            == .string("http://127.0.0.1:\(gateway.port)/odata/v4/$metadata"))
+          answer.text.contains(
+            #""@odata.context":"http://metering.example:8420/odata/v4/$metadata""#))
       }
       let metadata = try await gateway.get("/odata/v4/$metadata")
       #expect(metadata.status == 200)
@@ -49,27 +49,28 @@ private let meter = Meter(
 
   @Test func `rows have every property, exact, and a link while there are others`() async throws {
     try await withGateway { gateway in
+      let rows = try [aggregate(1, "-0.300000000000000004")] + (2..<600).map { try aggregate($0) }
       gateway.query.with {
         $0.meters = [meter]
-        $0.pages = [
-          ListUsageResponse(
-            aggregates: [try! aggregate(1, "-0.300000000000000004")], nextPageToken: "a-b")
-        ]
+        $0.pages = [ListUsageResponse(aggregates: rows, nextPageToken: "a-b")]
       }
       let answer = try await gateway.get("/odata/v4/DailyUsage")
-      #expect(answer.status == 200, "\(answer.text)")
-      let root = "http://127.0.0.1:\(gateway.port)/odata/v4"
+      #expect(answer.status == 200)
+      let root = "http://metering.example:8420/odata/v4"
       #expect(
-        answer.text
-          == #"""
+        answer.text.hasPrefix(
+          #"""
           {"@odata.context":"\#(root)/$metadata#DailyUsage","value":[{"Id":"row-1",\#
           "SubscriptionId":"s","MeterId":"cpu","MeterName":"CPU time","Unit":"Core-Seconds",\#
           "ResourceUri":"/subscriptions/s/resourceGroups/Web/r/1","ResourceGroup":"web",\#
           "Location":"west","Tags":"{\"a\":\"b\"}","UsageStart":"2026-11-22T00:00:00Z",\#
           "UsageEnd":"2026-11-23T00:00:00Z","Quantity":-0.300000000000000004,\#
-          "Provisional":true,"Final":false}],\#
-          "@odata.nextLink":"\#(root)/DailyUsage?$skiptoken=\#(day.index + 48)-a-b"}
-          """#)
+          "Provisional":true,"Final":false},{
+          """#), "\(answer.text.prefix(900))")
+      #expect(
+        answer.text.hasSuffix(
+          #"],"@odata.nextLink":"\#(root)/DailyUsage?$skiptoken=\#(day.index + 48)-a-b"}"#),
+        "\(answer.text.suffix(300))")
       // The link asks the same question, later.
       gateway.clock.advance(by: .seconds(100_000))
       _ = try await gateway.get("/odata/v4/DailyUsage?$skiptoken=\(day.index + 48)-a-b")
@@ -113,7 +114,7 @@ private let meter = Meter(
   @Test func `a filter that nothing can pass asks nobody`() async throws {
     try await withGateway { gateway in
       for filter in [
-        "SubscriptionId eq 'a' and SubscriptionId eq 'b'", "UsageStart lt 1960-01-01",
+        "SubscriptionId eq 'a' and SubscriptionId eq 'b'",
         "UsageStart gt 2200-01-01", "UsageStart lt 2026-01-01 and UsageStart gt 2026-02-01",
       ] {
         let answer = try await gateway.get(
@@ -142,17 +143,17 @@ private let meter = Meter(
       gateway.query.with { $0.pages = pages(3, of: 600) }
       let whole = try await gateway.get("/odata/v4/DailyUsage?$top=2000&$select=Id")
       #expect(whole["value"]?.array?.count == 600)
-      #expect(whole["@odata.nextLink"]?.string?.contains("$top=1400") == true)
+      #expect(whole.text.contains("$top=1400\"}"), "\(whole.text.suffix(200))")
       gateway.query.with { $0.pages = pages(3, of: 600) }
       let exact = try await gateway.get("/odata/v4/DailyUsage?$top=600&$select=Id")
-      #expect(exact["value"]?.array?.count == 600 && exact["@odata.nextLink"] == nil)
+      #expect(exact["value"]?.array?.count == 600 && !exact.text.contains("nextLink"))
       gateway.query.with {
         $0.usageRequests = []
         $0.pages = pages(ODataPage.pagesMax + 5, of: 3)
       }
       let few = try await gateway.get(
         "/odata/v4/DailyUsage?$filter=\(percentEncoded("Quantity gt 5"))")
-      #expect(few["value"]?.array?.isEmpty == true && few["@odata.nextLink"] != nil)
+      #expect(few["value"]?.array?.isEmpty == true && few.text.contains("@odata.nextLink"))
       #expect(gateway.query.with { $0.usageRequests.count } == ODataPage.pagesMax)
     }
   }

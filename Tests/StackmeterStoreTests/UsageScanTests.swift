@@ -52,6 +52,12 @@ import Testing
       })
   }
 
+  private static func isBehind(_ next: UsageCursor, _ cursor: UsageCursor) -> Bool {
+    if next.window != cursor.window { return next.window > cursor.window }
+    if next.cell != cursor.cell { return next.cell > cursor.cell }
+    return (next.series, next.usage) > (cursor.series, cursor.usage)
+  }
+
   private static func walk(_ reader: any UsageReader, _ scan: UsageScan, limit: Int) throws
     -> (rows: [UsageAggregate], pages: Int)
   {
@@ -59,10 +65,12 @@ import Testing
     var cursor: UsageCursor?
     repeat {
       let page = try reader.usage(scan, after: cursor, limit: limit)
-      try #require(page.aggregates.count <= limit && page.next != cursor || page.next == nil)
+      try #require(page.aggregates.count <= limit)
+      if let cursor, let next = page.next {
+        try #require(isBehind(next, cursor), "a walk does not go on: \(cursor) \(next)")
+      }
       rows += page.aggregates
       pages += 1
-      try #require(pages < 2000, "a walk goes on and on")
       cursor = page.next
     } while cursor != nil
     return (rows, pages)
@@ -112,8 +120,8 @@ import Testing
               "\(scan) \(Set(lines).symmetricDifference(expected))")
             try #require(try Self.walk(reader, scan, limit: 7).rows == whole.aggregates)
             // A page that has looked at enough ends, with what it has, and nothing is lost.
-            // PostgreSQL looks at each series of a window for each usage hour.
-            let isLong = engine == .postgresql && axis == .usage
+            // For each usage hour, each series of all windows that may have it is looked at.
+            let isLong = axis == .usage && (engine == .postgresql || granularity == .hourly)
             scan.rowsMax = isLong ? 500 : 5
             let short = try Self.walk(reader, scan, limit: 100)
             try #require(short.rows == whole.aggregates)
