@@ -106,6 +106,7 @@ let package = Package(
     library(
       "StackmeterRating", ["StackmeterCore"], exclude: ["README.md", "Focus/README.md"]),
     library("StackmeterOData", ["StackmeterCore"], exclude: ["README.md"]),
+    library("StackmeterWebhooks", ["StackmeterCore", crypto]),
     library("StackmeterCompression", ["CZlib"]),
     library("StackmeterWire", ["CStackmeterProto", "StackmeterCore"]),
     library(
@@ -231,6 +232,7 @@ let package = Package(
       "StackmeterRatingTests",
       ["StackmeterRating", "StackmeterCore", "StackmeterRuntime", "StackmeterTesting"],
       exclude: ["Scripts", "Focus/read_focus.py", "Statements/Golden"]),
+    tests("StackmeterWebhooksTests", ["StackmeterCore", "StackmeterWebhooks"]),
     tests(
       "StackmeterCommandTests",
       [

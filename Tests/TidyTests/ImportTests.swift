@@ -14,6 +14,7 @@ import Testing
     "StackmeterCore": [],
     "StackmeterRating": ["StackmeterCore"],
     "StackmeterOData": ["StackmeterCore"],
+    "StackmeterWebhooks": ["StackmeterCore", "Crypto"],
     "StackmeterCompression": ["CZlib"],
     "StackmeterWire": ["CStackmeterProto", "StackmeterCore", "Synchronization", "Glibc"],
     "StackmeterJournal": [

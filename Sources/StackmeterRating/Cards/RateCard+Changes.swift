@@ -19,53 +19,53 @@ extension RateCard {
   }
 
   private func groupChanges(to next: RateCard) -> [String] {
-    var changes: [String] = []
-    let old = Dictionary(groups.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-    let new = Set(next.groups.map(\.name))
-    for group in groups where !new.contains(group.name) {
-      changes.append("group \(group.name): is removed (\(group.terms))")
-    }
-    for group in next.groups {
-      guard let before = old[group.name] else {
-        changes.append("group \(group.name): is new (\(group.terms))")
-        continue
-      }
-      if before.terms != group.terms {
-        changes.append("group \(group.name): was \(before.terms), becomes \(group.terms)")
-      }
-      let members = Set(before.members.map(ExactText.init))
-      let later = Set(group.members.map(ExactText.init))
-      for member in before.members where !later.contains(ExactText(member)) {
-        changes.append("group \(group.name): \(member) is no member any more")
-      }
-      for member in group.members where !members.contains(ExactText(member)) {
-        changes.append("group \(group.name): \(member) becomes a member")
-      }
-    }
-    let common = groups.map(\.name).filter(new.contains)
-    if common != next.groups.map(\.name).filter({ old[$0] != nil }) {
+    var changes = groups.changes(
+      to: next.groups, by: \.name,
+      removed: { "group \($0.name): is removed (\($0.terms))" },
+      added: { ["group \($0.name): is new (\($0.terms))"] }, both: { $0.changes(to: $1) })
+    let names = Set(next.groups.map(\.name))
+    let common = groups.map(\.name).filter(names.contains)
+    let old = Set(common)
+    if common != next.groups.map(\.name).filter(old.contains) {
       changes.append("groups: their order is another; the first that a subscription is in counts")
     }
     return changes
   }
 
   private func meterChanges(to next: RateCard) -> [String] {
-    var changes: [String] = []
-    let old = Dictionary(
-      meters.map { (ExactText($0.id.asciiLowercased), $0) },
-      uniquingKeysWith: { first, _ in first })
-    let new = Set(next.meters.map { ExactText($0.id.asciiLowercased) })
-    for meter in meters where !new.contains(ExactText(meter.id.asciiLowercased)) {
-      changes.append("\(meter.title): is not priced any more")
-    }
-    for meter in next.meters {
-      guard let before = old[ExactText(meter.id.asciiLowercased)] else {
-        changes += meter.rates.map { "\(meter.title)\($0.suffix): is new at \($0.terms)" }
-        continue
+    meters.changes(
+      to: next.meters, by: { ExactText($0.id.asciiLowercased) },
+      removed: { "\($0.title): is not priced any more" },
+      added: { meter in
+        meter.rates.map { "\(meter.title)\($0.suffix): is new at \($0.terms)" }
+      }, both: { $0.changes(to: $1) })
+  }
+}
+
+extension Array {
+  /// What another list does differently: first what is removed, then what is added and what is in both, in its order.
+  fileprivate func changes<Key: Hashable>(
+    to next: [Element], by key: (Element) -> Key, removed: (Element) -> String,
+    added: (Element) -> [String], both: (Element, Element) -> [String]
+  ) -> [String] {
+    let old = Dictionary(map { (key($0), $0) }, uniquingKeysWith: { first, _ in first })
+    let new = Set(next.map(key))
+    return filter { !new.contains(key($0)) }.map(removed)
+      + next.flatMap { element in
+        old[key(element)].map { both($0, element) } ?? added(element)
       }
-      changes += before.changes(to: meter)
-    }
-    return changes
+  }
+}
+
+extension RateGroup {
+  fileprivate func changes(to next: RateGroup) -> [String] {
+    let terms =
+      terms == next.terms ? [] : ["group \(name): was \(terms), becomes \(next.terms)"]
+    return terms
+      + members.changes(
+        to: next.members, by: { ExactText($0) },
+        removed: { "group \(name): \($0) is no member any more" },
+        added: { ["group \(name): \($0) becomes a member"] }, both: { _, _ in [] })
   }
 }
 
@@ -85,22 +85,17 @@ extension RatedMeter {
     compare("name", name, next.name)
     compare("unit", unit, next.unit)
     compare("billing-meter", billingMeter, next.billingMeter)
-    let old = Dictionary(rates.map { ($0.key, $0) }, uniquingKeysWith: { first, _ in first })
-    let new = Set(next.rates.map(\.key))
-    for rate in rates where !new.contains(rate.key) {
-      changes.append("\(next.title)\(rate.suffix): this rate is removed (\(rate.terms))")
-    }
-    for rate in next.rates {
-      guard let before = old[rate.key] else {
-        changes.append("\(next.title)\(rate.suffix): is new at \(rate.terms)")
-        continue
-      }
-      if before.terms != rate.terms {
-        changes.append(
+    changes += rates.changes(
+      to: next.rates, by: \.key,
+      removed: { "\(next.title)\($0.suffix): this rate is removed (\($0.terms))" },
+      added: { ["\(next.title)\($0.suffix): is new at \($0.terms)"] },
+      both: { before, rate in
+        guard before.terms != rate.terms else { return [] }
+        return [
           "\(next.title)\(rate.suffix): was \(before.terms), becomes \(rate.terms)"
-            + before.difference(to: rate))
-      }
-    }
+            + before.difference(to: rate)
+        ]
+      })
     return changes
   }
 }

@@ -31,6 +31,12 @@ package final class RateReference: Sendable {
     form = rate.pricing.form
     self.discount = discount
   }
+
+  /// Which of its prices a tier has, to stand behind the name of the meter: ` tier 2`; empty where it has one.
+  func step(_ tier: Int) -> String {
+    if tier == 0 { return " included" }
+    return form == .flat ? "" : " tier \(tier)"
+  }
 }
 
 extension RateReference: Hashable {

@@ -81,14 +81,7 @@ extension Charge {
   fileprivate var start: Instant { usage?.usageStart ?? period.start.start }
   fileprivate var end: Instant { usage?.usageEnd ?? period.end.start }
 
-  fileprivate var step: String {
-    guard let rate else { return "" }
-    return switch (tier, rate.form) {
-    case (0, _): " included"
-    case (_, .flat): ""
-    default: " tier \(tier)"
-    }
-  }
+  fileprivate var step: String { rate?.step(tier) ?? "" }
 
   /// Names the list price: meter, card and version, group and location of the rate, tier.
   fileprivate var priceID: String {

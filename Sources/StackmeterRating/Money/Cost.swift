@@ -117,27 +117,6 @@ extension Cost {
     guard isNegative else { return (units, remainder) }
     return remainder == 0 ? (-units, 0) : (-units - 1, unit - remainder)
   }
-
-  /// The count of 10^-`fractionDigits` that is nearest to a share of it by `rounding`, rounded once; nil where it does
-  /// not fit.
-  func rounded(_ share: Percent, fractionDigits: Int, _ rounding: Rounding) -> Int128? {
-    let parts = UInt128(share.partsPerMillion)
-    let unit = UInt128(PlainDecimal.powerOfTen(Cost.fractionDigits - fractionDigits))
-    let low = magnitude.low.multipliedFullWidth(by: parts)
-    let (high, overflow) = magnitude.high.multipliedReportingOverflow(by: parts)
-    let (top, more) = high.addingReportingOverflow(low.high)
-    guard !overflow, !more else { return nil }
-    let (millionths, dust) = Cost.divide((top, low.low), by: unit)
-    let whole = UInt128(Percent.whole)
-    let (quotient, rest) = Cost.divide(millionths, by: whole)
-    guard quotient.high == 0, var units = Int128(exactly: quotient.low), units < .max else {
-      return nil
-    }
-    // What is below a millionth only says on which side of a half the rest is.
-    let remainder = rest * 2 + (dust == 0 ? 0 : 1)
-    if rounding.goesUp(remainder: remainder, of: whole * 2, isOdd: units & 1 == 1) { units += 1 }
-    return isNegative ? -units : units
-  }
 }
 
 extension Cost: CustomStringConvertible {

@@ -51,11 +51,7 @@ extension JSONWriter {
       writer.member("description", string: line.title)
       if let rate = line.rate {
         writer.rate(rate)
-        writer.member("tier", line.tier)
-        writer.member("quantity", string: line.quantity.description)
-        writer.member("pricedQuantity", string: line.pricedQuantity.description)
-        writer.member("listPrice", string: line.listPrice.description)
-        writer.member("price", string: line.price.description)
+        writer.priced(line)
       }
       writer.member("exactCost", string: line.cost.description)
       writer.member("amount", string: line.amount.amountText)
@@ -84,14 +80,18 @@ extension JSONWriter {
       } else {
         writer.member("meterId", string: charge.meter)
       }
-      writer.member("tier", charge.tier)
-      writer.member("quantity", string: charge.quantity.description)
-      writer.member("pricedQuantity", string: charge.pricedQuantity.description)
-      writer.member("listPrice", string: charge.listPrice.description)
-      writer.member("price", string: charge.price.description)
+      writer.priced(charge)
       writer.member("listCost", string: charge.listCost.description)
       writer.member("cost", string: charge.cost.description)
     }
+  }
+
+  private mutating func priced(_ quantity: some PricedQuantity) {
+    member("tier", quantity.tier)
+    member("quantity", string: quantity.quantity.description)
+    member("pricedQuantity", string: quantity.pricedQuantity.description)
+    member("listPrice", string: quantity.listPrice.description)
+    member("price", string: quantity.price.description)
   }
 
   private mutating func rate(_ rate: RateReference) {
@@ -103,3 +103,15 @@ extension JSONWriter {
     if let location = rate.location { member("rateLocation", string: location) }
   }
 }
+
+/// What charges and lines say alike.
+private protocol PricedQuantity {
+  var tier: Int { get }
+  var quantity: Quantity { get }
+  var pricedQuantity: Quantity { get }
+  var listPrice: Price { get }
+  var price: Price { get }
+}
+
+extension Charge: PricedQuantity {}
+extension StatementLine: PricedQuantity {}

@@ -69,14 +69,7 @@ extension StatementLine {
     guard let rate else { return description }
     let name = rate.meterName.isEmpty ? meter : rate.meterName
     let place = rate.location.map { " in \($0)" } ?? ""
-    if kind == .minimum { return name + place }
-    let step: String =
-      switch (tier, rate.form) {
-      case (0, _): " included"
-      case (_, .flat): ""
-      default: " tier \(tier)"
-      }
-    return name + place + step
+    return name + place + (kind == .minimum ? "" : rate.step(tier))
   }
 
   /// `25000 in 3 packages` where packages count when begun, else the quantity.

@@ -87,6 +87,35 @@ import Testing
       Self.largest.rounded(share, fractionDigits: 6, .standard) == nil || percent == "0")
   }
 
+  @Test(arguments: [
+    ("1", 720, 7, "102.86"), ("-1", 720, 7, "-102.86"), ("0.01", 1, 2, "0.01"),
+    ("0.009999999999999999999999999999999999", 1, 2, "0"), ("10", 720, 73, "98.63"),
+    ("0.000000000000000000000000000000000001", 744, 1, "0"), ("5", 0, 3, "0"),
+    // 0.035 ÷ 7 is a half of 0.01.
+    ("0.035", 1, 7, "0.01"), ("0.034999999999999999999999999999999999", 1, 7, "0"),
+    ("0.031", 1, 7, "0"), ("0.004", 1, 1, "0"), ("0.005", 1, 1, "0.01"),
+  ])
+  func `a ratio of a cost is rounded once`(
+    cost: String, numerator: UInt64, denominator: UInt64, expected: String
+  ) throws {
+    let units = try #require(
+      Cost(parsing: cost)?.rounded(
+        numerator, over: denominator, fractionDigits: 2, .halfAwayFromZero))
+    #expect(PlainDecimal.text(units, fractionDigits: 2) == expected)
+  }
+
+  @Test func `a multiple of a cost is the sum of so many, or nil`() throws {
+    try withSeededRandom { random in
+      for _ in 0..<500 {
+        let cost = Cost.random(using: &random)
+        let count = UInt64.random(in: 0...9, using: &random)
+        let sum = (0..<count).reduce(Cost?.some(.zero)) { sum, _ in sum?.adding(cost) }
+        try #require(cost.times(count) == sum)
+      }
+    }
+    #expect(Self.largest.times(1) == Self.largest && Self.largest.times(2) == nil)
+  }
+
   @Test func `the text of any cost is read back`() throws {
     try withSeededRandom { random in
       for _ in 0..<2000 {
