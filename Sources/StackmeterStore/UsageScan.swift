@@ -147,10 +147,11 @@ package struct UsageCursor: Hashable, Sendable {
 package enum UsagePage {
   /// How many bytes the texts of a page may have, so that it fits one message: a page ends early after that.
   package static let bytesMax = 2 << 20
-  /// How many rows of the database, and places in it, are looked at for one page: it ends early after that, with what it
-  /// has found, so that a question that matches little answers in pages that have little.
+  /// How many rows of the database, and places in it, are looked at for one page: it ends early after that, with what
+  /// it has found, so that a question that matches little answers in pages that have little.
   package static let rowsMax = 1_000_000
-  /// Series that are looked through in order to find those that a question is about. Where there are more, all rows are.
+  /// Series that are looked through in order to find those that a question is about. Where there are more, all rows
+  /// are.
   package static let seriesLookedThroughMax = 200_000
   /// Series that are looked up in each window one by one. Where a question is about more, all rows are looked at.
   package static let seriesSoughtMax = 2000

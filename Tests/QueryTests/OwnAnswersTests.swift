@@ -9,8 +9,8 @@ import Testing
 
 @testable import QueryServer
 
-/// Every question that query answers about usage, asked by everybody who may ask it: the answer is the operator's answer
-/// over a database that has nothing but what the caller may see.
+/// Every question that query answers about usage, asked by everybody who may ask it: the answer is the operator's
+/// answer over a database that has nothing but what the caller may see.
 @Suite(.timeLimit(.minutes(5))) struct OwnAnswersTests {
   // Over the turn of a month, and of many a day.
   private static let firstWindow: Int64 = 499_630

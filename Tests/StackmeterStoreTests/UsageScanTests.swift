@@ -4,8 +4,8 @@ import Testing
 
 @testable import StackmeterStore
 
-/// Rows by either time, in periods of any length, of some series, as of some window: compared with what every hourly row
-/// makes when it is added up here.
+/// Rows by either time, in periods of any length, of some series, as of some window: compared with what every hourly
+/// row makes when it is added up here.
 @Suite(.timeLimit(.minutes(5))) struct UsageScanTests {
   /// A row of an answer, as a test compares it.
   private struct Line: Hashable, CustomStringConvertible {

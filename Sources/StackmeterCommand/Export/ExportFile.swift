@@ -5,8 +5,8 @@ internal import StackmeterCore
 internal import StackmeterRuntime
 internal import StackmeterWire
 
-/// The file of an export: it grows in `….part`, with a note beside it of where it goes on, and takes its name when it is
-/// whole.
+/// The file of an export: it grows in `….part`, with a note beside it of where it goes on, and takes its name when it
+/// is whole.
 struct ExportFile: Sendable {
   /// How many parts may be made again where the power is cut.
   private static let partsUnsynced = 32

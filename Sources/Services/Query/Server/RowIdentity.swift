@@ -33,8 +33,8 @@ struct RowIdentity {
     return "\(series)-\(usage)-\(RowIdentity.text(aggregate.window, granularity))"
   }
 
-  /// SHA-256 over seven texts, each as its count of bytes (u32, little-endian) and its UTF-8: cell, subscription, meter,
-  /// resource URI, location, tags, additional info.
+  /// SHA-256 over seven texts, each as its count of bytes (u32, little-endian) and its UTF-8: cell, subscription,
+  /// meter, resource URI, location, tags, additional info.
   static func digest(of series: Series, cell: String) -> [UInt8] {
     var hash = SHA256()
     func add(_ text: String) {

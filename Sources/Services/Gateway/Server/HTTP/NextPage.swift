@@ -2,8 +2,8 @@ internal import HTTPTypes
 internal import StackmeterCore
 
 extension GatewayRequest {
-  /// The request's own URL with other parameters, without scheme and host: a reference that goes the way that the request
-  /// came (RFC 8288, section 3.1).
+  /// The request's own URL with other parameters, without scheme and host: a reference that goes the way that the
+  /// request came (RFC 8288, section 3.1).
   func next(_ parameters: [String: String]) -> String {
     let kept = query.split(separator: "&").filter { item in
       let name = item.prefix { $0 != "=" }

@@ -5,8 +5,8 @@ internal import StackmeterCore
 
 /// How an answer goes to a client: compressed where the client takes that, and not at all where it has it already.
 ///
-/// A lasting answer, one that is about closed windows only, has a strong ETag: the hash of its bytes, or what stands for
-/// them, with `-gzip` behind it where it is compressed.
+/// A lasting answer, one that is about closed windows only, has a strong ETag: the hash of its bytes, or what stands
+/// for them, with `-gzip` behind it where it is compressed.
 struct ReplyEncoding {
   /// Smaller answers are not compressed.
   static let gzipBytesMin = 1024

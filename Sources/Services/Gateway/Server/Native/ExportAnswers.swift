@@ -15,8 +15,8 @@ struct ExportAnswers: Sendable {
     self.query = query
   }
 
-  /// The windows are fixed when the answer begins, and are in its headers. A client knows by HTTP itself that it has all:
-  /// the answer has no length, but an end, and behind it how many rows there were.
+  /// The windows are fixed when the answer begins, and are in its headers. A client knows by HTTP itself that it has
+  /// all: the answer has no length, but an end, and behind it how many rows there were.
   func usage(_ request: GatewayRequest) async throws -> Reply {
     var reader = try request.parameters()
     let granularity = reader.granularity()
@@ -62,8 +62,10 @@ struct ExportAnswers: Sendable {
     var headers = HTTPFields()
     headers[.contentType] =
       isCSV ? "text/csv; charset=utf-8; header=present" : "application/x-ndjson"
-    headers[.contentDisposition] =
-      "attachment; filename=\"stackmeter-\(kind)-\(ExportAnswers.digits(from))-\(ExportAnswers.digits(to)).\(isCSV ? "csv" : "ndjson")\""
+    let name =
+      "stackmeter-\(kind)-\(ExportAnswers.digits(from))-\(ExportAnswers.digits(to))"
+      + (isCSV ? ".csv" : ".ndjson")
+    headers[.contentDisposition] = "attachment; filename=\"\(name)\""
     headers[.stackmeterFrom] = from.description
     headers[.stackmeterTo] = to.description
     headers[.trailer] = HTTPField.Name.stackmeterRows.rawName

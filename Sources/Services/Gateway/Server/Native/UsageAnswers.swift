@@ -89,8 +89,8 @@ struct UsageAnswers: Sendable {
     return reply.lasting(asOf != nil || isClosed, for: request.caller)
   }
 
-  /// The hours from `from` to `to`. Where one is missing, it is 24 hours, 30 days or 12 months away from the other. What
-  /// is asked as of an instant depends on no clock.
+  /// The hours from `from` to `to`. Where one is missing, it is 24 hours, 30 days or 12 months away from the other.
+  /// What is asked as of an instant depends on no clock.
   private func range(
     _ reader: inout ParameterReader, alignedTo granularity: Granularity,
     byDefault unit: Granularity, _ asOf: Hour?

@@ -113,8 +113,9 @@ struct ExportRow {
   private static let jsonQuantity = Array("\",\"quantity\":\"".utf8)
   private static let jsonWindow = Array("\",\"window\":\"".utf8)
 
-  /// The first 16 bytes of SHA-256 over: the series of the id, its usage period's first hour and the first window (hours
-  /// since 1970, i64), the quantity in 10⁻¹⁸ (i128), and 1, 2 or 3 for hours, days and months (u8). Little-endian.
+  /// The first 16 bytes of SHA-256 over: the series of the id, its usage period's first hour and the first window
+  /// (hours since 1970, i64), the quantity in 10⁻¹⁸ (i128), and 1, 2 or 3 for hours, days and months (u8).
+  /// Little-endian.
   private func appendHash(
     of aggregate: UsageAggregate, _ text: SeriesText, _ usageStart: Hour, _ output: inout [UInt8]
   ) {
@@ -228,8 +229,8 @@ struct ExportRow {
 
 /// The inside of a quoted cell of CSV (RFC 4180) that a spreadsheet opens without running anything.
 enum CSVText {
-  /// Appends a text from outside: quotes are doubled, and where a spreadsheet would take it for a formula, an apostrophe
-  /// goes before it.
+  /// Appends a text from outside: quotes are doubled, and where a spreadsheet would take it for a formula, an
+  /// apostrophe goes before it.
   static func append(_ text: String, to bytes: inout [UInt8]) {
     if beginsFormula(text) { bytes.append(0x27) }
     for byte in text.utf8 {
