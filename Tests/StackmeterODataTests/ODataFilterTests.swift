@@ -156,7 +156,7 @@ private func row(
           try #require(times?.contains(start) == true, "\(text)")
         }
       }
-      #expect(narrowed > 500)
+      #expect(narrowed > 300)
     }
   }
 
