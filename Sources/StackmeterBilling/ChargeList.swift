@@ -110,7 +110,7 @@ package struct ChargeList {
   }
 
   /// Tells of every charge, in their order; those of the open window are marked.
-  package func forEach(_ body: (_ charge: Charge, _ isOpen: Bool) -> Void) throws(Problem) {
+  package func visit(_ body: (_ charge: Charge, _ isOpen: Bool) -> Void) throws(Problem) {
     var states: [ExactText: RatingState] = [:]
     for (groups, isOpen) in [(closed, false), (open, true)] {
       for (meter, rows) in groups {

@@ -158,7 +158,7 @@ import Testing
       let all = ["2026-11-05", "2026-11-15", "2026-11-25", "minimum"]
       #expect(try await days(.operator) == all)
       #expect(try await days(.tenant(subscriptions: ["a"])) == all)
-      // A provider sees the usage of the time of its tenancy, and what is of the whole period only where that is its own.
+      // A provider sees the usage of its tenancy, and what is of the whole period only where that is its own.
       #expect(try await days(.provider("p")) == ["2026-11-15"])
       _ = try await services.billing.closeStatements(CloseStatementsRequest(period: "2026-11"))
       func numbers(_ caller: Caller, _ names: [String] = []) async throws -> [String] {
@@ -256,7 +256,7 @@ import Testing
           period: try #require(BillingPeriod(parsing: "2026-11")), reader, openWindow: nil,
           closedOnly: false, aggregatesMax: most)
         var count = 0
-        try list.forEach { _, _ in count += 1 }
+        try list.visit { _, _ in count += 1 }
         return count
       }
       #expect(try count(10) == 10)

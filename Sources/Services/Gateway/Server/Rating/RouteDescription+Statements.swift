@@ -13,7 +13,7 @@ extension RouteDescription {
   static let charges = RouteDescription(
     name: "listCharges",
     summary:
-      "The charges of one subscription for one billing period, page by page: those of its statement, closed or a draft.",
+      "The charges of one subscription for one billing period, page by page: those of its statement or draft.",
     parameters: [
       .one, .month,
       Parameter(

@@ -14,8 +14,8 @@ struct ChargeWalk: Equatable {
 
 /// Makes and reads the page tokens of charges, like `PageTokens`.
 ///
-/// URL-safe base64 without padding of: version 1, two 64-bit numbers, a byte, and the first 16 bytes of HMAC-SHA256 over
-/// these and the question.
+/// URL-safe base64 without padding of: version 1, two 64-bit numbers, a byte, and the first 16 bytes of HMAC-SHA256
+/// over these and the question.
 struct ChargeTokens {
   private static let version: UInt8 = 1
   private static let walkBytes = 18

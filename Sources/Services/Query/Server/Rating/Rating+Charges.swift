@@ -38,7 +38,7 @@ extension Rating {
           cards, subscription: subscription, period: period, reader,
           openWindow: start?.openWindow, closedOnly: request.closedWindowsOnly)
         var page = ChargePage(list, cards, from: start?.offset ?? 0, limit: limit, visible, period)
-        try list.forEach { page.take($0, isOpen: $1) }
+        try list.visit { page.take($0, isOpen: $1) }
         return .success(page)
       } catch {
         if case .billing(.store(let error)) = error { throw error }
