@@ -252,8 +252,9 @@ let package = Package(
     tests(
       "StackmeterBillingTests",
       [
-        "StackmeterBilling", "StackmeterCore", "StackmeterRating", "StackmeterStore",
-        "StackmeterTesting",
+        "AggregatorClient", "AggregatorServer", "CollectorClient", "QueryClient", "QueryServer",
+        "StackmeterBilling", "StackmeterCore", "StackmeterRPC", "StackmeterRating",
+        "StackmeterStore", "StackmeterTesting", "StackmeterWire", grpc, logging,
       ]),
     tests("StackmeterCompressionTests", ["StackmeterCompression", "StackmeterTesting"]),
     tests(

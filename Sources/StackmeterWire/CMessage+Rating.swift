@@ -47,3 +47,87 @@ extension Stackmeter__V1__ApplyRateCardResponse: CMessage {
     stackmeter__v1__apply_rate_card_response__init(message)
   }
 }
+
+extension Stackmeter__V1__ListChargesRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_charges_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__ChargeRate: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__charge_rate__init(message)
+  }
+}
+
+extension Stackmeter__V1__Charge: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__charge__init(message)
+  }
+}
+
+extension Stackmeter__V1__ListChargesResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_charges_response__init(message)
+  }
+}
+
+extension Stackmeter__V1__StatementEntry: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__statement_entry__init(message)
+  }
+}
+
+extension Stackmeter__V1__ListStatementsRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_statements_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__ListStatementsResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_statements_response__init(message)
+  }
+}
+
+extension Stackmeter__V1__GetStatementRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__get_statement_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__GetStatementResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__get_statement_response__init(message)
+  }
+}
+
+extension Stackmeter__V1__CloseStatementsRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__close_statements_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__StatementRefusal: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__statement_refusal__init(message)
+  }
+}
+
+extension Stackmeter__V1__CloseStatementsResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__close_statements_response__init(message)
+  }
+}
+
+extension Stackmeter__V1__WritePostingRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__write_posting_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__WritePostingResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__write_posting_response__init(message)
+  }
+}

@@ -38,7 +38,7 @@ private let rows = handWrittenRows.merging(
     MatrixRow.seeing,
     [
       "Query/ListUsage", "Query/Summarize", "Query/Explain", "Query/ListSubscriptions",
-      "Query/ListMeters",
+      "Query/ListMeters", "Rating/ListCharges", "Rating/ListStatements", "Rating/GetStatement",
     ]
   )
   .merging(
@@ -111,6 +111,18 @@ private let handWrittenRows: [String: MatrixRow] = [
   "GET /odata/v4/Subscriptions": MatrixRow(
     target: "/odata/v4/Subscriptions", allowed: MatrixRow.seeing),
   "GET /v1/windows": MatrixRow(target: "/v1/windows", allowed: MatrixRow.seeing),
+  "GET /v1/charges": MatrixRow(
+    target: "/v1/charges?subscription=\(tenantA)&period=2026-11",
+    allowed: [.operator, .provider, .tenantA], hidden: [.tenantB]),
+  "GET /v1/statements": MatrixRow(
+    target: "/v1/statements?subscription=\(tenantA)", allowed: [.operator, .provider, .tenantA],
+    hidden: [.tenantB]),
+  "GET /v1/statements/draft": MatrixRow(
+    target: "/v1/statements/draft?subscription=\(tenantA)&period=2026-11",
+    allowed: [.operator, .provider, .tenantA], hidden: [.tenantB]),
+  // Query tells whose it is.
+  "GET /v1/statements/{id}": MatrixRow(
+    target: "/v1/statements/2026-000001", allowed: MatrixRow.seeing),
   "GET /v1/ratecards": MatrixRow(target: "/v1/ratecards", allowed: [.operator]),
   "GET /v1/ratecards/{id}": MatrixRow(target: "/v1/ratecards/1", allowed: [.operator]),
   "GET /v1/status": MatrixRow(target: "/v1/status", allowed: [.operator]),
@@ -233,8 +245,8 @@ extension RunningGateway {
       // Nobody's question went on under another name.
       let callers = gateway.query.with { script in
         script.usageRequests.map(\.caller) + script.summaryRequests.map(\.caller)
-          + script.windowRequests.map(\.caller) + script.subscriptionRequests.map(\.caller)
-          + script.exportRequests.map(\.caller)
+          + script.ratedCallers.filter { $0 != .operator } + script.windowRequests.map(\.caller)
+          + script.subscriptionRequests.map(\.caller) + script.exportRequests.map(\.caller)
       }
       #expect(
         Set(callers) == [

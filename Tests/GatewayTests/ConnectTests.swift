@@ -33,7 +33,8 @@ extension RunningGateway {
   private static let hidden = [
     "Collector/ReportStream": "a stream", "Collector/ReadJournal": "a stream",
     "Collector/ConfirmApplied": "for the aggregator", "Collector/FindUsage": "for query",
-    "Billing/ApplyRateCard": "for the command",
+    "Billing/ApplyRateCard": "for the command", "Billing/CloseStatements": "for the command",
+    "Billing/WritePosting": "for the command",
     "Query/ExportUsage": "parts of a file, which the gateway puts together",
     "Aggregator/GetStatus": "the gateway does not call it", "Aggregator/Restate": "for the command",
   ]

@@ -18,6 +18,26 @@ struct ScriptedRating: RPCEndpoint {
         return ListRateCardsResponse(versions: [ScriptedRating.version], inForce: "standard")
       }
     }
+    routes.unary(RatingMethods.listCharges) { request in
+      try query.answer { script in
+        script.ratedCallers.append(request.caller)
+        return ListChargesResponse(
+          charges: ScriptedRating.charges, nextPageToken: "next", currency: "EUR")
+      }
+    }
+    routes.unary(RatingMethods.listStatements) { request in
+      try query.answer { script in
+        script.ratedCallers.append(request.caller)
+        return ListStatementsResponse(statements: [ScriptedRating.statement])
+      }
+    }
+    routes.unary(RatingMethods.getStatement) { request in
+      try query.answer { script in
+        script.ratedCallers.append(request.caller)
+        return GetStatementResponse(
+          statement: ScriptedRating.statement, document: Array(ScriptedRating.document.utf8))
+      }
+    }
     routes.unary(RatingMethods.getRateCard) { request in
       try query.answer { script in
         script.ratedCallers.append(request.caller)
@@ -25,6 +45,51 @@ struct ScriptedRating: RPCEndpoint {
       }
     }
   }
+
+  static let charges: [ChargeRow] = {
+    var usage = ChargeRow()
+    usage.kind = "usage"
+    usage.period = "2026-11"
+    usage.meter = "cpu"
+    usage.usage = ChargeRow.Usage(
+      series: Series(
+        subscription: RunningGateway.subscription, meter: "cpu",
+        resource: Resource(uri: "/r", location: "west", tags: #"{"a":"b"}"#)),
+      start: Instant(parsing: "2026-11-23T14:00:00Z")!,
+      end: Instant(parsing: "2026-11-23T15:00:00Z")!,
+      window: Instant(parsing: "2026-11-23T14:00:00Z")!.hour, cell: nil)
+    var rate = ChargeRow.Rate()
+    rate.card = "standard"
+    rate.version = 1
+    rate.group = "internal"
+    usage.rate = rate
+    usage.tier = 1
+    usage.quantity = "12.5"
+    usage.cost = "0.000000000000000000000000000000000001"
+    var minimum = ChargeRow()
+    minimum.kind = "minimum"
+    minimum.period = "2026-10"
+    minimum.isAdjustment = true
+    return [usage, minimum]
+  }()
+
+  static let statement: StatementEntry = {
+    var entry = StatementEntry()
+    entry.number = "2026-000001"
+    entry.subscription = RunningGateway.subscription
+    entry.period = "2026-10"
+    entry.currency = "EUR"
+    entry.total = "12.50"
+    return entry
+  }()
+
+  /// What a statement is written as.
+  static let document = """
+    {"status":"draft","provisional":true,"subscriptionId":"s","displayName":"","owner":"",\
+    "costCenter":"","period":"2026-11","periodStart":"2026-11-01T00:00:00Z",\
+    "periodEnd":"2026-12-01T00:00:00Z","currency":"EUR","rounding":"half-even","taxNote":"",\
+    "rateCards":[],"lines":[],"unrated":[],"total":"0.00"}
+    """
 
   static let version = RateCardVersion(
     name: "standard", version: 1, effective: Day(parsing: "2026-11-01")!, currency: "EUR",

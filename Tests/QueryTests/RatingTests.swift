@@ -29,7 +29,8 @@ import Testing
         database: database, tokenKey: Array(repeating: 1, count: 32),
         collector: CollectorClient(neighbour), aggregator: AggregatorClient(neighbour),
         clock: clock)
-      let rating = Rating(query, card: "standard", clock: clock)
+      let rating = Rating(
+        query, card: "standard", tokenKey: Array(repeating: 1, count: 32), clock: clock)
       try await withInProcessChannel(endpoints: [RatingEndpoint(rating)]) { channel in
         try await body(QueryClient(channel), store)
       }

@@ -32,6 +32,71 @@ extension WireFixture {
       ]),
     WireFixture(
       "stackmeter.v1.ApplyRateCardResponse", [ApplyRateCardResponse(), .problems, .applied]),
+    WireFixture(
+      "stackmeter.v1.ListChargesRequest",
+      [
+        ListChargesRequest(caller: .operator, subscription: "", period: ""),
+        ListChargesRequest(
+          caller: .tenant(subscriptions: ["a"]), subscription: "a", period: "2026-11",
+          pageSize: .max, pageToken: "t", closedWindowsOnly: true),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ListChargesResponse",
+      [
+        ListChargesResponse(charges: []),
+        ListChargesResponse(
+          charges: ChargeRow.several, nextPageToken: "t", currency: "EUR", statement: "2026-000001"),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ListStatementsRequest",
+      [
+        ListStatementsRequest(caller: .operator),
+        ListStatementsRequest(
+          caller: .provider("p"), subscriptions: ["a", "b"], period: "2026-11", pageSize: .max,
+          after: "2026-000001"),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ListStatementsResponse",
+      [
+        ListStatementsResponse(statements: []),
+        ListStatementsResponse(statements: [StatementEntry(), .full], nextAfter: "x"),
+      ]),
+    WireFixture(
+      "stackmeter.v1.GetStatementRequest",
+      [
+        GetStatementRequest(caller: .operator),
+        GetStatementRequest(
+          caller: .operator, number: "2026-000001", subscription: "a", period: "2026-11"),
+      ]),
+    WireFixture(
+      "stackmeter.v1.GetStatementResponse",
+      [
+        GetStatementResponse(statement: nil, document: []),
+        GetStatementResponse(statement: .full, document: [0, 255]),
+      ]),
+    WireFixture(
+      "stackmeter.v1.CloseStatementsRequest",
+      [
+        CloseStatementsRequest(period: ""),
+        CloseStatementsRequest(
+          period: "2026-11", subscriptions: ["a"], acceptsUnrated: true, isDryRun: true, after: "b"),
+      ]),
+    WireFixture(
+      "stackmeter.v1.CloseStatementsResponse", [CloseStatementsResponse(), .full]),
+    WireFixture(
+      "stackmeter.v1.WritePostingRequest",
+      [
+        WritePostingRequest(
+          kind: "", subscription: "", amount: "", reason: "", granted: Day(index: 0)),
+        WritePostingRequest(
+          kind: "credit", subscription: "a", amount: "-1.50", reason: "ü",
+          granted: Day(index: 20_000), expires: Day(index: 20_001)),
+      ]),
+    WireFixture(
+      "stackmeter.v1.WritePostingResponse",
+      [
+        WritePostingResponse(id: 0, currency: ""), WritePostingResponse(id: .max, currency: "EUR"),
+      ]),
   ]
 }
 
@@ -62,6 +127,71 @@ extension ApplyRateCardResponse {
     response.version = RateCardVersion.several[1]
     response.changes = ["a", "", "ü"]
     response.unpricedMeters = ["m"]
+    return response
+  }()
+}
+
+extension ChargeRow {
+  fileprivate static let several: [ChargeRow] = {
+    var usage = ChargeRow()
+    usage.kind = "usage"
+    usage.isAdjustment = true
+    usage.isProvisional = true
+    usage.period = "2026-11"
+    usage.usage = Usage(
+      series: Series(
+        subscription: "s", meter: "m",
+        resource: Resource(uri: "/r", location: "l", tags: #"{"a":"b"}"#, additionalInfo: "{}")),
+      start: Instant(nanoseconds: .min), end: Instant(nanoseconds: .max),
+      window: Hour(index: 498_000), cell: "north")
+    usage.meter = "m"
+    var rate = Rate()
+    rate.card = "standard"
+    rate.version = .max
+    rate.meter = "M"
+    rate.meterName = "n"
+    rate.unit = "u"
+    rate.billingMeter = "b"
+    rate.group = "g"
+    rate.location = "l"
+    rate.package = "10000"
+    rate.countsStarted = true
+    rate.discount = "12.5%"
+    usage.rate = rate
+    usage.tier = .max
+    usage.quantity = "1"
+    usage.pricedQuantity = "-2.5"
+    usage.listPrice = "3"
+    usage.price = "4"
+    usage.listCost = "5"
+    usage.cost = "6"
+    return [ChargeRow(), usage, usage]
+  }()
+}
+
+extension StatementEntry {
+  fileprivate static let full: StatementEntry = {
+    var entry = StatementEntry()
+    entry.number = "2026-000001"
+    entry.subscription = "a"
+    entry.period = "2026-11"
+    entry.windows = Hour(index: 1)..<Hour(index: 498_000)
+    entry.card = "standard"
+    entry.currency = "EUR"
+    entry.total = "-12.50"
+    entry.hash = [0, 255]
+    return entry
+  }()
+}
+
+extension CloseStatementsResponse {
+  fileprivate static let full: CloseStatementsResponse = {
+    var response = CloseStatementsResponse()
+    response.closed = [.full, StatementEntry()]
+    response.refused = [Refusal(subscription: "a", reason: "é")]
+    response.known = .max
+    response.empty = 3
+    response.nextAfter = "b"
     return response
   }()
 }

@@ -24,7 +24,9 @@ struct Program {
         socketPath: settings.socketPath("query"),
         endpoints: [
           QueryEndpoint(query),
-          RatingEndpoint(Rating(query, card: settings.rateCard, clock: SystemClock())),
+          RatingEndpoint(
+            Rating(
+              query, card: settings.rateCard, tokenKey: tokenKey, clock: SystemClock())),
         ], logger: logger, isReady: query.isReady)
       return [
         StoppablePart(run: collector.run, stop: collector.stop),

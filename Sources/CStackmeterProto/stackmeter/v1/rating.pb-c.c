@@ -367,6 +367,636 @@ void   stackmeter__v1__apply_rate_card_response__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__apply_rate_card_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stackmeter__v1__list_charges_request__init
+                     (Stackmeter__V1__ListChargesRequest         *message)
+{
+  static const Stackmeter__V1__ListChargesRequest init_value = STACKMETER__V1__LIST_CHARGES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__list_charges_request__get_packed_size
+                     (const Stackmeter__V1__ListChargesRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_charges_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__list_charges_request__pack
+                     (const Stackmeter__V1__ListChargesRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_charges_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__list_charges_request__pack_to_buffer
+                     (const Stackmeter__V1__ListChargesRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_charges_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ListChargesRequest *
+       stackmeter__v1__list_charges_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ListChargesRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__list_charges_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__list_charges_request__free_unpacked
+                     (Stackmeter__V1__ListChargesRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__list_charges_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__charge_rate__init
+                     (Stackmeter__V1__ChargeRate         *message)
+{
+  static const Stackmeter__V1__ChargeRate init_value = STACKMETER__V1__CHARGE_RATE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__charge_rate__get_packed_size
+                     (const Stackmeter__V1__ChargeRate *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__charge_rate__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__charge_rate__pack
+                     (const Stackmeter__V1__ChargeRate *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__charge_rate__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__charge_rate__pack_to_buffer
+                     (const Stackmeter__V1__ChargeRate *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__charge_rate__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ChargeRate *
+       stackmeter__v1__charge_rate__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ChargeRate *)
+     protobuf_c_message_unpack (&stackmeter__v1__charge_rate__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__charge_rate__free_unpacked
+                     (Stackmeter__V1__ChargeRate *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__charge_rate__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__charge__init
+                     (Stackmeter__V1__Charge         *message)
+{
+  static const Stackmeter__V1__Charge init_value = STACKMETER__V1__CHARGE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__charge__get_packed_size
+                     (const Stackmeter__V1__Charge *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__charge__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__charge__pack
+                     (const Stackmeter__V1__Charge *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__charge__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__charge__pack_to_buffer
+                     (const Stackmeter__V1__Charge *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__charge__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__Charge *
+       stackmeter__v1__charge__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__Charge *)
+     protobuf_c_message_unpack (&stackmeter__v1__charge__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__charge__free_unpacked
+                     (Stackmeter__V1__Charge *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__charge__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__list_charges_response__init
+                     (Stackmeter__V1__ListChargesResponse         *message)
+{
+  static const Stackmeter__V1__ListChargesResponse init_value = STACKMETER__V1__LIST_CHARGES_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__list_charges_response__get_packed_size
+                     (const Stackmeter__V1__ListChargesResponse *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_charges_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__list_charges_response__pack
+                     (const Stackmeter__V1__ListChargesResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_charges_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__list_charges_response__pack_to_buffer
+                     (const Stackmeter__V1__ListChargesResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_charges_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ListChargesResponse *
+       stackmeter__v1__list_charges_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ListChargesResponse *)
+     protobuf_c_message_unpack (&stackmeter__v1__list_charges_response__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__list_charges_response__free_unpacked
+                     (Stackmeter__V1__ListChargesResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__list_charges_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__statement_entry__init
+                     (Stackmeter__V1__StatementEntry         *message)
+{
+  static const Stackmeter__V1__StatementEntry init_value = STACKMETER__V1__STATEMENT_ENTRY__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__statement_entry__get_packed_size
+                     (const Stackmeter__V1__StatementEntry *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__statement_entry__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__statement_entry__pack
+                     (const Stackmeter__V1__StatementEntry *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__statement_entry__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__statement_entry__pack_to_buffer
+                     (const Stackmeter__V1__StatementEntry *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__statement_entry__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__StatementEntry *
+       stackmeter__v1__statement_entry__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__StatementEntry *)
+     protobuf_c_message_unpack (&stackmeter__v1__statement_entry__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__statement_entry__free_unpacked
+                     (Stackmeter__V1__StatementEntry *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__statement_entry__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__list_statements_request__init
+                     (Stackmeter__V1__ListStatementsRequest         *message)
+{
+  static const Stackmeter__V1__ListStatementsRequest init_value = STACKMETER__V1__LIST_STATEMENTS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__list_statements_request__get_packed_size
+                     (const Stackmeter__V1__ListStatementsRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_statements_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__list_statements_request__pack
+                     (const Stackmeter__V1__ListStatementsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_statements_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__list_statements_request__pack_to_buffer
+                     (const Stackmeter__V1__ListStatementsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_statements_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ListStatementsRequest *
+       stackmeter__v1__list_statements_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ListStatementsRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__list_statements_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__list_statements_request__free_unpacked
+                     (Stackmeter__V1__ListStatementsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__list_statements_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__list_statements_response__init
+                     (Stackmeter__V1__ListStatementsResponse         *message)
+{
+  static const Stackmeter__V1__ListStatementsResponse init_value = STACKMETER__V1__LIST_STATEMENTS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__list_statements_response__get_packed_size
+                     (const Stackmeter__V1__ListStatementsResponse *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_statements_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__list_statements_response__pack
+                     (const Stackmeter__V1__ListStatementsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_statements_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__list_statements_response__pack_to_buffer
+                     (const Stackmeter__V1__ListStatementsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_statements_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ListStatementsResponse *
+       stackmeter__v1__list_statements_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ListStatementsResponse *)
+     protobuf_c_message_unpack (&stackmeter__v1__list_statements_response__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__list_statements_response__free_unpacked
+                     (Stackmeter__V1__ListStatementsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__list_statements_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__get_statement_request__init
+                     (Stackmeter__V1__GetStatementRequest         *message)
+{
+  static const Stackmeter__V1__GetStatementRequest init_value = STACKMETER__V1__GET_STATEMENT_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__get_statement_request__get_packed_size
+                     (const Stackmeter__V1__GetStatementRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__get_statement_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__get_statement_request__pack
+                     (const Stackmeter__V1__GetStatementRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__get_statement_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__get_statement_request__pack_to_buffer
+                     (const Stackmeter__V1__GetStatementRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__get_statement_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__GetStatementRequest *
+       stackmeter__v1__get_statement_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__GetStatementRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__get_statement_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__get_statement_request__free_unpacked
+                     (Stackmeter__V1__GetStatementRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__get_statement_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__get_statement_response__init
+                     (Stackmeter__V1__GetStatementResponse         *message)
+{
+  static const Stackmeter__V1__GetStatementResponse init_value = STACKMETER__V1__GET_STATEMENT_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__get_statement_response__get_packed_size
+                     (const Stackmeter__V1__GetStatementResponse *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__get_statement_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__get_statement_response__pack
+                     (const Stackmeter__V1__GetStatementResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__get_statement_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__get_statement_response__pack_to_buffer
+                     (const Stackmeter__V1__GetStatementResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__get_statement_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__GetStatementResponse *
+       stackmeter__v1__get_statement_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__GetStatementResponse *)
+     protobuf_c_message_unpack (&stackmeter__v1__get_statement_response__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__get_statement_response__free_unpacked
+                     (Stackmeter__V1__GetStatementResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__get_statement_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__close_statements_request__init
+                     (Stackmeter__V1__CloseStatementsRequest         *message)
+{
+  static const Stackmeter__V1__CloseStatementsRequest init_value = STACKMETER__V1__CLOSE_STATEMENTS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__close_statements_request__get_packed_size
+                     (const Stackmeter__V1__CloseStatementsRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__close_statements_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__close_statements_request__pack
+                     (const Stackmeter__V1__CloseStatementsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__close_statements_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__close_statements_request__pack_to_buffer
+                     (const Stackmeter__V1__CloseStatementsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__close_statements_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__CloseStatementsRequest *
+       stackmeter__v1__close_statements_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__CloseStatementsRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__close_statements_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__close_statements_request__free_unpacked
+                     (Stackmeter__V1__CloseStatementsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__close_statements_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__statement_refusal__init
+                     (Stackmeter__V1__StatementRefusal         *message)
+{
+  static const Stackmeter__V1__StatementRefusal init_value = STACKMETER__V1__STATEMENT_REFUSAL__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__statement_refusal__get_packed_size
+                     (const Stackmeter__V1__StatementRefusal *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__statement_refusal__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__statement_refusal__pack
+                     (const Stackmeter__V1__StatementRefusal *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__statement_refusal__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__statement_refusal__pack_to_buffer
+                     (const Stackmeter__V1__StatementRefusal *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__statement_refusal__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__StatementRefusal *
+       stackmeter__v1__statement_refusal__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__StatementRefusal *)
+     protobuf_c_message_unpack (&stackmeter__v1__statement_refusal__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__statement_refusal__free_unpacked
+                     (Stackmeter__V1__StatementRefusal *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__statement_refusal__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__close_statements_response__init
+                     (Stackmeter__V1__CloseStatementsResponse         *message)
+{
+  static const Stackmeter__V1__CloseStatementsResponse init_value = STACKMETER__V1__CLOSE_STATEMENTS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__close_statements_response__get_packed_size
+                     (const Stackmeter__V1__CloseStatementsResponse *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__close_statements_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__close_statements_response__pack
+                     (const Stackmeter__V1__CloseStatementsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__close_statements_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__close_statements_response__pack_to_buffer
+                     (const Stackmeter__V1__CloseStatementsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__close_statements_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__CloseStatementsResponse *
+       stackmeter__v1__close_statements_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__CloseStatementsResponse *)
+     protobuf_c_message_unpack (&stackmeter__v1__close_statements_response__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__close_statements_response__free_unpacked
+                     (Stackmeter__V1__CloseStatementsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__close_statements_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__write_posting_request__init
+                     (Stackmeter__V1__WritePostingRequest         *message)
+{
+  static const Stackmeter__V1__WritePostingRequest init_value = STACKMETER__V1__WRITE_POSTING_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__write_posting_request__get_packed_size
+                     (const Stackmeter__V1__WritePostingRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__write_posting_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__write_posting_request__pack
+                     (const Stackmeter__V1__WritePostingRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__write_posting_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__write_posting_request__pack_to_buffer
+                     (const Stackmeter__V1__WritePostingRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__write_posting_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__WritePostingRequest *
+       stackmeter__v1__write_posting_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__WritePostingRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__write_posting_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__write_posting_request__free_unpacked
+                     (Stackmeter__V1__WritePostingRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__write_posting_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__write_posting_response__init
+                     (Stackmeter__V1__WritePostingResponse         *message)
+{
+  static const Stackmeter__V1__WritePostingResponse init_value = STACKMETER__V1__WRITE_POSTING_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__write_posting_response__get_packed_size
+                     (const Stackmeter__V1__WritePostingResponse *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__write_posting_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__write_posting_response__pack
+                     (const Stackmeter__V1__WritePostingResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__write_posting_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__write_posting_response__pack_to_buffer
+                     (const Stackmeter__V1__WritePostingResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__write_posting_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__WritePostingResponse *
+       stackmeter__v1__write_posting_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__WritePostingResponse *)
+     protobuf_c_message_unpack (&stackmeter__v1__write_posting_response__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__write_posting_response__free_unpacked
+                     (Stackmeter__V1__WritePostingResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__write_posting_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor stackmeter__v1__rate_card_version__field_descriptors[6] =
 {
   {
@@ -918,14 +1548,1449 @@ const ProtobufCMessageDescriptor stackmeter__v1__apply_rate_card_response__descr
   (ProtobufCMessageInit) stackmeter__v1__apply_rate_card_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor stackmeter__v1__rating__method_descriptors[2] =
+static const ProtobufCFieldDescriptor stackmeter__v1__list_charges_request__field_descriptors[6] =
+{
+  {
+    "caller",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListChargesRequest, caller),
+    &stackmeter__v1__caller__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "subscription",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListChargesRequest, subscription),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "period",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListChargesRequest, period),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_size",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListChargesRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_token",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListChargesRequest, page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "closed_windows_only",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListChargesRequest, closed_windows_only),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__list_charges_request__field_indices_by_name[] = {
+  0,   /* field[0] = caller */
+  5,   /* field[5] = closed_windows_only */
+  3,   /* field[3] = page_size */
+  4,   /* field[4] = page_token */
+  2,   /* field[2] = period */
+  1,   /* field[1] = subscription */
+};
+static const ProtobufCIntRange stackmeter__v1__list_charges_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__list_charges_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ListChargesRequest",
+  "ListChargesRequest",
+  "Stackmeter__V1__ListChargesRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ListChargesRequest),
+  6,
+  stackmeter__v1__list_charges_request__field_descriptors,
+  stackmeter__v1__list_charges_request__field_indices_by_name,
+  1,  stackmeter__v1__list_charges_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__list_charges_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__charge_rate__field_descriptors[11] =
+{
+  {
+    "card",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ChargeRate, card),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "version",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ChargeRate, version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "meter",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ChargeRate, meter),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "meter_name",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ChargeRate, meter_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unit",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ChargeRate, unit),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "billing_meter",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ChargeRate, billing_meter),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "group",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ChargeRate, group),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "location",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ChargeRate, location),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "package",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ChargeRate, package),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "started",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ChargeRate, started),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "discount",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ChargeRate, discount),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__charge_rate__field_indices_by_name[] = {
+  5,   /* field[5] = billing_meter */
+  0,   /* field[0] = card */
+  10,   /* field[10] = discount */
+  6,   /* field[6] = group */
+  7,   /* field[7] = location */
+  2,   /* field[2] = meter */
+  3,   /* field[3] = meter_name */
+  8,   /* field[8] = package */
+  9,   /* field[9] = started */
+  4,   /* field[4] = unit */
+  1,   /* field[1] = version */
+};
+static const ProtobufCIntRange stackmeter__v1__charge_rate__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 11 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__charge_rate__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ChargeRate",
+  "ChargeRate",
+  "Stackmeter__V1__ChargeRate",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ChargeRate),
+  11,
+  stackmeter__v1__charge_rate__field_descriptors,
+  stackmeter__v1__charge_rate__field_indices_by_name,
+  1,  stackmeter__v1__charge_rate__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__charge_rate__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__charge__field_descriptors[18] =
+{
+  {
+    "kind",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Charge, kind),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "adjustment",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Charge, adjustment),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "provisional",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Charge, provisional),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "period",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Charge, period),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "series",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Charge, series),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "usage_start",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Charge, usage_start),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "usage_end",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Charge, usage_end),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "window",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Charge, window),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cell",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Charge, cell),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "meter",
+    10,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Charge, meter),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rate",
+    11,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Charge, rate),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tier",
+    12,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Charge, tier),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "quantity",
+    13,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Charge, quantity),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "priced_quantity",
+    14,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Charge, priced_quantity),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "list_price",
+    15,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Charge, list_price),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "price",
+    16,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Charge, price),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "list_cost",
+    17,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Charge, list_cost),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cost",
+    18,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__Charge, cost),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__charge__field_indices_by_name[] = {
+  1,   /* field[1] = adjustment */
+  8,   /* field[8] = cell */
+  17,   /* field[17] = cost */
+  0,   /* field[0] = kind */
+  16,   /* field[16] = list_cost */
+  14,   /* field[14] = list_price */
+  9,   /* field[9] = meter */
+  3,   /* field[3] = period */
+  15,   /* field[15] = price */
+  13,   /* field[13] = priced_quantity */
+  2,   /* field[2] = provisional */
+  12,   /* field[12] = quantity */
+  10,   /* field[10] = rate */
+  4,   /* field[4] = series */
+  11,   /* field[11] = tier */
+  6,   /* field[6] = usage_end */
+  5,   /* field[5] = usage_start */
+  7,   /* field[7] = window */
+};
+static const ProtobufCIntRange stackmeter__v1__charge__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 18 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__charge__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.Charge",
+  "Charge",
+  "Stackmeter__V1__Charge",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__Charge),
+  18,
+  stackmeter__v1__charge__field_descriptors,
+  stackmeter__v1__charge__field_indices_by_name,
+  1,  stackmeter__v1__charge__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__charge__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__list_charges_response__field_descriptors[6] =
+{
+  {
+    "series",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__ListChargesResponse, n_series),
+    offsetof(Stackmeter__V1__ListChargesResponse, series),
+    &stackmeter__v1__series__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "rates",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__ListChargesResponse, n_rates),
+    offsetof(Stackmeter__V1__ListChargesResponse, rates),
+    &stackmeter__v1__charge_rate__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "charges",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__ListChargesResponse, n_charges),
+    offsetof(Stackmeter__V1__ListChargesResponse, charges),
+    &stackmeter__v1__charge__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_page_token",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListChargesResponse, next_page_token),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "currency",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListChargesResponse, currency),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "statement",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListChargesResponse, statement),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__list_charges_response__field_indices_by_name[] = {
+  2,   /* field[2] = charges */
+  4,   /* field[4] = currency */
+  3,   /* field[3] = next_page_token */
+  1,   /* field[1] = rates */
+  0,   /* field[0] = series */
+  5,   /* field[5] = statement */
+};
+static const ProtobufCIntRange stackmeter__v1__list_charges_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__list_charges_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ListChargesResponse",
+  "ListChargesResponse",
+  "Stackmeter__V1__ListChargesResponse",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ListChargesResponse),
+  6,
+  stackmeter__v1__list_charges_response__field_descriptors,
+  stackmeter__v1__list_charges_response__field_indices_by_name,
+  1,  stackmeter__v1__list_charges_response__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__list_charges_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__statement_entry__field_descriptors[9] =
+{
+  {
+    "number",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__StatementEntry, number),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "subscription",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__StatementEntry, subscription),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "period",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__StatementEntry, period),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "from_window",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__StatementEntry, from_window),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "to_window",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__StatementEntry, to_window),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "card",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__StatementEntry, card),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "currency",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__StatementEntry, currency),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "total",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__StatementEntry, total),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sha256",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__StatementEntry, sha256),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__statement_entry__field_indices_by_name[] = {
+  5,   /* field[5] = card */
+  6,   /* field[6] = currency */
+  3,   /* field[3] = from_window */
+  0,   /* field[0] = number */
+  2,   /* field[2] = period */
+  8,   /* field[8] = sha256 */
+  1,   /* field[1] = subscription */
+  4,   /* field[4] = to_window */
+  7,   /* field[7] = total */
+};
+static const ProtobufCIntRange stackmeter__v1__statement_entry__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 9 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__statement_entry__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.StatementEntry",
+  "StatementEntry",
+  "Stackmeter__V1__StatementEntry",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__StatementEntry),
+  9,
+  stackmeter__v1__statement_entry__field_descriptors,
+  stackmeter__v1__statement_entry__field_indices_by_name,
+  1,  stackmeter__v1__statement_entry__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__statement_entry__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__list_statements_request__field_descriptors[5] =
+{
+  {
+    "caller",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListStatementsRequest, caller),
+    &stackmeter__v1__caller__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "subscriptions",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Stackmeter__V1__ListStatementsRequest, n_subscriptions),
+    offsetof(Stackmeter__V1__ListStatementsRequest, subscriptions),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "period",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListStatementsRequest, period),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_size",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListStatementsRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "after",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListStatementsRequest, after),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__list_statements_request__field_indices_by_name[] = {
+  4,   /* field[4] = after */
+  0,   /* field[0] = caller */
+  3,   /* field[3] = page_size */
+  2,   /* field[2] = period */
+  1,   /* field[1] = subscriptions */
+};
+static const ProtobufCIntRange stackmeter__v1__list_statements_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__list_statements_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ListStatementsRequest",
+  "ListStatementsRequest",
+  "Stackmeter__V1__ListStatementsRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ListStatementsRequest),
+  5,
+  stackmeter__v1__list_statements_request__field_descriptors,
+  stackmeter__v1__list_statements_request__field_indices_by_name,
+  1,  stackmeter__v1__list_statements_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__list_statements_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__list_statements_response__field_descriptors[2] =
+{
+  {
+    "statements",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__ListStatementsResponse, n_statements),
+    offsetof(Stackmeter__V1__ListStatementsResponse, statements),
+    &stackmeter__v1__statement_entry__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_after",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListStatementsResponse, next_after),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__list_statements_response__field_indices_by_name[] = {
+  1,   /* field[1] = next_after */
+  0,   /* field[0] = statements */
+};
+static const ProtobufCIntRange stackmeter__v1__list_statements_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__list_statements_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ListStatementsResponse",
+  "ListStatementsResponse",
+  "Stackmeter__V1__ListStatementsResponse",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ListStatementsResponse),
+  2,
+  stackmeter__v1__list_statements_response__field_descriptors,
+  stackmeter__v1__list_statements_response__field_indices_by_name,
+  1,  stackmeter__v1__list_statements_response__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__list_statements_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__get_statement_request__field_descriptors[4] =
+{
+  {
+    "caller",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__GetStatementRequest, caller),
+    &stackmeter__v1__caller__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "number",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__GetStatementRequest, number),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "subscription",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__GetStatementRequest, subscription),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "period",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__GetStatementRequest, period),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__get_statement_request__field_indices_by_name[] = {
+  0,   /* field[0] = caller */
+  1,   /* field[1] = number */
+  3,   /* field[3] = period */
+  2,   /* field[2] = subscription */
+};
+static const ProtobufCIntRange stackmeter__v1__get_statement_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__get_statement_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.GetStatementRequest",
+  "GetStatementRequest",
+  "Stackmeter__V1__GetStatementRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__GetStatementRequest),
+  4,
+  stackmeter__v1__get_statement_request__field_descriptors,
+  stackmeter__v1__get_statement_request__field_indices_by_name,
+  1,  stackmeter__v1__get_statement_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__get_statement_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__get_statement_response__field_descriptors[2] =
+{
+  {
+    "statement",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__GetStatementResponse, statement),
+    &stackmeter__v1__statement_entry__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "document",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__GetStatementResponse, document),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__get_statement_response__field_indices_by_name[] = {
+  1,   /* field[1] = document */
+  0,   /* field[0] = statement */
+};
+static const ProtobufCIntRange stackmeter__v1__get_statement_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__get_statement_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.GetStatementResponse",
+  "GetStatementResponse",
+  "Stackmeter__V1__GetStatementResponse",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__GetStatementResponse),
+  2,
+  stackmeter__v1__get_statement_response__field_descriptors,
+  stackmeter__v1__get_statement_response__field_indices_by_name,
+  1,  stackmeter__v1__get_statement_response__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__get_statement_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__close_statements_request__field_descriptors[5] =
+{
+  {
+    "period",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CloseStatementsRequest, period),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "subscriptions",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Stackmeter__V1__CloseStatementsRequest, n_subscriptions),
+    offsetof(Stackmeter__V1__CloseStatementsRequest, subscriptions),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "accept_unrated",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CloseStatementsRequest, accept_unrated),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "dry_run",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CloseStatementsRequest, dry_run),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "after",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CloseStatementsRequest, after),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__close_statements_request__field_indices_by_name[] = {
+  2,   /* field[2] = accept_unrated */
+  4,   /* field[4] = after */
+  3,   /* field[3] = dry_run */
+  0,   /* field[0] = period */
+  1,   /* field[1] = subscriptions */
+};
+static const ProtobufCIntRange stackmeter__v1__close_statements_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__close_statements_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.CloseStatementsRequest",
+  "CloseStatementsRequest",
+  "Stackmeter__V1__CloseStatementsRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__CloseStatementsRequest),
+  5,
+  stackmeter__v1__close_statements_request__field_descriptors,
+  stackmeter__v1__close_statements_request__field_indices_by_name,
+  1,  stackmeter__v1__close_statements_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__close_statements_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__statement_refusal__field_descriptors[2] =
+{
+  {
+    "subscription",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__StatementRefusal, subscription),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__StatementRefusal, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__statement_refusal__field_indices_by_name[] = {
+  1,   /* field[1] = reason */
+  0,   /* field[0] = subscription */
+};
+static const ProtobufCIntRange stackmeter__v1__statement_refusal__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__statement_refusal__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.StatementRefusal",
+  "StatementRefusal",
+  "Stackmeter__V1__StatementRefusal",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__StatementRefusal),
+  2,
+  stackmeter__v1__statement_refusal__field_descriptors,
+  stackmeter__v1__statement_refusal__field_indices_by_name,
+  1,  stackmeter__v1__statement_refusal__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__statement_refusal__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__close_statements_response__field_descriptors[5] =
+{
+  {
+    "closed",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__CloseStatementsResponse, n_closed),
+    offsetof(Stackmeter__V1__CloseStatementsResponse, closed),
+    &stackmeter__v1__statement_entry__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "refused",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__CloseStatementsResponse, n_refused),
+    offsetof(Stackmeter__V1__CloseStatementsResponse, refused),
+    &stackmeter__v1__statement_refusal__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "known",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CloseStatementsResponse, known),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "empty",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CloseStatementsResponse, empty),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_after",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CloseStatementsResponse, next_after),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__close_statements_response__field_indices_by_name[] = {
+  0,   /* field[0] = closed */
+  3,   /* field[3] = empty */
+  2,   /* field[2] = known */
+  4,   /* field[4] = next_after */
+  1,   /* field[1] = refused */
+};
+static const ProtobufCIntRange stackmeter__v1__close_statements_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__close_statements_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.CloseStatementsResponse",
+  "CloseStatementsResponse",
+  "Stackmeter__V1__CloseStatementsResponse",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__CloseStatementsResponse),
+  5,
+  stackmeter__v1__close_statements_response__field_descriptors,
+  stackmeter__v1__close_statements_response__field_indices_by_name,
+  1,  stackmeter__v1__close_statements_response__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__close_statements_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__write_posting_request__field_descriptors[6] =
+{
+  {
+    "kind",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__WritePostingRequest, kind),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "subscription",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__WritePostingRequest, subscription),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "amount",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__WritePostingRequest, amount),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__WritePostingRequest, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "granted_day",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__WritePostingRequest, granted_day),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "expires_day",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__WritePostingRequest, expires_day),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__write_posting_request__field_indices_by_name[] = {
+  2,   /* field[2] = amount */
+  5,   /* field[5] = expires_day */
+  4,   /* field[4] = granted_day */
+  0,   /* field[0] = kind */
+  3,   /* field[3] = reason */
+  1,   /* field[1] = subscription */
+};
+static const ProtobufCIntRange stackmeter__v1__write_posting_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__write_posting_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.WritePostingRequest",
+  "WritePostingRequest",
+  "Stackmeter__V1__WritePostingRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__WritePostingRequest),
+  6,
+  stackmeter__v1__write_posting_request__field_descriptors,
+  stackmeter__v1__write_posting_request__field_indices_by_name,
+  1,  stackmeter__v1__write_posting_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__write_posting_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__write_posting_response__field_descriptors[2] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__WritePostingResponse, id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "currency",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__WritePostingResponse, currency),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__write_posting_response__field_indices_by_name[] = {
+  1,   /* field[1] = currency */
+  0,   /* field[0] = id */
+};
+static const ProtobufCIntRange stackmeter__v1__write_posting_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__write_posting_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.WritePostingResponse",
+  "WritePostingResponse",
+  "Stackmeter__V1__WritePostingResponse",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__WritePostingResponse),
+  2,
+  stackmeter__v1__write_posting_response__field_descriptors,
+  stackmeter__v1__write_posting_response__field_indices_by_name,
+  1,  stackmeter__v1__write_posting_response__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__write_posting_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCMethodDescriptor stackmeter__v1__rating__method_descriptors[5] =
 {
   { "ListRateCards", &stackmeter__v1__list_rate_cards_request__descriptor, &stackmeter__v1__list_rate_cards_response__descriptor },
   { "GetRateCard", &stackmeter__v1__get_rate_card_request__descriptor, &stackmeter__v1__get_rate_card_response__descriptor },
+  { "ListCharges", &stackmeter__v1__list_charges_request__descriptor, &stackmeter__v1__list_charges_response__descriptor },
+  { "ListStatements", &stackmeter__v1__list_statements_request__descriptor, &stackmeter__v1__list_statements_response__descriptor },
+  { "GetStatement", &stackmeter__v1__get_statement_request__descriptor, &stackmeter__v1__get_statement_response__descriptor },
 };
 const unsigned stackmeter__v1__rating__method_indices_by_name[] = {
   1,        /* GetRateCard */
-  0         /* ListRateCards */
+  4,        /* GetStatement */
+  2,        /* ListCharges */
+  0,        /* ListRateCards */
+  3         /* ListStatements */
 };
 const ProtobufCServiceDescriptor stackmeter__v1__rating__descriptor =
 {
@@ -934,7 +2999,7 @@ const ProtobufCServiceDescriptor stackmeter__v1__rating__descriptor =
   "Rating",
   "Stackmeter__V1__Rating",
   "stackmeter.v1",
-  2,
+  5,
   stackmeter__v1__rating__method_descriptors,
   stackmeter__v1__rating__method_indices_by_name
 };
@@ -954,6 +3019,30 @@ void stackmeter__v1__rating__get_rate_card(ProtobufCService *service,
   assert(service->descriptor == &stackmeter__v1__rating__descriptor);
   service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void stackmeter__v1__rating__list_charges(ProtobufCService *service,
+                                          const Stackmeter__V1__ListChargesRequest *input,
+                                          Stackmeter__V1__ListChargesResponse_Closure closure,
+                                          void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__rating__descriptor);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void stackmeter__v1__rating__list_statements(ProtobufCService *service,
+                                             const Stackmeter__V1__ListStatementsRequest *input,
+                                             Stackmeter__V1__ListStatementsResponse_Closure closure,
+                                             void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__rating__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void stackmeter__v1__rating__get_statement(ProtobufCService *service,
+                                           const Stackmeter__V1__GetStatementRequest *input,
+                                           Stackmeter__V1__GetStatementResponse_Closure closure,
+                                           void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__rating__descriptor);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void stackmeter__v1__rating__init (Stackmeter__V1__Rating_Service *service,
                                    Stackmeter__V1__Rating_ServiceDestroy destroy)
 {
@@ -961,12 +3050,16 @@ void stackmeter__v1__rating__init (Stackmeter__V1__Rating_Service *service,
                                      &stackmeter__v1__rating__descriptor,
                                      (ProtobufCServiceDestroy) destroy);
 }
-static const ProtobufCMethodDescriptor stackmeter__v1__billing__method_descriptors[1] =
+static const ProtobufCMethodDescriptor stackmeter__v1__billing__method_descriptors[3] =
 {
   { "ApplyRateCard", &stackmeter__v1__apply_rate_card_request__descriptor, &stackmeter__v1__apply_rate_card_response__descriptor },
+  { "CloseStatements", &stackmeter__v1__close_statements_request__descriptor, &stackmeter__v1__close_statements_response__descriptor },
+  { "WritePosting", &stackmeter__v1__write_posting_request__descriptor, &stackmeter__v1__write_posting_response__descriptor },
 };
 const unsigned stackmeter__v1__billing__method_indices_by_name[] = {
-  0         /* ApplyRateCard */
+  0,        /* ApplyRateCard */
+  1,        /* CloseStatements */
+  2         /* WritePosting */
 };
 const ProtobufCServiceDescriptor stackmeter__v1__billing__descriptor =
 {
@@ -975,7 +3068,7 @@ const ProtobufCServiceDescriptor stackmeter__v1__billing__descriptor =
   "Billing",
   "Stackmeter__V1__Billing",
   "stackmeter.v1",
-  1,
+  3,
   stackmeter__v1__billing__method_descriptors,
   stackmeter__v1__billing__method_indices_by_name
 };
@@ -986,6 +3079,22 @@ void stackmeter__v1__billing__apply_rate_card(ProtobufCService *service,
 {
   assert(service->descriptor == &stackmeter__v1__billing__descriptor);
   service->invoke(service, 0, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void stackmeter__v1__billing__close_statements(ProtobufCService *service,
+                                               const Stackmeter__V1__CloseStatementsRequest *input,
+                                               Stackmeter__V1__CloseStatementsResponse_Closure closure,
+                                               void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__billing__descriptor);
+  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void stackmeter__v1__billing__write_posting(ProtobufCService *service,
+                                            const Stackmeter__V1__WritePostingRequest *input,
+                                            Stackmeter__V1__WritePostingResponse_Closure closure,
+                                            void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__billing__descriptor);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__billing__init (Stackmeter__V1__Billing_Service *service,
                                     Stackmeter__V1__Billing_ServiceDestroy destroy)

@@ -7,11 +7,17 @@ package enum BillingMethods {
   package static let service = "stackmeter.v1.Billing"
   package static let applyRateCard = RPCMethod<ApplyRateCardRequest, ApplyRateCardResponse>(
     service, "ApplyRateCard")
+  package static let closeStatements = RPCMethod<CloseStatementsRequest, CloseStatementsResponse>(
+    service, "CloseStatements")
+  package static let writePosting = RPCMethod<WritePostingRequest, WritePostingResponse>(
+    service, "WritePosting")
 }
 
 /// Has the aggregator write what bills are made of.
 package struct BillingClient: Sendable {
   package static let timeout: Duration = .seconds(60)
+  /// Much usage takes its time.
+  package static let closeTimeout: Duration = .seconds(3600)
 
   private let channel: any RPCChannel
 
@@ -24,5 +30,20 @@ package struct BillingClient: Sendable {
     _ request: ApplyRateCardRequest
   ) async throws(RPCError) -> ApplyRateCardResponse {
     try await channel.call(BillingMethods.applyRateCard, request, timeout: BillingClient.timeout)
+  }
+
+  /// Closes statements of some subscriptions; the next ones by `nextAfter`. May be repeated blindly.
+  package func closeStatements(
+    _ request: CloseStatementsRequest
+  ) async throws(RPCError) -> CloseStatementsResponse {
+    try await channel.call(
+      BillingMethods.closeStatements, request, timeout: BillingClient.closeTimeout)
+  }
+
+  /// Writes a credit or an adjustment down. Each call is one more.
+  package func write(
+    _ request: WritePostingRequest
+  ) async throws(RPCError) -> WritePostingResponse {
+    try await channel.call(BillingMethods.writePosting, request, timeout: BillingClient.timeout)
   }
 }

@@ -29,6 +29,8 @@ package actor Aggregator {
   /// The one that is followed.
   private(set) var collector: CollectorClient?
   var isRestating = false
+  /// Statements are being closed.
+  var isClosing = false
   /// Nothing is applied meanwhile.
   var isHeld = false
   /// How often the collector is told at most what is applied.
@@ -139,6 +141,16 @@ package actor Aggregator {
     for problem in problems where !earlier.contains(problem) {
       logger.error(message, metadata: ["problem": "\(problem)"])
     }
+  }
+
+  /// Says that statements were closed.
+  func noteClosed(_ statements: [StatementEntry], period: String) {
+    logger.notice(
+      "statements were closed",
+      metadata: [
+        "count": "\(statements.count)", "period": "\(period)",
+        "last": "\(statements.last?.number ?? "")",
+      ])
   }
 
   /// Says that a version of a rate card was added.

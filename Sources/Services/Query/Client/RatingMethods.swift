@@ -9,6 +9,12 @@ package enum RatingMethods {
     service, "ListRateCards")
   package static let getRateCard = RPCMethod<GetRateCardRequest, GetRateCardResponse>(
     service, "GetRateCard")
+  package static let listCharges = RPCMethod<ListChargesRequest, ListChargesResponse>(
+    service, "ListCharges")
+  package static let listStatements = RPCMethod<ListStatementsRequest, ListStatementsResponse>(
+    service, "ListStatements")
+  package static let getStatement = RPCMethod<GetStatementRequest, GetStatementResponse>(
+    service, "GetStatement")
 }
 
 extension QueryClient {
@@ -24,5 +30,26 @@ extension QueryClient {
     _ request: GetRateCardRequest
   ) async throws(RPCError) -> GetRateCardResponse {
     try await channel.call(RatingMethods.getRateCard, request, timeout: QueryClient.timeout)
+  }
+
+  /// One page; the next one by its `nextPageToken`.
+  package func listCharges(
+    _ request: ListChargesRequest
+  ) async throws(RPCError) -> ListChargesResponse {
+    try await channel.call(RatingMethods.listCharges, request, timeout: QueryClient.timeout)
+  }
+
+  /// One page; the next one by its `nextAfter`.
+  package func listStatements(
+    _ request: ListStatementsRequest
+  ) async throws(RPCError) -> ListStatementsResponse {
+    try await channel.call(RatingMethods.listStatements, request, timeout: QueryClient.timeout)
+  }
+
+  /// A closed statement, or a draft.
+  package func statement(
+    _ request: GetStatementRequest
+  ) async throws(RPCError) -> GetStatementResponse {
+    try await channel.call(RatingMethods.getStatement, request, timeout: QueryClient.timeout)
   }
 }

@@ -24,6 +24,20 @@ typedef struct Stackmeter__V1__GetRateCardResponse Stackmeter__V1__GetRateCardRe
 typedef struct Stackmeter__V1__ApplyRateCardRequest Stackmeter__V1__ApplyRateCardRequest;
 typedef struct Stackmeter__V1__RateCardProblem Stackmeter__V1__RateCardProblem;
 typedef struct Stackmeter__V1__ApplyRateCardResponse Stackmeter__V1__ApplyRateCardResponse;
+typedef struct Stackmeter__V1__ListChargesRequest Stackmeter__V1__ListChargesRequest;
+typedef struct Stackmeter__V1__ChargeRate Stackmeter__V1__ChargeRate;
+typedef struct Stackmeter__V1__Charge Stackmeter__V1__Charge;
+typedef struct Stackmeter__V1__ListChargesResponse Stackmeter__V1__ListChargesResponse;
+typedef struct Stackmeter__V1__StatementEntry Stackmeter__V1__StatementEntry;
+typedef struct Stackmeter__V1__ListStatementsRequest Stackmeter__V1__ListStatementsRequest;
+typedef struct Stackmeter__V1__ListStatementsResponse Stackmeter__V1__ListStatementsResponse;
+typedef struct Stackmeter__V1__GetStatementRequest Stackmeter__V1__GetStatementRequest;
+typedef struct Stackmeter__V1__GetStatementResponse Stackmeter__V1__GetStatementResponse;
+typedef struct Stackmeter__V1__CloseStatementsRequest Stackmeter__V1__CloseStatementsRequest;
+typedef struct Stackmeter__V1__StatementRefusal Stackmeter__V1__StatementRefusal;
+typedef struct Stackmeter__V1__CloseStatementsResponse Stackmeter__V1__CloseStatementsResponse;
+typedef struct Stackmeter__V1__WritePostingRequest Stackmeter__V1__WritePostingRequest;
+typedef struct Stackmeter__V1__WritePostingResponse Stackmeter__V1__WritePostingResponse;
 
 
 /* --- enums --- */
@@ -194,6 +208,361 @@ struct  Stackmeter__V1__ApplyRateCardResponse
     , 0,NULL, 0, 0, NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string }
 
 
+struct  Stackmeter__V1__ListChargesRequest
+{
+  ProtobufCMessage base;
+  Stackmeter__V1__Caller *caller;
+  char *subscription;
+  /*
+   * `2026-11`.
+   */
+  char *period;
+  /*
+   * 1–1,000; 0 for 1,000.
+   */
+  uint32_t page_size;
+  /*
+   * From the last answer, for the same caller and question.
+   */
+  char *page_token;
+  /*
+   * Without the open reporting window. Pages tie to each other only without it.
+   */
+  protobuf_c_boolean closed_windows_only;
+};
+#define STACKMETER__V1__LIST_CHARGES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_charges_request__descriptor) \
+    , NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0 }
+
+
+/*
+ * What a charge was priced by.
+ */
+struct  Stackmeter__V1__ChargeRate
+{
+  ProtobufCMessage base;
+  char *card;
+  uint32_t version;
+  char *meter;
+  char *meter_name;
+  char *unit;
+  char *billing_meter;
+  /*
+   * Empty where it is for all.
+   */
+  char *group;
+  char *location;
+  /*
+   * What the card's prices are for: 1, or a package of so many.
+   */
+  char *package;
+  /*
+   * A package that is begun counts as a whole one.
+   */
+  protobuf_c_boolean started;
+  /*
+   * `12.5%`.
+   */
+  char *discount;
+};
+#define STACKMETER__V1__CHARGE_RATE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__charge_rate__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Stackmeter__V1__Charge
+{
+  ProtobufCMessage base;
+  /*
+   * usage, retiered, repriced, minimum or unrated.
+   */
+  char *kind;
+  /*
+   * It is of a period that was closed before.
+   */
+  protobuf_c_boolean adjustment;
+  /*
+   * It may still change.
+   */
+  protobuf_c_boolean provisional;
+  /*
+   * Of its usage.
+   */
+  char *period;
+  /*
+   * Counted from 1 in the answer's `series`; 0 where it is of the whole period, and the next three are absent.
+   */
+  uint32_t series;
+  int64_t usage_start;
+  int64_t usage_end;
+  int64_t window;
+  char *cell;
+  char *meter;
+  /*
+   * Counted from 1 in the answer's `rates`; 0 where no rate prices it.
+   */
+  uint32_t rate;
+  /*
+   * From 1, as on the card; 0 for what is included.
+   */
+  uint32_t tier;
+  /*
+   * Exact decimals. A cost is its price times its priced quantity, but where it is the rest of a minimum.
+   */
+  char *quantity;
+  char *priced_quantity;
+  char *list_price;
+  char *price;
+  char *list_cost;
+  char *cost;
+};
+#define STACKMETER__V1__CHARGE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__charge__descriptor) \
+    , (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, 0, 0, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Stackmeter__V1__ListChargesResponse
+{
+  ProtobufCMessage base;
+  /*
+   * The series and rates that the charges are of, each once.
+   */
+  size_t n_series;
+  Stackmeter__V1__Series **series;
+  size_t n_rates;
+  Stackmeter__V1__ChargeRate **rates;
+  size_t n_charges;
+  Stackmeter__V1__Charge **charges;
+  /*
+   * Empty on the last page. A page may have none and yet not be the last.
+   */
+  char *next_page_token;
+  char *currency;
+  /*
+   * The number of the closed statement that they are of; empty for a draft.
+   */
+  char *statement;
+};
+#define STACKMETER__V1__LIST_CHARGES_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_charges_response__descriptor) \
+    , 0,NULL, 0,NULL, 0,NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+/*
+ * A closed statement without its document.
+ */
+struct  Stackmeter__V1__StatementEntry
+{
+  ProtobufCMessage base;
+  char *number;
+  char *subscription;
+  /*
+   * `2026-11`.
+   */
+  char *period;
+  /*
+   * The reporting windows [from, to) that it covers.
+   */
+  int64_t from_window;
+  int64_t to_window;
+  char *card;
+  char *currency;
+  char *total;
+  /*
+   * SHA-256 of the document.
+   */
+  ProtobufCBinaryData sha256;
+};
+#define STACKMETER__V1__STATEMENT_ENTRY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__statement_entry__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, {0,NULL} }
+
+
+struct  Stackmeter__V1__ListStatementsRequest
+{
+  ProtobufCMessage base;
+  Stackmeter__V1__Caller *caller;
+  /*
+   * Empty for all that the caller may see.
+   */
+  size_t n_subscriptions;
+  char **subscriptions;
+  /*
+   * Empty for all.
+   */
+  char *period;
+  /*
+   * 1–1,000; 0 for 1,000.
+   */
+  uint32_t page_size;
+  /*
+   * Those after this number; empty for the first page.
+   */
+  char *after;
+};
+#define STACKMETER__V1__LIST_STATEMENTS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_statements_request__descriptor) \
+    , NULL, 0,NULL, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Stackmeter__V1__ListStatementsResponse
+{
+  ProtobufCMessage base;
+  size_t n_statements;
+  Stackmeter__V1__StatementEntry **statements;
+  /*
+   * The `after` of the next page; empty on the last one.
+   */
+  char *next_after;
+};
+#define STACKMETER__V1__LIST_STATEMENTS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_statements_response__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string }
+
+
+struct  Stackmeter__V1__GetStatementRequest
+{
+  ProtobufCMessage base;
+  Stackmeter__V1__Caller *caller;
+  /*
+   * Empty where subscription and period say which.
+   */
+  char *number;
+  char *subscription;
+  char *period;
+};
+#define STACKMETER__V1__GET_STATEMENT_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__get_statement_request__descriptor) \
+    , NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Stackmeter__V1__GetStatementResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Absent for a draft.
+   */
+  Stackmeter__V1__StatementEntry *statement;
+  /*
+   * JSON; of a closed one the bytes that were closed.
+   */
+  ProtobufCBinaryData document;
+};
+#define STACKMETER__V1__GET_STATEMENT_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__get_statement_response__descriptor) \
+    , NULL, {0,NULL} }
+
+
+struct  Stackmeter__V1__CloseStatementsRequest
+{
+  ProtobufCMessage base;
+  /*
+   * `2026-11`.
+   */
+  char *period;
+  /*
+   * Empty for all.
+   */
+  size_t n_subscriptions;
+  char **subscriptions;
+  /*
+   * Usage without a price is known and meant.
+   */
+  protobuf_c_boolean accept_unrated;
+  /*
+   * Only say what would be closed, and what would not.
+   */
+  protobuf_c_boolean dry_run;
+  /*
+   * Subscriptions after this one.
+   */
+  char *after;
+};
+#define STACKMETER__V1__CLOSE_STATEMENTS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__close_statements_request__descriptor) \
+    , (char *)protobuf_c_empty_string, 0,NULL, 0, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Stackmeter__V1__StatementRefusal
+{
+  ProtobufCMessage base;
+  char *subscription;
+  char *reason;
+};
+#define STACKMETER__V1__STATEMENT_REFUSAL__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__statement_refusal__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Stackmeter__V1__CloseStatementsResponse
+{
+  ProtobufCMessage base;
+  /*
+   * What was closed now; of a dry run without numbers and hashes.
+   */
+  size_t n_closed;
+  Stackmeter__V1__StatementEntry **closed;
+  /*
+   * What cannot be closed, and why.
+   */
+  size_t n_refused;
+  Stackmeter__V1__StatementRefusal **refused;
+  /*
+   * How many were closed before, and how many have nothing on their statement.
+   */
+  uint32_t known;
+  uint32_t empty;
+  /*
+   * The `after` of the next call; empty where nothing is left.
+   */
+  char *next_after;
+};
+#define STACKMETER__V1__CLOSE_STATEMENTS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__close_statements_response__descriptor) \
+    , 0,NULL, 0,NULL, 0, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Stackmeter__V1__WritePostingRequest
+{
+  ProtobufCMessage base;
+  /*
+   * credit or adjustment.
+   */
+  char *kind;
+  char *subscription;
+  /*
+   * A decimal with the digits of the currency; a credit is above zero.
+   */
+  char *amount;
+  /*
+   * What the statement says; at most 256 bytes.
+   */
+  char *reason;
+  /*
+   * The day that it is for: a statement of a period that ends behind it takes it up.
+   */
+  int64_t granted_day;
+  /*
+   * The first day on which a credit is worth nothing; 0 for never.
+   */
+  int64_t expires_day;
+};
+#define STACKMETER__V1__WRITE_POSTING_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__write_posting_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0 }
+
+
+struct  Stackmeter__V1__WritePostingResponse
+{
+  ProtobufCMessage base;
+  int64_t id;
+  char *currency;
+};
+#define STACKMETER__V1__WRITE_POSTING_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__write_posting_response__descriptor) \
+    , 0, (char *)protobuf_c_empty_string }
+
+
 /* Stackmeter__V1__RateCardVersion methods */
 void   stackmeter__v1__rate_card_version__init
                      (Stackmeter__V1__RateCardVersion         *message);
@@ -346,6 +715,272 @@ Stackmeter__V1__ApplyRateCardResponse *
 void   stackmeter__v1__apply_rate_card_response__free_unpacked
                      (Stackmeter__V1__ApplyRateCardResponse *message,
                       ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ListChargesRequest methods */
+void   stackmeter__v1__list_charges_request__init
+                     (Stackmeter__V1__ListChargesRequest         *message);
+size_t stackmeter__v1__list_charges_request__get_packed_size
+                     (const Stackmeter__V1__ListChargesRequest   *message);
+size_t stackmeter__v1__list_charges_request__pack
+                     (const Stackmeter__V1__ListChargesRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__list_charges_request__pack_to_buffer
+                     (const Stackmeter__V1__ListChargesRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ListChargesRequest *
+       stackmeter__v1__list_charges_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__list_charges_request__free_unpacked
+                     (Stackmeter__V1__ListChargesRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ChargeRate methods */
+void   stackmeter__v1__charge_rate__init
+                     (Stackmeter__V1__ChargeRate         *message);
+size_t stackmeter__v1__charge_rate__get_packed_size
+                     (const Stackmeter__V1__ChargeRate   *message);
+size_t stackmeter__v1__charge_rate__pack
+                     (const Stackmeter__V1__ChargeRate   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__charge_rate__pack_to_buffer
+                     (const Stackmeter__V1__ChargeRate   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ChargeRate *
+       stackmeter__v1__charge_rate__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__charge_rate__free_unpacked
+                     (Stackmeter__V1__ChargeRate *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__Charge methods */
+void   stackmeter__v1__charge__init
+                     (Stackmeter__V1__Charge         *message);
+size_t stackmeter__v1__charge__get_packed_size
+                     (const Stackmeter__V1__Charge   *message);
+size_t stackmeter__v1__charge__pack
+                     (const Stackmeter__V1__Charge   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__charge__pack_to_buffer
+                     (const Stackmeter__V1__Charge   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__Charge *
+       stackmeter__v1__charge__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__charge__free_unpacked
+                     (Stackmeter__V1__Charge *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ListChargesResponse methods */
+void   stackmeter__v1__list_charges_response__init
+                     (Stackmeter__V1__ListChargesResponse         *message);
+size_t stackmeter__v1__list_charges_response__get_packed_size
+                     (const Stackmeter__V1__ListChargesResponse   *message);
+size_t stackmeter__v1__list_charges_response__pack
+                     (const Stackmeter__V1__ListChargesResponse   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__list_charges_response__pack_to_buffer
+                     (const Stackmeter__V1__ListChargesResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ListChargesResponse *
+       stackmeter__v1__list_charges_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__list_charges_response__free_unpacked
+                     (Stackmeter__V1__ListChargesResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__StatementEntry methods */
+void   stackmeter__v1__statement_entry__init
+                     (Stackmeter__V1__StatementEntry         *message);
+size_t stackmeter__v1__statement_entry__get_packed_size
+                     (const Stackmeter__V1__StatementEntry   *message);
+size_t stackmeter__v1__statement_entry__pack
+                     (const Stackmeter__V1__StatementEntry   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__statement_entry__pack_to_buffer
+                     (const Stackmeter__V1__StatementEntry   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__StatementEntry *
+       stackmeter__v1__statement_entry__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__statement_entry__free_unpacked
+                     (Stackmeter__V1__StatementEntry *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ListStatementsRequest methods */
+void   stackmeter__v1__list_statements_request__init
+                     (Stackmeter__V1__ListStatementsRequest         *message);
+size_t stackmeter__v1__list_statements_request__get_packed_size
+                     (const Stackmeter__V1__ListStatementsRequest   *message);
+size_t stackmeter__v1__list_statements_request__pack
+                     (const Stackmeter__V1__ListStatementsRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__list_statements_request__pack_to_buffer
+                     (const Stackmeter__V1__ListStatementsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ListStatementsRequest *
+       stackmeter__v1__list_statements_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__list_statements_request__free_unpacked
+                     (Stackmeter__V1__ListStatementsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ListStatementsResponse methods */
+void   stackmeter__v1__list_statements_response__init
+                     (Stackmeter__V1__ListStatementsResponse         *message);
+size_t stackmeter__v1__list_statements_response__get_packed_size
+                     (const Stackmeter__V1__ListStatementsResponse   *message);
+size_t stackmeter__v1__list_statements_response__pack
+                     (const Stackmeter__V1__ListStatementsResponse   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__list_statements_response__pack_to_buffer
+                     (const Stackmeter__V1__ListStatementsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ListStatementsResponse *
+       stackmeter__v1__list_statements_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__list_statements_response__free_unpacked
+                     (Stackmeter__V1__ListStatementsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__GetStatementRequest methods */
+void   stackmeter__v1__get_statement_request__init
+                     (Stackmeter__V1__GetStatementRequest         *message);
+size_t stackmeter__v1__get_statement_request__get_packed_size
+                     (const Stackmeter__V1__GetStatementRequest   *message);
+size_t stackmeter__v1__get_statement_request__pack
+                     (const Stackmeter__V1__GetStatementRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__get_statement_request__pack_to_buffer
+                     (const Stackmeter__V1__GetStatementRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__GetStatementRequest *
+       stackmeter__v1__get_statement_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__get_statement_request__free_unpacked
+                     (Stackmeter__V1__GetStatementRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__GetStatementResponse methods */
+void   stackmeter__v1__get_statement_response__init
+                     (Stackmeter__V1__GetStatementResponse         *message);
+size_t stackmeter__v1__get_statement_response__get_packed_size
+                     (const Stackmeter__V1__GetStatementResponse   *message);
+size_t stackmeter__v1__get_statement_response__pack
+                     (const Stackmeter__V1__GetStatementResponse   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__get_statement_response__pack_to_buffer
+                     (const Stackmeter__V1__GetStatementResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__GetStatementResponse *
+       stackmeter__v1__get_statement_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__get_statement_response__free_unpacked
+                     (Stackmeter__V1__GetStatementResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__CloseStatementsRequest methods */
+void   stackmeter__v1__close_statements_request__init
+                     (Stackmeter__V1__CloseStatementsRequest         *message);
+size_t stackmeter__v1__close_statements_request__get_packed_size
+                     (const Stackmeter__V1__CloseStatementsRequest   *message);
+size_t stackmeter__v1__close_statements_request__pack
+                     (const Stackmeter__V1__CloseStatementsRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__close_statements_request__pack_to_buffer
+                     (const Stackmeter__V1__CloseStatementsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__CloseStatementsRequest *
+       stackmeter__v1__close_statements_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__close_statements_request__free_unpacked
+                     (Stackmeter__V1__CloseStatementsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__StatementRefusal methods */
+void   stackmeter__v1__statement_refusal__init
+                     (Stackmeter__V1__StatementRefusal         *message);
+size_t stackmeter__v1__statement_refusal__get_packed_size
+                     (const Stackmeter__V1__StatementRefusal   *message);
+size_t stackmeter__v1__statement_refusal__pack
+                     (const Stackmeter__V1__StatementRefusal   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__statement_refusal__pack_to_buffer
+                     (const Stackmeter__V1__StatementRefusal   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__StatementRefusal *
+       stackmeter__v1__statement_refusal__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__statement_refusal__free_unpacked
+                     (Stackmeter__V1__StatementRefusal *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__CloseStatementsResponse methods */
+void   stackmeter__v1__close_statements_response__init
+                     (Stackmeter__V1__CloseStatementsResponse         *message);
+size_t stackmeter__v1__close_statements_response__get_packed_size
+                     (const Stackmeter__V1__CloseStatementsResponse   *message);
+size_t stackmeter__v1__close_statements_response__pack
+                     (const Stackmeter__V1__CloseStatementsResponse   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__close_statements_response__pack_to_buffer
+                     (const Stackmeter__V1__CloseStatementsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__CloseStatementsResponse *
+       stackmeter__v1__close_statements_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__close_statements_response__free_unpacked
+                     (Stackmeter__V1__CloseStatementsResponse *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__WritePostingRequest methods */
+void   stackmeter__v1__write_posting_request__init
+                     (Stackmeter__V1__WritePostingRequest         *message);
+size_t stackmeter__v1__write_posting_request__get_packed_size
+                     (const Stackmeter__V1__WritePostingRequest   *message);
+size_t stackmeter__v1__write_posting_request__pack
+                     (const Stackmeter__V1__WritePostingRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__write_posting_request__pack_to_buffer
+                     (const Stackmeter__V1__WritePostingRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__WritePostingRequest *
+       stackmeter__v1__write_posting_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__write_posting_request__free_unpacked
+                     (Stackmeter__V1__WritePostingRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__WritePostingResponse methods */
+void   stackmeter__v1__write_posting_response__init
+                     (Stackmeter__V1__WritePostingResponse         *message);
+size_t stackmeter__v1__write_posting_response__get_packed_size
+                     (const Stackmeter__V1__WritePostingResponse   *message);
+size_t stackmeter__v1__write_posting_response__pack
+                     (const Stackmeter__V1__WritePostingResponse   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__write_posting_response__pack_to_buffer
+                     (const Stackmeter__V1__WritePostingResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__WritePostingResponse *
+       stackmeter__v1__write_posting_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__write_posting_response__free_unpacked
+                     (Stackmeter__V1__WritePostingResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Stackmeter__V1__RateCardVersion_Closure)
@@ -372,6 +1007,48 @@ typedef void (*Stackmeter__V1__RateCardProblem_Closure)
 typedef void (*Stackmeter__V1__ApplyRateCardResponse_Closure)
                  (const Stackmeter__V1__ApplyRateCardResponse *message,
                   void *closure_data);
+typedef void (*Stackmeter__V1__ListChargesRequest_Closure)
+                 (const Stackmeter__V1__ListChargesRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__ChargeRate_Closure)
+                 (const Stackmeter__V1__ChargeRate *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__Charge_Closure)
+                 (const Stackmeter__V1__Charge *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__ListChargesResponse_Closure)
+                 (const Stackmeter__V1__ListChargesResponse *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__StatementEntry_Closure)
+                 (const Stackmeter__V1__StatementEntry *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__ListStatementsRequest_Closure)
+                 (const Stackmeter__V1__ListStatementsRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__ListStatementsResponse_Closure)
+                 (const Stackmeter__V1__ListStatementsResponse *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__GetStatementRequest_Closure)
+                 (const Stackmeter__V1__GetStatementRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__GetStatementResponse_Closure)
+                 (const Stackmeter__V1__GetStatementResponse *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__CloseStatementsRequest_Closure)
+                 (const Stackmeter__V1__CloseStatementsRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__StatementRefusal_Closure)
+                 (const Stackmeter__V1__StatementRefusal *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__CloseStatementsResponse_Closure)
+                 (const Stackmeter__V1__CloseStatementsResponse *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__WritePostingRequest_Closure)
+                 (const Stackmeter__V1__WritePostingRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__WritePostingResponse_Closure)
+                 (const Stackmeter__V1__WritePostingResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -387,6 +1064,18 @@ struct Stackmeter__V1__Rating_Service
                         const Stackmeter__V1__GetRateCardRequest *input,
                         Stackmeter__V1__GetRateCardResponse_Closure closure,
                         void *closure_data);
+  void (*list_charges)(Stackmeter__V1__Rating_Service *service,
+                       const Stackmeter__V1__ListChargesRequest *input,
+                       Stackmeter__V1__ListChargesResponse_Closure closure,
+                       void *closure_data);
+  void (*list_statements)(Stackmeter__V1__Rating_Service *service,
+                          const Stackmeter__V1__ListStatementsRequest *input,
+                          Stackmeter__V1__ListStatementsResponse_Closure closure,
+                          void *closure_data);
+  void (*get_statement)(Stackmeter__V1__Rating_Service *service,
+                        const Stackmeter__V1__GetStatementRequest *input,
+                        Stackmeter__V1__GetStatementResponse_Closure closure,
+                        void *closure_data);
 };
 typedef void (*Stackmeter__V1__Rating_ServiceDestroy)(Stackmeter__V1__Rating_Service *);
 void stackmeter__v1__rating__init (Stackmeter__V1__Rating_Service *service,
@@ -396,7 +1085,10 @@ void stackmeter__v1__rating__init (Stackmeter__V1__Rating_Service *service,
 #define STACKMETER__V1__RATING__INIT(function_prefix__) \
     { STACKMETER__V1__RATING__BASE_INIT,\
       function_prefix__ ## list_rate_cards,\
-      function_prefix__ ## get_rate_card  }
+      function_prefix__ ## get_rate_card,\
+      function_prefix__ ## list_charges,\
+      function_prefix__ ## list_statements,\
+      function_prefix__ ## get_statement  }
 void stackmeter__v1__rating__list_rate_cards(ProtobufCService *service,
                                              const Stackmeter__V1__ListRateCardsRequest *input,
                                              Stackmeter__V1__ListRateCardsResponse_Closure closure,
@@ -404,6 +1096,18 @@ void stackmeter__v1__rating__list_rate_cards(ProtobufCService *service,
 void stackmeter__v1__rating__get_rate_card(ProtobufCService *service,
                                            const Stackmeter__V1__GetRateCardRequest *input,
                                            Stackmeter__V1__GetRateCardResponse_Closure closure,
+                                           void *closure_data);
+void stackmeter__v1__rating__list_charges(ProtobufCService *service,
+                                          const Stackmeter__V1__ListChargesRequest *input,
+                                          Stackmeter__V1__ListChargesResponse_Closure closure,
+                                          void *closure_data);
+void stackmeter__v1__rating__list_statements(ProtobufCService *service,
+                                             const Stackmeter__V1__ListStatementsRequest *input,
+                                             Stackmeter__V1__ListStatementsResponse_Closure closure,
+                                             void *closure_data);
+void stackmeter__v1__rating__get_statement(ProtobufCService *service,
+                                           const Stackmeter__V1__GetStatementRequest *input,
+                                           Stackmeter__V1__GetStatementResponse_Closure closure,
                                            void *closure_data);
 typedef struct Stackmeter__V1__Billing_Service Stackmeter__V1__Billing_Service;
 struct Stackmeter__V1__Billing_Service
@@ -413,6 +1117,14 @@ struct Stackmeter__V1__Billing_Service
                           const Stackmeter__V1__ApplyRateCardRequest *input,
                           Stackmeter__V1__ApplyRateCardResponse_Closure closure,
                           void *closure_data);
+  void (*close_statements)(Stackmeter__V1__Billing_Service *service,
+                           const Stackmeter__V1__CloseStatementsRequest *input,
+                           Stackmeter__V1__CloseStatementsResponse_Closure closure,
+                           void *closure_data);
+  void (*write_posting)(Stackmeter__V1__Billing_Service *service,
+                        const Stackmeter__V1__WritePostingRequest *input,
+                        Stackmeter__V1__WritePostingResponse_Closure closure,
+                        void *closure_data);
 };
 typedef void (*Stackmeter__V1__Billing_ServiceDestroy)(Stackmeter__V1__Billing_Service *);
 void stackmeter__v1__billing__init (Stackmeter__V1__Billing_Service *service,
@@ -421,11 +1133,21 @@ void stackmeter__v1__billing__init (Stackmeter__V1__Billing_Service *service,
     { &stackmeter__v1__billing__descriptor, protobuf_c_service_invoke_internal, NULL }
 #define STACKMETER__V1__BILLING__INIT(function_prefix__) \
     { STACKMETER__V1__BILLING__BASE_INIT,\
-      function_prefix__ ## apply_rate_card  }
+      function_prefix__ ## apply_rate_card,\
+      function_prefix__ ## close_statements,\
+      function_prefix__ ## write_posting  }
 void stackmeter__v1__billing__apply_rate_card(ProtobufCService *service,
                                               const Stackmeter__V1__ApplyRateCardRequest *input,
                                               Stackmeter__V1__ApplyRateCardResponse_Closure closure,
                                               void *closure_data);
+void stackmeter__v1__billing__close_statements(ProtobufCService *service,
+                                               const Stackmeter__V1__CloseStatementsRequest *input,
+                                               Stackmeter__V1__CloseStatementsResponse_Closure closure,
+                                               void *closure_data);
+void stackmeter__v1__billing__write_posting(ProtobufCService *service,
+                                            const Stackmeter__V1__WritePostingRequest *input,
+                                            Stackmeter__V1__WritePostingResponse_Closure closure,
+                                            void *closure_data);
 
 /* --- descriptors --- */
 
@@ -437,6 +1159,20 @@ extern const ProtobufCMessageDescriptor stackmeter__v1__get_rate_card_response__
 extern const ProtobufCMessageDescriptor stackmeter__v1__apply_rate_card_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__rate_card_problem__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__apply_rate_card_response__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__list_charges_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__charge_rate__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__charge__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__list_charges_response__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__statement_entry__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__list_statements_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__list_statements_response__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__get_statement_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__get_statement_response__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__close_statements_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__statement_refusal__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__close_statements_response__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__write_posting_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__write_posting_response__descriptor;
 extern const ProtobufCServiceDescriptor stackmeter__v1__rating__descriptor;
 extern const ProtobufCServiceDescriptor stackmeter__v1__billing__descriptor;
 

@@ -24,5 +24,7 @@ package struct BillingEndpoint: RPCEndpoint {
   package func register<Transport: ServerTransport>(with routes: inout RPCRoutes<Transport>) {
     let aggregator = aggregator
     routes.unary(BillingMethods.applyRateCard) { try await aggregator().apply($0) }
+    routes.unary(BillingMethods.closeStatements) { try await aggregator().closeStatements($0) }
+    routes.unary(BillingMethods.writePosting) { try await aggregator().write($0) }
   }
 }

@@ -31,7 +31,8 @@ struct ExposedMethod: Sendable {
   var audit: Route.Audit {
     switch String(method.path.split(separator: "/").last ?? "") {
     case "ListUsage", "Summarize", "Explain", "ListSubscriptions", "ListQuarantine",
-      "GetQuarantineEntry", "ListRateCards", "GetRateCard":
+      "GetQuarantineEntry", "ListRateCards", "GetRateCard",
+      "ListCharges", "ListStatements", "GetStatement":
       .reads
     case "ListMeters", "ListWindows", "ListSources", "GetStatus", "Report": .never
     default: .byMethod
@@ -60,6 +61,15 @@ struct ExposedMethod: Sendable {
     ExposedMethod(
       .query, TranscodedMethod(QueryMethods.listSources), .operatorOnly,
       "The sources that usage is expected of."),
+    ExposedMethod(
+      .query, TranscodedMethod(RatingMethods.listCharges), .caller,
+      "The charges of one subscription for one billing period, page by page."),
+    ExposedMethod(
+      .query, TranscodedMethod(RatingMethods.listStatements), .caller,
+      "Closed statements, by number, page by page."),
+    ExposedMethod(
+      .query, TranscodedMethod(RatingMethods.getStatement), .caller,
+      "A closed statement, or a draft."),
     ExposedMethod(
       .query, TranscodedMethod(RatingMethods.listRateCards), .operatorOnly,
       "The versions of rate cards."),

@@ -6,7 +6,7 @@ internal import StackmeterWire
 extension RouteTable {
   /// What is answered about what usage costs.
   static func rated(_ query: QueryClient) -> [Route] {
-    RateCardAnswers(query: query).routes
+    RateCardAnswers(query: query).routes + StatementAnswers(query: query).routes
   }
 }
 

@@ -10,10 +10,13 @@ package final class Rating: Sendable {
   /// The name of the card that usage is priced by.
   let card: String
   let clock: any WallClock
+  let tokens: ChargeTokens
   /// The versions as they were read last.
   private let known = Mutex<RateCards?>(nil)
 
-  package init(_ query: Query, card: String, clock: any WallClock) {
+  /// `tokenKey` proves page tokens, as `Query` has it.
+  package init(_ query: Query, card: String, tokenKey: [UInt8], clock: any WallClock) {
+    tokens = ChargeTokens(key: tokenKey)
     self.query = query
     self.card = card
     self.clock = clock

@@ -1,0 +1,104 @@
+internal import HTTPTypes
+internal import StackmeterCore
+internal import StackmeterWire
+
+extension Parameter {
+  fileprivate static let one = Parameter(
+    "subscription", .text, "The subscription's id.", isNeeded: true)
+  fileprivate static let month = Parameter(
+    "period", .text, "The billing period: a month of UTC such as 2026-11.", isNeeded: true)
+}
+
+extension RouteDescription {
+  static let charges = RouteDescription(
+    name: "listCharges",
+    summary:
+      "The charges of one subscription for one billing period, page by page: those of its statement or draft.",
+    parameters: [
+      .one, .month,
+      Parameter(
+        "closedOnly", .flag,
+        "Without the open reporting window, whose charges may still change; false by default."),
+      .pageSize(max: ListChargesRequest.pageSizeMax), .pageToken,
+    ],
+    answers: [
+      Answer(
+        .ok, "A page.",
+        .json(
+          .object(
+            ["currency": .text, "value": .list(.charge)],
+            optional: ["statement": .text, "nextPageToken": .text])))
+    ])
+
+  static let statements = RouteDescription(
+    name: "listStatements", summary: "Closed statements, by number, page by page.",
+    parameters: [
+      .subscriptions,
+      Parameter("period", .text, "A month of UTC such as 2026-11; all by default."),
+      Parameter("after", .text, "The `nextAfter` of the page before."),
+      .pageSize(max: ListStatementsRequest.pageSizeMax),
+    ],
+    answers: [
+      Answer(
+        .ok, "A page.",
+        .json(
+          .object(
+            [
+              "value": .list(
+                .object([
+                  "number": .text, "subscriptionId": .text, "period": .text,
+                  "reportedFrom": .time, "reportedUntil": .time, "rateCard": .text,
+                  "currency": .text, "total": .quantity, "sha256": .text,
+                ]))
+            ], optional: ["nextAfter": .text])))
+    ])
+
+  static let statement = RouteDescription(
+    name: "getStatement", summary: "A closed statement, byte by byte as it was closed.",
+    pathValue: "The number of the statement.",
+    answers: [Answer(.ok, "The statement.", .json(.statement))])
+
+  static let statementDraft = RouteDescription(
+    name: "getStatementDraft",
+    summary:
+      "The statement of one subscription for one billing period: the closed one, or the draft of now.",
+    parameters: [.one, .month],
+    answers: [Answer(.ok, "The statement.", .json(.statement))])
+}
+
+extension Schema {
+  fileprivate static let charge = Schema.object(
+    [
+      "kind": .choice(["usage", "retiered", "repriced", "minimum", "unrated"]),
+      "adjustment": .flag, "provisional": .flag, "period": .text, "meterId": .text,
+      "tier": .integer(), "quantity": .quantity, "pricedQuantity": .quantity,
+      "listPrice": .text, "price": .text, "listCost": .text, "cost": .text,
+    ],
+    optional: [
+      "usageStart": .time, "usageEnd": .time, "window": .time, "resourceUri": .text,
+      "location": .text, "tags": .map(.text), "cell": .text, "meterName": .text, "unit": .text,
+      "billingMeterId": .text, "rateCard": .text, "version": .integer(), "rateGroup": .text,
+      "rateLocation": .text,
+    ])
+
+  fileprivate static let statement = Schema.object(
+    [
+      "status": .choice(["draft", "closed"]), "provisional": .flag, "subscriptionId": .text,
+      "displayName": .text, "owner": .text, "costCenter": .text, "period": .text,
+      "periodStart": .time, "periodEnd": .time, "currency": .text, "rounding": .text,
+      "taxNote": .text, "rateCards": .list(.text), "lines": .list(.statementLine),
+      "unrated": .list(.object(["meterId": .text, "period": .text, "quantity": .quantity])),
+      "total": .text,
+    ], optional: ["number": .text])
+
+  private static let statementLine = Schema.object(
+    [
+      "kind": .text, "adjustment": .flag, "period": .text, "description": .text,
+      "exactCost": .text, "amount": .text,
+    ],
+    optional: [
+      "usageDay": .day, "rateCard": .text, "version": .integer(), "meterId": .text,
+      "billingMeterId": .text, "rateGroup": .text, "rateLocation": .text, "tier": .integer(),
+      "quantity": .quantity, "pricedQuantity": .quantity, "listPrice": .text, "price": .text,
+    ])
+}

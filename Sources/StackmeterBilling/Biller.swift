@@ -1,0 +1,163 @@
+package import StackmeterCore
+package import StackmeterRating
+package import StackmeterStore
+
+/// Makes statements of what a usage database has.
+///
+/// It asks for sums by meter, location and day, so that its memory does not depend on how much was used: what a period
+/// costs is a function of these.
+package struct Biller: Sendable {
+  package let cards: RateCards
+  /// What the directory says of the subscription.
+  package let subscription: Subscription
+  package let period: BillingPeriod
+
+  package init(
+    _ cards: RateCards, subscription: Subscription, period: BillingPeriod
+  ) throws(BillingProblem) {
+    guard !cards.book.indices(in: period).isEmpty else {
+      throw .noCard(name: cards.book.name, period: period)
+    }
+    self.cards = cards
+    self.subscription = subscription
+    self.period = period
+  }
+
+  /// The draft of the statement as of now. In a snapshot of the reader.
+  ///
+  /// - Parameter closedOnly: Without what the open window has, which may still change.
+  package func draft(
+    _ reader: any UsageReader, closedOnly: Bool
+  ) throws(BillingProblem) -> StatementDraft {
+    let history: StatementHistory
+    var usage: [UsageAggregate] = []
+    let postings: [(posting: Posting, used: [PostingUse])]
+    do throws(StoreError) {
+      history = try StatementHistory(reader, subscription.id, cards, period)
+      let open = history.openWindow
+      usage += try rows(
+        reader, history.ownWindows.clamped(to: Hour.min..<open), period.hours, false)
+      usage += try rows(
+        reader, history.lateWindows.clamped(to: Hour.min..<open), history.lateHours, false)
+      if !closedOnly {
+        usage += try rows(
+          reader, history.ownWindows.clamped(to: open..<Hour.max), period.hours, true)
+        usage += try rows(
+          reader, history.lateWindows.clamped(to: open..<Hour.max), history.lateHours, true)
+      }
+      postings = try reader.postings(of: subscription.id, usedBefore: nil)
+    } catch { throw .store(error) }
+    return try draft(usage, history, postings)
+  }
+
+  /// Sums as the rater takes them: aggregates without a resource.
+  private func rows(
+    _ reader: any UsageReader, _ windows: Range<Hour>, _ hours: Range<Hour>, _ isProvisional: Bool
+  ) throws(StoreError) -> [UsageAggregate] {
+    guard !windows.isEmpty, !hours.isEmpty else { return [] }
+    return try reader.locatedUsage(of: subscription.id, windows: windows, hours: hours).map { sum in
+      UsageAggregate(
+        series: Series(
+          subscription: subscription.id, meter: sum.meter,
+          resource: Resource(uri: "", location: sum.location)),
+        usageStart: sum.day.start, usageEnd: sum.day.end, quantity: sum.quantity,
+        window: windows.lowerBound, isProvisional: isProvisional)
+    }
+  }
+
+  private func draft(
+    _ usage: [UsageAggregate], _ history: StatementHistory,
+    _ postings: [(posting: Posting, used: [PostingUse])]
+  ) throws(BillingProblem) -> StatementDraft {
+    let rater = Rater(cards.book, subscriptions: [subscription])
+    var builder = StatementBuilder(rater, subscription: subscription.id, period: period)
+    var rated = history.rated
+    var failure: StatementError?
+    do throws(RatingError) {
+      try rater.rate(
+        usage, carried: &rated, settled: history.isEnded ? period : history.last,
+        closed: history.last
+      ) { charge in
+        guard failure == nil else { return }
+        do throws(StatementError) { try builder.add(charge) } catch { failure = error }
+      }
+    } catch { throw .rating(error) }
+    do throws(StatementError) {
+      if let failure { throw failure }
+      var (statement, commitments) = try builder.draft(
+        commitments: history.commitments, settles: history.isEnded)
+      let uses = try postings.isEmpty ? [] : statement.take(postings)
+      return StatementDraft(
+        statement: statement, history: history,
+        states: history.changes(rated, commitments), uses: uses)
+    } catch { throw .statement(error) }
+  }
+}
+
+/// A statement that is not closed, and what goes with it when it is.
+package struct StatementDraft: Sendable {
+  package let statement: Statement
+  package let history: StatementHistory
+  package let states: [RatedState]
+  package let uses: [PostingUse]
+
+  /// Nothing is on it: who has used nothing, and owes nothing, gets no statement.
+  package var isEmpty: Bool { statement.lines.isEmpty && statement.unrated.isEmpty }
+}
+
+extension BillingPeriod {
+  package var hours: Range<Hour> { start.firstHour..<end.firstHour }
+}
+
+extension Hour {
+  static let min = Hour(index: 0)
+  /// Behind all windows that there will be.
+  static let max = Hour(index: 50_000_000)
+}
+
+extension Statement {
+  /// Takes up what was written down for the subscription, and says how much of it.
+  fileprivate mutating func take(
+    _ postings: [(posting: Posting, used: [PostingUse])]
+  ) throws(StatementError) -> [PostingUse] {
+    var uses: [PostingUse] = []
+    var credits: [Credit] = []
+    var numbers: [String: Int64] = [:]
+    for (posting, used) in postings where posting.currency == currency.code {
+      guard posting.granted < period.end, let amount = Money(amount: posting.amount, currency)
+      else { continue }
+      switch posting.kind {
+      case .adjustment:
+        guard used.isEmpty else { continue }
+        try adjust(by: amount, reason: posting.reason)
+        uses.append(PostingUse(posting: posting.id, amount: posting.amount))
+      case .credit:
+        let spent = used.compactMap { Money(amount: $0.amount, currency) }
+          .reduce(Int128(0)) { $0 + $1.minorUnits }
+        let balance = Money(amount.minorUnits - spent, currency)
+        guard !balance.isNegative, !balance.isZero else { continue }
+        // Credits of one day are used in the order of their numbers.
+        let digits = String(posting.id)
+        let id = String(repeating: "0", count: max(0, 19 - digits.utf8.count)) + digits
+        numbers[id] = posting.id
+        credits.append(
+          Credit(
+            id: id, description: posting.reason, granted: posting.granted,
+            expires: posting.expires, balance: balance))
+      }
+    }
+    let left = try use(credits)
+    for (before, after) in zip(credits, left) where before.balance != after.balance {
+      let used = Money(before.balance.minorUnits - after.balance.minorUnits, currency)
+      uses.append(PostingUse(posting: numbers[before.id] ?? 0, amount: used.amountText))
+    }
+    return uses.sorted { $0.posting < $1.posting }
+  }
+}
+
+extension Money {
+  fileprivate init?(amount text: String, _ currency: Currency) {
+    guard let money = try? Money(parsing: text, currency) else { return nil }
+    self = money
+  }
+}
