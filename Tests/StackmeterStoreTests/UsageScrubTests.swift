@@ -130,23 +130,35 @@ import Testing
     }
   }
 
-  /// One bit makes the number of a series a blob, which SQLite orders behind all numbers and gives as zero.
-  @Test func `a row that is not in its place is damage, not read again and again`() throws {
+  /// Each is one bit, after which a walk over keys would get the same row again and again.
+  @Test(arguments: [
+    // The number of a series becomes a blob, which SQLite orders behind all numbers and gives as zero: the header of
+    // a record with the types of window 102 (one byte) and of its series (four bytes), then the bit in the second.
+    (
+      [0x06, 0x01, 0x04, 0x08, 0x01, 0x08, 0x66, 0x07, 0x00, 0x00, 0x07], 2, 0x10, "cannot be read"
+    ),
+    // Closed window 100 becomes a second 101, before the first: its number, then the header of its record.
+    ([0x64, 0x06, 0x00, 0x01, 0x01, 0x01, 0x4C], 0, 0x01, "closed windows are not in order"),
+  ])
+  func `a row that is not in its place is damage, not read again and again`(
+    record: [UInt8], offset: Int, bit: UInt8, problem: String
+  ) throws {
     let directory = try TemporaryDirectory()
     let path = "\(directory.path)/usage.sqlite"
     try makeDatabase(place(path))
     var bytes = try content(path)
-    // A record: the header of six bytes with the types of window 102 (one byte) and of its series (four bytes), …
-    let record: [UInt8] = [0x06, 0x01, 0x04, 0x08, 0x01, 0x08, 0x66, 0x07, 0x00, 0x00, 0x07]
     let places = bytes.indices.dropLast(record.count).filter {
       Array(bytes[$0..<$0 + record.count]) == record
     }
     let found = try #require(places.last)
-    bytes[found + 2] ^= 1 << 4
+    bytes[found + offset] ^= bit
     try write(bytes, path)
-    let damage = try damage(place(path))
-    #expect(
-      damage.contains { $0.contains("the closed window 1970-01-05T06:00:00Z cannot be read") })
+    do throws(StoreError) {
+      let damage = try damage(place(path))
+      #expect(damage.contains { $0.contains(problem) }, "\(damage)")
+    } catch {
+      #expect(error.message.contains(problem))
+    }
   }
 
   private func place(_ path: String) -> TestDatabase {

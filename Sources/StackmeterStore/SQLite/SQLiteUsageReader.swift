@@ -149,10 +149,17 @@ package final class SQLiteUsageReader: UsageReader {
     statement.bind(1, before?.index ?? .max)
     statement.bind(2, Int64(limit))
     var windows: [ClosedWindow] = []
+    var last = before
     while try statement.step() {
+      let window = Hour(index: statement.integer(0))
+      if let last, window >= last {
+        statement.reset()
+        throw SQLiteUsageReader.disorder("closed windows")
+      }
+      last = window
       windows.append(
         ClosedWindow(
-          window: Hour(index: statement.integer(0)),
+          window: window,
           endPosition: UInt64(bitPattern: statement.integer(1)),
           rowCount: UInt64(bitPattern: statement.integer(2)),
           oldestUsage: Hour(index: statement.integer(3)), hash: statement.bytes(4)))
@@ -190,9 +197,14 @@ package final class SQLiteUsageReader: UsageReader {
     statement.bind(2, Int64(limit))
     var series: [StoredSeries] = []
     while try statement.step() {
+      let found = statement.integer(6)
+      guard found > series.last?.number ?? number else {
+        statement.reset()
+        throw SQLiteUsageReader.disorder("series")
+      }
       series.append(
         StoredSeries(
-          number: statement.integer(6), series: statement.series(0),
+          number: found, series: statement.series(0),
           firstWindow: Hour(index: statement.integer(7)),
           firstPosition: UInt64(bitPattern: statement.integer(8))))
     }
@@ -217,6 +229,11 @@ package final class SQLiteUsageReader: UsageReader {
           position: UInt64(bitPattern: statement.integer(5)), reason: statement.text(6)))
     }
     return quantities
+  }
+
+  /// Keys that one flipped bit put out of order: whoever read on from such a row would be given it again, forever.
+  private static func disorder(_ rows: String) -> StoreError {
+    StoreError(.system, "the usage database is damaged: \(rows) are not in order")
   }
 
   package func integrityProblems() throws(StoreError) -> [String] {
