@@ -1,6 +1,7 @@
 import Glibc
 import StackmeterCore
 import StackmeterRuntime
+import StackmeterStore
 import StackmeterTesting
 import Testing
 
