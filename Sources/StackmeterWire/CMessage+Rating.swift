@@ -131,3 +131,21 @@ extension Stackmeter__V1__WritePostingResponse: CMessage {
     stackmeter__v1__write_posting_response__init(message)
   }
 }
+
+extension Stackmeter__V1__ListRatesRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_rates_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__MeterRate: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__meter_rate__init(message)
+  }
+}
+
+extension Stackmeter__V1__ListRatesResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_rates_response__init(message)
+  }
+}

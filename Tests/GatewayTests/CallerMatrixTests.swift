@@ -38,7 +38,7 @@ private let rows = handWrittenRows.merging(
     MatrixRow.seeing,
     [
       "Query/ListUsage", "Query/Summarize", "Query/Explain", "Query/ListSubscriptions",
-      "Query/ListMeters", "Rating/ListCharges", "Rating/ListStatements", "Rating/GetStatement",
+      "Query/ListMeters", "Rating/ListRates", "Rating/ListCharges", "Rating/ListStatements", "Rating/GetStatement",
     ]
   )
   .merging(
@@ -162,6 +162,11 @@ private let handWrittenRows: [String: MatrixRow] = [
       + azure, allowed: [.operator, .provider]),
   "GET \(tenantPath)/UsageAggregates": MatrixRow(
     target: "/subscriptions/\(tenantA)/providers/Microsoft.Commerce/UsageAggregates\(azure)",
+    allowed: [.operator, .provider, .tenantA], hidden: [.tenantB]),
+  "GET \(tenantPath)/RateCard": MatrixRow(
+    target: "/subscriptions/\(tenantA)/providers/Microsoft.Commerce/RateCard\(azure)"
+      + "&$filter=OfferDurableId%20eq%20'MS-AZR-0003P'%20and%20Currency%20eq%20'EUR'"
+      + "%20and%20Locale%20eq%20'en-US'%20and%20RegionInfo%20eq%20'DE'",
     allowed: [.operator, .provider, .tenantA], hidden: [.tenantB]),
   "GET \(providerPath)/subscriberUsageAggregates": MatrixRow(
     target:

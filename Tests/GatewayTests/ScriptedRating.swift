@@ -18,6 +18,12 @@ struct ScriptedRating: RPCEndpoint {
         return ListRateCardsResponse(versions: [ScriptedRating.version], inForce: "standard")
       }
     }
+    routes.unary(RatingMethods.listRates) { request in
+      try query.answer { script in
+        script.ratedCallers.append(request.caller)
+        return ScriptedRating.rates(after: request.after)
+      }
+    }
     routes.unary(RatingMethods.listCharges) { request in
       try query.answer { script in
         script.ratedCallers.append(request.caller)
@@ -72,6 +78,34 @@ struct ScriptedRating: RPCEndpoint {
     minimum.isAdjustment = true
     return [usage, minimum]
   }()
+
+  /// Two pages.
+  static func rates(after: UInt32) -> ListRatesResponse {
+    var tiered = MeterRate()
+    tiered.meter = "TIERED"
+    tiered.name = "on the card"
+    tiered.unit = "u"
+    tiered.included = "50000"
+    tiered.from = ["0", "9.5"]
+    tiered.prices = ["0.000000000000000001", "12345678901.123456789012"]
+    var started = MeterRate()
+    started.meter = "started"
+    started.location = "west"
+    started.unit = "GB"
+    started.from = ["0"]
+    started.prices = ["2"]
+    started.isVolume = true
+    started.startedPackage = "10000"
+    var response = ListRatesResponse(rates: after == 0 ? [tiered] : [started])
+    response.card = "standard"
+    response.version = 1
+    response.effective = Day(parsing: "2026-11-01")!
+    response.currency = "EUR"
+    response.commitment = "1000.00"
+    response.commitmentDiscount = "12.5"
+    response.nextAfter = after == 0 ? 1 : 0
+    return response
+  }
 
   static let statement: StatementEntry = {
     var entry = StatementEntry()

@@ -33,6 +33,14 @@ extension WireFixture {
     WireFixture(
       "stackmeter.v1.ApplyRateCardResponse", [ApplyRateCardResponse(), .problems, .applied]),
     WireFixture(
+      "stackmeter.v1.ListRatesRequest",
+      [
+        ListRatesRequest(caller: .operator, subscription: ""),
+        ListRatesRequest(caller: .provider("p"), subscription: "a", after: .max),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ListRatesResponse", [ListRatesResponse(rates: []), .full]),
+    WireFixture(
       "stackmeter.v1.ListChargesRequest",
       [
         ListChargesRequest(caller: .operator, subscription: "", period: ""),
@@ -192,6 +200,30 @@ extension CloseStatementsResponse {
     response.known = .max
     response.empty = 3
     response.nextAfter = "b"
+    return response
+  }()
+}
+
+extension ListRatesResponse {
+  fileprivate static let full: ListRatesResponse = {
+    var rate = MeterRate()
+    rate.meter = "m"
+    rate.name = "n"
+    rate.unit = "u"
+    rate.location = "west"
+    rate.included = "1"
+    rate.from = ["0", "10"]
+    rate.prices = ["1.5", ""]
+    rate.isVolume = true
+    rate.startedPackage = "10000"
+    var response = ListRatesResponse(rates: [MeterRate(), rate])
+    response.card = "standard"
+    response.version = .max
+    response.effective = Day(index: -1)
+    response.currency = "EUR"
+    response.commitment = "1000.00"
+    response.commitmentDiscount = "15"
+    response.nextAfter = .max
     return response
   }()
 }

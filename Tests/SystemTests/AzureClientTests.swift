@@ -1,6 +1,7 @@
 import Glibc
 import StackmeterCore
 import StackmeterRuntime
+import StackmeterStore
 import StackmeterTesting
 import Testing
 
@@ -106,6 +107,7 @@ import Testing
       let tokens = [
         ("operator", try await cluster.operatorToken()),
         ("tenant", try await tenantToken(cluster, Self.many)),
+        ("stranger", try await tenantToken(cluster, Self.page)),
       ]
       try StateLock.makeDirectory(cluster.settings.stateDirectory)
       let usage = ClosedUsage(path: cluster.settings.usageDatabase)
@@ -113,6 +115,7 @@ import Testing
         Self.rows, open: Self.day.end.hour,
         directory: try SubscriptionDirectory(
           json: Array(#"{"subscriptions":[{"id":"\#(Self.gone)","state":"deleted"}]}"#.utf8)))
+      try Self.addRateCard(cluster.settings.usageDatabase)
       for service in ["query", "gateway"] { try cluster.start(service) }
       try await cluster.serving("query")
       let url = "http://127.0.0.1:\(cluster.settings.gatewayPort)"
@@ -151,6 +154,48 @@ import Testing
       if status == .exited(0) { try await closing }
     }
   }
+
+  /// A card with two meters, which a client reads as floats that lose nothing.
+  private static func addRateCard(_ path: String) throws {
+    let text = Array(
+      """
+      card standard
+      version 1
+      effective 2026-01-01
+      currency EUR
+      meter \(meters[0])
+        name "VM"
+        unit "Hours"
+        rate
+          price 0.5
+        rate in west
+          price 0.0078125
+      meter \(meters[1])
+        rate
+          graduated per 10
+            up-to 60 5
+            beyond 2.5
+          included 20
+
+      """.utf8)
+    let store = try SQLiteUsageStore(path: path)
+    defer { store.close() }
+    try store.put(
+      rateCard: StoredRateCard(
+        name: "standard", version: 1, effective: Day(parsing: "2026-01-01")!, currency: "EUR",
+        text: text), text: text)
+  }
+
+  /// What the clients read of it.
+  private static let rates = """
+    {"subscription":"\(many)","meters":[
+      {"meter":"\(meters[0])","name":"VM","unit":"Hours","region":"","included":0.0,
+        "rates":{"0":0.5},"effective":"2026-01-01T00:00:00+00:00"},
+      {"meter":"\(meters[0])","name":"VM","unit":"Hours","region":"west","included":0.0,
+        "rates":{"0":0.0078125},"effective":"2026-01-01T00:00:00+00:00"},
+      {"meter":"\(meters[1])","name":"","unit":"","region":"","included":20.0,
+        "rates":{"0":0.5,"40":0.25},"effective":"2026-01-01T00:00:00+00:00"}]}
+    """
 
   /// What the script asks, and what it must be answered.
   private func question(_ tokens: [(String, String)], _ last: Hour) -> [UInt8] {
@@ -192,6 +237,7 @@ import Testing
         })
       writer.member("answers", value: .array(answers))
       writer.member("failures", value: .array(failures))
+      writer.member("rates", raw: Self.rates)
       writer.member(
         "unfinished",
         object: { writer in

@@ -133,6 +133,39 @@ for expected in question["failures"]:
         assert type(error).__name__ == kind.get(status, "HttpResponseError"), type(error)
     done(expected["name"])
 
+# What usage costs.
+rates = question["rates"]
+
+
+def rate_card(currency, token=question["tokens"]["tenant"]):
+    return client(rates["subscription"], token).rate_card.get(
+        f"OfferDurableId eq 'MS-AZR-0003P' and Currency eq '{currency}' and Locale eq 'en-US' "
+        "and RegionInfo eq 'DE'"
+    )
+
+
+card = rate_card("EUR")
+assert card.currency == "EUR" and card.locale == "en-US" and card.is_tax_included is False
+assert not card.offer_terms, card.offer_terms
+found = [
+    {
+        "meter": meter.meter_id, "name": meter.meter_name, "unit": meter.unit,
+        "region": meter.meter_region, "included": meter.included_quantity,
+        "rates": meter.meter_rates, "effective": meter.effective_date.isoformat(),
+    }
+    for meter in card.meters
+]
+assert found == rates["meters"], found
+done("rate card")
+for currency, token, status in [("USD", "tenant", 400), ("EUR", "stranger", 404)]:
+    try:
+        rate_card(currency, question["tokens"][token])
+    except Failure as error:
+        assert (error.response.status_code if is_old else error.status_code) == status
+    else:
+        raise AssertionError("there is an answer")
+done("rate card refused")
+
 # The window that the question reaches into is closed once the client was told to wait.
 class Watch(logging.Handler):
     count = 0

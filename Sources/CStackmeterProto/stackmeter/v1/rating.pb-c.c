@@ -997,6 +997,141 @@ void   stackmeter__v1__write_posting_response__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__write_posting_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stackmeter__v1__list_rates_request__init
+                     (Stackmeter__V1__ListRatesRequest         *message)
+{
+  static const Stackmeter__V1__ListRatesRequest init_value = STACKMETER__V1__LIST_RATES_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__list_rates_request__get_packed_size
+                     (const Stackmeter__V1__ListRatesRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_rates_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__list_rates_request__pack
+                     (const Stackmeter__V1__ListRatesRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_rates_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__list_rates_request__pack_to_buffer
+                     (const Stackmeter__V1__ListRatesRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_rates_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ListRatesRequest *
+       stackmeter__v1__list_rates_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ListRatesRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__list_rates_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__list_rates_request__free_unpacked
+                     (Stackmeter__V1__ListRatesRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__list_rates_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__meter_rate__init
+                     (Stackmeter__V1__MeterRate         *message)
+{
+  static const Stackmeter__V1__MeterRate init_value = STACKMETER__V1__METER_RATE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__meter_rate__get_packed_size
+                     (const Stackmeter__V1__MeterRate *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__meter_rate__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__meter_rate__pack
+                     (const Stackmeter__V1__MeterRate *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__meter_rate__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__meter_rate__pack_to_buffer
+                     (const Stackmeter__V1__MeterRate *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__meter_rate__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__MeterRate *
+       stackmeter__v1__meter_rate__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__MeterRate *)
+     protobuf_c_message_unpack (&stackmeter__v1__meter_rate__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__meter_rate__free_unpacked
+                     (Stackmeter__V1__MeterRate *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__meter_rate__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__list_rates_response__init
+                     (Stackmeter__V1__ListRatesResponse         *message)
+{
+  static const Stackmeter__V1__ListRatesResponse init_value = STACKMETER__V1__LIST_RATES_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__list_rates_response__get_packed_size
+                     (const Stackmeter__V1__ListRatesResponse *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_rates_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__list_rates_response__pack
+                     (const Stackmeter__V1__ListRatesResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_rates_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__list_rates_response__pack_to_buffer
+                     (const Stackmeter__V1__ListRatesResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_rates_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ListRatesResponse *
+       stackmeter__v1__list_rates_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ListRatesResponse *)
+     protobuf_c_message_unpack (&stackmeter__v1__list_rates_response__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__list_rates_response__free_unpacked
+                     (Stackmeter__V1__ListRatesResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__list_rates_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 static const ProtobufCFieldDescriptor stackmeter__v1__rate_card_version__field_descriptors[6] =
 {
   {
@@ -2977,20 +3112,357 @@ const ProtobufCMessageDescriptor stackmeter__v1__write_posting_response__descrip
   (ProtobufCMessageInit) stackmeter__v1__write_posting_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor stackmeter__v1__rating__method_descriptors[5] =
+static const ProtobufCFieldDescriptor stackmeter__v1__list_rates_request__field_descriptors[3] =
+{
+  {
+    "caller",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListRatesRequest, caller),
+    &stackmeter__v1__caller__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "subscription",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListRatesRequest, subscription),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "after",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListRatesRequest, after),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__list_rates_request__field_indices_by_name[] = {
+  2,   /* field[2] = after */
+  0,   /* field[0] = caller */
+  1,   /* field[1] = subscription */
+};
+static const ProtobufCIntRange stackmeter__v1__list_rates_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__list_rates_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ListRatesRequest",
+  "ListRatesRequest",
+  "Stackmeter__V1__ListRatesRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ListRatesRequest),
+  3,
+  stackmeter__v1__list_rates_request__field_descriptors,
+  stackmeter__v1__list_rates_request__field_indices_by_name,
+  1,  stackmeter__v1__list_rates_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__list_rates_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__meter_rate__field_descriptors[9] =
+{
+  {
+    "meter",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__MeterRate, meter),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__MeterRate, name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unit",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__MeterRate, unit),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "location",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__MeterRate, location),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "included",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__MeterRate, included),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "from",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Stackmeter__V1__MeterRate, n_from),
+    offsetof(Stackmeter__V1__MeterRate, from),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "prices",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Stackmeter__V1__MeterRate, n_prices),
+    offsetof(Stackmeter__V1__MeterRate, prices),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "volume",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__MeterRate, volume),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "started_package",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__MeterRate, started_package),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__meter_rate__field_indices_by_name[] = {
+  5,   /* field[5] = from */
+  4,   /* field[4] = included */
+  3,   /* field[3] = location */
+  0,   /* field[0] = meter */
+  1,   /* field[1] = name */
+  6,   /* field[6] = prices */
+  8,   /* field[8] = started_package */
+  2,   /* field[2] = unit */
+  7,   /* field[7] = volume */
+};
+static const ProtobufCIntRange stackmeter__v1__meter_rate__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 9 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__meter_rate__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.MeterRate",
+  "MeterRate",
+  "Stackmeter__V1__MeterRate",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__MeterRate),
+  9,
+  stackmeter__v1__meter_rate__field_descriptors,
+  stackmeter__v1__meter_rate__field_indices_by_name,
+  1,  stackmeter__v1__meter_rate__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__meter_rate__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__list_rates_response__field_descriptors[8] =
+{
+  {
+    "rates",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__ListRatesResponse, n_rates),
+    offsetof(Stackmeter__V1__ListRatesResponse, rates),
+    &stackmeter__v1__meter_rate__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "card",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListRatesResponse, card),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "version",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListRatesResponse, version),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "effective_day",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListRatesResponse, effective_day),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "currency",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListRatesResponse, currency),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "commitment",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListRatesResponse, commitment),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "commitment_discount",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListRatesResponse, commitment_discount),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_after",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListRatesResponse, next_after),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__list_rates_response__field_indices_by_name[] = {
+  1,   /* field[1] = card */
+  5,   /* field[5] = commitment */
+  6,   /* field[6] = commitment_discount */
+  4,   /* field[4] = currency */
+  3,   /* field[3] = effective_day */
+  7,   /* field[7] = next_after */
+  0,   /* field[0] = rates */
+  2,   /* field[2] = version */
+};
+static const ProtobufCIntRange stackmeter__v1__list_rates_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 8 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__list_rates_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ListRatesResponse",
+  "ListRatesResponse",
+  "Stackmeter__V1__ListRatesResponse",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ListRatesResponse),
+  8,
+  stackmeter__v1__list_rates_response__field_descriptors,
+  stackmeter__v1__list_rates_response__field_indices_by_name,
+  1,  stackmeter__v1__list_rates_response__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__list_rates_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCMethodDescriptor stackmeter__v1__rating__method_descriptors[6] =
 {
   { "ListRateCards", &stackmeter__v1__list_rate_cards_request__descriptor, &stackmeter__v1__list_rate_cards_response__descriptor },
   { "GetRateCard", &stackmeter__v1__get_rate_card_request__descriptor, &stackmeter__v1__get_rate_card_response__descriptor },
+  { "ListRates", &stackmeter__v1__list_rates_request__descriptor, &stackmeter__v1__list_rates_response__descriptor },
   { "ListCharges", &stackmeter__v1__list_charges_request__descriptor, &stackmeter__v1__list_charges_response__descriptor },
   { "ListStatements", &stackmeter__v1__list_statements_request__descriptor, &stackmeter__v1__list_statements_response__descriptor },
   { "GetStatement", &stackmeter__v1__get_statement_request__descriptor, &stackmeter__v1__get_statement_response__descriptor },
 };
 const unsigned stackmeter__v1__rating__method_indices_by_name[] = {
   1,        /* GetRateCard */
-  4,        /* GetStatement */
-  2,        /* ListCharges */
+  5,        /* GetStatement */
+  3,        /* ListCharges */
   0,        /* ListRateCards */
-  3         /* ListStatements */
+  2,        /* ListRates */
+  4         /* ListStatements */
 };
 const ProtobufCServiceDescriptor stackmeter__v1__rating__descriptor =
 {
@@ -2999,7 +3471,7 @@ const ProtobufCServiceDescriptor stackmeter__v1__rating__descriptor =
   "Rating",
   "Stackmeter__V1__Rating",
   "stackmeter.v1",
-  5,
+  6,
   stackmeter__v1__rating__method_descriptors,
   stackmeter__v1__rating__method_indices_by_name
 };
@@ -3019,13 +3491,21 @@ void stackmeter__v1__rating__get_rate_card(ProtobufCService *service,
   assert(service->descriptor == &stackmeter__v1__rating__descriptor);
   service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void stackmeter__v1__rating__list_rates(ProtobufCService *service,
+                                        const Stackmeter__V1__ListRatesRequest *input,
+                                        Stackmeter__V1__ListRatesResponse_Closure closure,
+                                        void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__rating__descriptor);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void stackmeter__v1__rating__list_charges(ProtobufCService *service,
                                           const Stackmeter__V1__ListChargesRequest *input,
                                           Stackmeter__V1__ListChargesResponse_Closure closure,
                                           void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__rating__descriptor);
-  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__rating__list_statements(ProtobufCService *service,
                                              const Stackmeter__V1__ListStatementsRequest *input,
@@ -3033,7 +3513,7 @@ void stackmeter__v1__rating__list_statements(ProtobufCService *service,
                                              void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__rating__descriptor);
-  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__rating__get_statement(ProtobufCService *service,
                                            const Stackmeter__V1__GetStatementRequest *input,
@@ -3041,7 +3521,7 @@ void stackmeter__v1__rating__get_statement(ProtobufCService *service,
                                            void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__rating__descriptor);
-  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__rating__init (Stackmeter__V1__Rating_Service *service,
                                    Stackmeter__V1__Rating_ServiceDestroy destroy)

@@ -9,6 +9,8 @@ package enum RatingMethods {
     service, "ListRateCards")
   package static let getRateCard = RPCMethod<GetRateCardRequest, GetRateCardResponse>(
     service, "GetRateCard")
+  package static let listRates = RPCMethod<ListRatesRequest, ListRatesResponse>(
+    service, "ListRates")
   package static let listCharges = RPCMethod<ListChargesRequest, ListChargesResponse>(
     service, "ListCharges")
   package static let listStatements = RPCMethod<ListStatementsRequest, ListStatementsResponse>(
@@ -51,5 +53,10 @@ extension QueryClient {
     _ request: GetStatementRequest
   ) async throws(RPCError) -> GetStatementResponse {
     try await channel.call(RatingMethods.getStatement, request, timeout: QueryClient.timeout)
+  }
+
+  /// One page; the next one by its `nextAfter`.
+  package func listRates(_ request: ListRatesRequest) async throws(RPCError) -> ListRatesResponse {
+    try await channel.call(RatingMethods.listRates, request, timeout: QueryClient.timeout)
   }
 }

@@ -38,6 +38,9 @@ typedef struct Stackmeter__V1__StatementRefusal Stackmeter__V1__StatementRefusal
 typedef struct Stackmeter__V1__CloseStatementsResponse Stackmeter__V1__CloseStatementsResponse;
 typedef struct Stackmeter__V1__WritePostingRequest Stackmeter__V1__WritePostingRequest;
 typedef struct Stackmeter__V1__WritePostingResponse Stackmeter__V1__WritePostingResponse;
+typedef struct Stackmeter__V1__ListRatesRequest Stackmeter__V1__ListRatesRequest;
+typedef struct Stackmeter__V1__MeterRate Stackmeter__V1__MeterRate;
+typedef struct Stackmeter__V1__ListRatesResponse Stackmeter__V1__ListRatesResponse;
 
 
 /* --- enums --- */
@@ -563,6 +566,89 @@ struct  Stackmeter__V1__WritePostingResponse
     , 0, (char *)protobuf_c_empty_string }
 
 
+struct  Stackmeter__V1__ListRatesRequest
+{
+  ProtobufCMessage base;
+  Stackmeter__V1__Caller *caller;
+  char *subscription;
+  /*
+   * From the last answer; 0 for the first page.
+   */
+  uint32_t after;
+};
+#define STACKMETER__V1__LIST_RATES_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_rates_request__descriptor) \
+    , NULL, (char *)protobuf_c_empty_string, 0 }
+
+
+/*
+ * What the units of a meter cost a subscription at a location. Decimals are exact texts.
+ */
+struct  Stackmeter__V1__MeterRate
+{
+  ProtobufCMessage base;
+  /*
+   * As the card spells it.
+   */
+  char *meter;
+  char *name;
+  char *unit;
+  /*
+   * Empty for everywhere.
+   */
+  char *location;
+  /*
+   * Free in each billing period, before the steps begin.
+   */
+  char *included;
+  /*
+   * Where each step begins, from 0, and what a unit costs in it, discounts taken off.
+   */
+  size_t n_from;
+  char **from;
+  size_t n_prices;
+  char **prices;
+  /*
+   * All units have the price of the step that the billing period ends in.
+   */
+  protobuf_c_boolean volume;
+  /*
+   * Prices are for packages of so many units, which count when begun; empty for prices of one unit.
+   */
+  char *started_package;
+};
+#define STACKMETER__V1__METER_RATE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__meter_rate__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, 0,NULL, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Stackmeter__V1__ListRatesResponse
+{
+  ProtobufCMessage base;
+  /*
+   * By meter, in the order of the card, and location. At most 1,000.
+   */
+  size_t n_rates;
+  Stackmeter__V1__MeterRate **rates;
+  char *card;
+  uint32_t version;
+  int64_t effective_day;
+  char *currency;
+  /*
+   * Usage worth so much is committed to in each billing period, and the discount for it in percent; empty for none.
+   */
+  char *commitment;
+  char *commitment_discount;
+  /*
+   * The `after` of the next page; 0 on the last one.
+   */
+  uint32_t next_after;
+};
+#define STACKMETER__V1__LIST_RATES_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_rates_response__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string, 0, 0, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0 }
+
+
 /* Stackmeter__V1__RateCardVersion methods */
 void   stackmeter__v1__rate_card_version__init
                      (Stackmeter__V1__RateCardVersion         *message);
@@ -981,6 +1067,63 @@ Stackmeter__V1__WritePostingResponse *
 void   stackmeter__v1__write_posting_response__free_unpacked
                      (Stackmeter__V1__WritePostingResponse *message,
                       ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ListRatesRequest methods */
+void   stackmeter__v1__list_rates_request__init
+                     (Stackmeter__V1__ListRatesRequest         *message);
+size_t stackmeter__v1__list_rates_request__get_packed_size
+                     (const Stackmeter__V1__ListRatesRequest   *message);
+size_t stackmeter__v1__list_rates_request__pack
+                     (const Stackmeter__V1__ListRatesRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__list_rates_request__pack_to_buffer
+                     (const Stackmeter__V1__ListRatesRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ListRatesRequest *
+       stackmeter__v1__list_rates_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__list_rates_request__free_unpacked
+                     (Stackmeter__V1__ListRatesRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__MeterRate methods */
+void   stackmeter__v1__meter_rate__init
+                     (Stackmeter__V1__MeterRate         *message);
+size_t stackmeter__v1__meter_rate__get_packed_size
+                     (const Stackmeter__V1__MeterRate   *message);
+size_t stackmeter__v1__meter_rate__pack
+                     (const Stackmeter__V1__MeterRate   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__meter_rate__pack_to_buffer
+                     (const Stackmeter__V1__MeterRate   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__MeterRate *
+       stackmeter__v1__meter_rate__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__meter_rate__free_unpacked
+                     (Stackmeter__V1__MeterRate *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ListRatesResponse methods */
+void   stackmeter__v1__list_rates_response__init
+                     (Stackmeter__V1__ListRatesResponse         *message);
+size_t stackmeter__v1__list_rates_response__get_packed_size
+                     (const Stackmeter__V1__ListRatesResponse   *message);
+size_t stackmeter__v1__list_rates_response__pack
+                     (const Stackmeter__V1__ListRatesResponse   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__list_rates_response__pack_to_buffer
+                     (const Stackmeter__V1__ListRatesResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ListRatesResponse *
+       stackmeter__v1__list_rates_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__list_rates_response__free_unpacked
+                     (Stackmeter__V1__ListRatesResponse *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Stackmeter__V1__RateCardVersion_Closure)
@@ -1049,6 +1192,15 @@ typedef void (*Stackmeter__V1__WritePostingRequest_Closure)
 typedef void (*Stackmeter__V1__WritePostingResponse_Closure)
                  (const Stackmeter__V1__WritePostingResponse *message,
                   void *closure_data);
+typedef void (*Stackmeter__V1__ListRatesRequest_Closure)
+                 (const Stackmeter__V1__ListRatesRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__MeterRate_Closure)
+                 (const Stackmeter__V1__MeterRate *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__ListRatesResponse_Closure)
+                 (const Stackmeter__V1__ListRatesResponse *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -1064,6 +1216,10 @@ struct Stackmeter__V1__Rating_Service
                         const Stackmeter__V1__GetRateCardRequest *input,
                         Stackmeter__V1__GetRateCardResponse_Closure closure,
                         void *closure_data);
+  void (*list_rates)(Stackmeter__V1__Rating_Service *service,
+                     const Stackmeter__V1__ListRatesRequest *input,
+                     Stackmeter__V1__ListRatesResponse_Closure closure,
+                     void *closure_data);
   void (*list_charges)(Stackmeter__V1__Rating_Service *service,
                        const Stackmeter__V1__ListChargesRequest *input,
                        Stackmeter__V1__ListChargesResponse_Closure closure,
@@ -1086,6 +1242,7 @@ void stackmeter__v1__rating__init (Stackmeter__V1__Rating_Service *service,
     { STACKMETER__V1__RATING__BASE_INIT,\
       function_prefix__ ## list_rate_cards,\
       function_prefix__ ## get_rate_card,\
+      function_prefix__ ## list_rates,\
       function_prefix__ ## list_charges,\
       function_prefix__ ## list_statements,\
       function_prefix__ ## get_statement  }
@@ -1097,6 +1254,10 @@ void stackmeter__v1__rating__get_rate_card(ProtobufCService *service,
                                            const Stackmeter__V1__GetRateCardRequest *input,
                                            Stackmeter__V1__GetRateCardResponse_Closure closure,
                                            void *closure_data);
+void stackmeter__v1__rating__list_rates(ProtobufCService *service,
+                                        const Stackmeter__V1__ListRatesRequest *input,
+                                        Stackmeter__V1__ListRatesResponse_Closure closure,
+                                        void *closure_data);
 void stackmeter__v1__rating__list_charges(ProtobufCService *service,
                                           const Stackmeter__V1__ListChargesRequest *input,
                                           Stackmeter__V1__ListChargesResponse_Closure closure,
@@ -1173,6 +1334,9 @@ extern const ProtobufCMessageDescriptor stackmeter__v1__statement_refusal__descr
 extern const ProtobufCMessageDescriptor stackmeter__v1__close_statements_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__write_posting_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__write_posting_response__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__list_rates_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__meter_rate__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__list_rates_response__descriptor;
 extern const ProtobufCServiceDescriptor stackmeter__v1__rating__descriptor;
 extern const ProtobufCServiceDescriptor stackmeter__v1__billing__descriptor;
 

@@ -5,6 +5,7 @@ internal import StackmeterCore
 /// Everything that is answered as Azure Stack would, and under which paths.
 struct AzureAnswers: Sendable {
   let usage: AzureUsage
+  let rateCard: AzureRateCard
   let subscriptions: AzureSubscriptions
   let metadata: AzureMetadata
 
@@ -13,6 +14,7 @@ struct AzureAnswers: Sendable {
   ) {
     let links = GatewayLinks(fallbackAuthority: fallbackAuthority)
     usage = AzureUsage(query: query, clock: clock, links: links)
+    rateCard = AzureRateCard(query: query)
     subscriptions = AzureSubscriptions(query: query, links: links)
     metadata = AzureMetadata(links: links, tokens: tokens)
   }
@@ -36,6 +38,7 @@ struct AzureAnswers: Sendable {
         .post, "\(provider)/updateEncryption", .operatorOnly, .azureEncryption,
         metadata.updateEncryption),
       Route(.get, "\(tenant)/UsageAggregates", .caller, .azureTenant, usage.tenant),
+      Route(.get, "\(tenant)/RateCard", .caller, .azureRateCard, rateCard.show),
       Route(
         .get, "\(provider)/subscriberUsageAggregates", .provider, .azureProvider(),
         usage.provider),

@@ -52,6 +52,37 @@ extension RouteDescription {
       ])
   }
 
+  static let azureRateCard = RouteDescription(
+    name: "getAzureRateCard", summary: "What usage costs a subscription, in Azure's shape.",
+    pathValue: "The subscription's id.",
+    parameters: [
+      .apiVersion,
+      Parameter(
+        "$filter", .text,
+        "OfferDurableId eq '…' and Currency eq '…' and Locale eq '…' and RegionInfo eq '…'.",
+        isNeeded: true),
+    ],
+    answers: [
+      Answer(
+        .ok, "The rates of the version that holds today.",
+        .json(
+          .object([
+            "OfferTerms": .list(
+              .object([
+                "Name": .text, "EffectiveDate": .time, "TieredDiscount": .map(.number),
+                "ExcludedMeterIds": .list(.text),
+              ])),
+            "Meters": .list(
+              .object([
+                "EffectiveDate": .time, "IncludedQuantity": .number, "MeterCategory": .text,
+                "MeterId": .text, "MeterName": .text, "MeterRates": .map(.number),
+                "MeterRegion": .text, "MeterSubCategory": .text, "MeterTags": .list(.text),
+                "Unit": .text,
+              ])),
+            "Currency": .text, "Locale": .text, "IsTaxIncluded": .flag,
+          ])))
+    ])
+
   static let azureEncryption = RouteDescription(
     name: "updateAzureEncryption", summary: "Refused: usage has no encryption of its own.",
     pathValue: "The subscription's id.", parameters: [.apiVersion],

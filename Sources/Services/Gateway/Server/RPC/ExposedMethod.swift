@@ -32,7 +32,7 @@ struct ExposedMethod: Sendable {
     switch String(method.path.split(separator: "/").last ?? "") {
     case "ListUsage", "Summarize", "Explain", "ListSubscriptions", "ListQuarantine",
       "GetQuarantineEntry", "ListRateCards", "GetRateCard",
-      "ListCharges", "ListStatements", "GetStatement":
+      "ListRates", "ListCharges", "ListStatements", "GetStatement":
       .reads
     case "ListMeters", "ListWindows", "ListSources", "GetStatus", "Report": .never
     default: .byMethod
@@ -61,6 +61,9 @@ struct ExposedMethod: Sendable {
     ExposedMethod(
       .query, TranscodedMethod(QueryMethods.listSources), .operatorOnly,
       "The sources that usage is expected of."),
+    ExposedMethod(
+      .query, TranscodedMethod(RatingMethods.listRates), .caller,
+      "What usage costs one subscription now."),
     ExposedMethod(
       .query, TranscodedMethod(RatingMethods.listCharges), .caller,
       "The charges of one subscription for one billing period, page by page."),

@@ -17,6 +17,7 @@ package struct RatingEndpoint: RPCEndpoint {
     let rating = rating
     routes.unary(RatingMethods.listRateCards) { try await rating.listRateCards($0) }
     routes.unary(RatingMethods.getRateCard) { try await rating.rateCard($0) }
+    routes.unary(RatingMethods.listRates) { try await rating.listRates($0) }
     routes.unary(RatingMethods.listCharges) { try await rating.listCharges($0) }
     routes.unary(RatingMethods.listStatements) { try await rating.listStatements($0) }
     routes.unary(RatingMethods.getStatement) { try await rating.statement($0) }
