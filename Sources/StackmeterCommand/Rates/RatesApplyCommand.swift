@@ -16,6 +16,9 @@ struct RatesApplyCommand: AsyncParsableCommand {
       wrong; nothing is changed then.
       """)
 
+  /// More meters without a rate are counted only: a catalog has many that a card leaves out.
+  private static let unpricedNamed = 5
+
   @OptionGroup var options: SettingsOptions
   @Flag(help: "Only say what is wrong with it, or what it would change.")
   var dryRun = false
@@ -59,9 +62,12 @@ struct RatesApplyCommand: AsyncParsableCommand {
       }
     var lines = [state] + response.changes.map { "  \($0)" }
     if !response.unpricedMeters.isEmpty {
+      let named = response.unpricedMeters.prefix(RatesApplyCommand.unpricedNamed)
+      let others = response.unpricedMeters.count - named.count
       lines.append(
-        "without a rate: \(response.unpricedMeters.joined(separator: ", ")); their usage stands on statements "
-          + "without a price")
+        "without a rate: \(named.joined(separator: ", "))"
+          + (others > 0 ? " and \(others) others" : "")
+          + "; their usage stands on statements without a price")
     }
     if response.inForce != version.name {
       lines.append(
