@@ -29,17 +29,19 @@ struct RatesApplyCommand: AsyncParsableCommand {
     try await RatesCommand.reportingProblems {
       let settings = try options.settings()
       let text = try fileContent(file, bytesMax: ApplyRateCardRequest.textBytesMax)
-      let isDryRun = dryRun
-      let apply = {
-        try await withService("aggregator", of: settings) { channel in
+      let (file, isDryRun) = (file, dryRun)
+      // What is refused is thrown here, so that the audit log says so.
+      let apply = { () async throws -> String in
+        let response = try await withService("aggregator", of: settings) { channel in
           try await BillingClient(channel).applyRateCard(
             ApplyRateCardRequest(text: text, isDryRun: isDryRun))
         }
+        return try Self.text(response, file: file)
       }
-      let response =
+      let told =
         isDryRun
         ? try await apply() : try await LocalAudit.change(settings, "rates apply", nil, apply)
-      StandardStream.output.write(terminalText(try Self.text(response, file: file)))
+      StandardStream.output.write(terminalText(told))
     }
   }
 
