@@ -166,6 +166,7 @@ private let meter = Meter(
     ("/odata/v4/DailyUsage?$top=-1", 400, "$top"),
     ("/odata/v4/DailyUsage?$skiptoken=x", 400, "$skiptoken"),
     ("/odata/v4/DailyUsage?$skiptoken=99999999999-x", 400, "$skiptoken"),
+    ("/odata/v4/DailyUsage?$skiptoken=25-x", 400, "$skiptoken"),
     ("/odata/v4/Meters?$skiptoken=x", 400, "$skiptoken"),
     ("/odata/v4/DailyUsage?top=1", 400, "unknown parameter"),
     ("/odata/v4/DailyUsage?$format=atom", 406, "$format"),

@@ -56,7 +56,7 @@ extension RouteDescription {
         .json(
           .object(
             ["value": .list(.window)],
-            optional: ["missingSources": .component("MissingSources")])))
+            optional: ["nextBefore": .time, "missingSources": .component("MissingSources")])))
     ])
 }
 

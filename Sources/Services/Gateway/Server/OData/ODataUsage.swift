@@ -15,6 +15,8 @@ struct ODataUsage: ODataSource {
   let filter: ODataFilter?
 
   private static let type = ODataEntityType.usage
+  /// The end of a walk, in hours: of the last time that usage may have.
+  private static let endMax = Instant.accepted.upperBound.hour.index
 
   /// The token of a page has in front of query's own the end of the walk, in hours: a question of another end would be
   /// another question.
@@ -23,7 +25,9 @@ struct ODataUsage: ODataSource {
     var pageToken = ""
     if let token {
       let parts = token.split(separator: "-", maxSplits: 1)
-      guard parts.count == 2, let index = Int64(parts[0]), (0...3_000_000).contains(index) else {
+      guard parts.count == 2, let index = Int64(parts[0]), (0...ODataUsage.endMax).contains(index),
+        granularity.begins(at: Hour(index: index))
+      else {
         throw HTTPProblem(
           .badRequest, "InvalidQueryOption", "$skiptoken: is not of this service")
       }
