@@ -38,7 +38,8 @@ private let rows = handWrittenRows.merging(
     MatrixRow.seeing,
     [
       "Query/ListUsage", "Query/Summarize", "Query/Explain", "Query/ListSubscriptions",
-      "Query/ListMeters", "Rating/ListRates", "Rating/ListCharges", "Rating/ListStatements", "Rating/GetStatement",
+      "Query/ListMeters", "Rating/ListRates", "Rating/ListCharges", "Rating/ListStatements",
+      "Rating/GetStatement",
     ]
   )
   .merging(
