@@ -40,7 +40,7 @@ import Testing
         if words.first == "rpc" { methods.append("\(service).\(words[1])") }
       }
     }
-    #expect(methods.count == 24)
+    #expect(methods.count == 25)
     return methods
   }
 }

@@ -279,11 +279,12 @@ def ask(service, *questions):
 
 # A client without .proto files: what it calls is all from reflection.
 contract = descriptor_pb2.FileDescriptorSet.FromString(pathlib.Path(f"{work}/descriptors").read_bytes())
-for service in ("collector", "aggregator", "query"):
+for service, others in (("collector", []), ("aggregator", ["Billing"]), ("query", ["Rating"])):
     full = f"stackmeter.v1.{service.capitalize()}"
     (listed,) = ask(service, {"list_services": ""})
     names = [each.name for each in listed.list_services_response.service]
-    assert names == ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", full], names
+    assert names == ["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection", full] + [
+        f"stackmeter.v1.{other}" for other in others], names
 
     pool = descriptor_pool.DescriptorPool()
     unknown, *found = ask(
