@@ -128,7 +128,8 @@ private final class StopFlag: Sendable {
       #expect(try await Reports.settledTotals(cluster, position: second) == ["s": Quantity(40)])
       #expect(cluster.isRunning("aggregator") && cluster.isRunning("query"))
       let aggregator = cluster.log("aggregator").split(separator: "\n")
-      #expect(aggregator.count { $0.contains("cannot be opened") } == 1)
+      // Once for each problem: a server that starts says so for a moment.
+      #expect((1...2).contains(aggregator.count { $0.contains("cannot be opened") }))
       #expect(aggregator.count { $0.contains("not following the journal") } == 1, "\(aggregator)")
       #expect(aggregator.count { $0.contains("the usage database is back") } == 1)
       let query = cluster.log("query").split(separator: "\n")
