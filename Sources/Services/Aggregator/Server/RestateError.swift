@@ -22,13 +22,7 @@ extension RestateError: RPCErrorConvertible {
     switch self {
     case .underWay, .journalTooShort: .failedPrecondition
     case .notFollowing, .journalEnded: .unavailable
-    case .store(let error):
-      switch error.kind {
-      case .missing, .interrupted, .olderSchema: .unavailable
-      case .overflow, .removed, .tooLarge: .outOfRange
-      case .tooSlow: .deadlineExceeded
-      case .newerSchema, .otherCell, .otherWriter, .system: .internalError
-      }
+    case .store(let error): error.rpcErrorCode
     }
   }
 

@@ -21,13 +21,7 @@ extension BillingError: RPCErrorConvertible {
     case .notOpen: .unavailable
     case .underWay, .refused: .failedPrecondition
     case .invalid: .invalidArgument
-    case .store(let error):
-      switch error.kind {
-      case .missing, .interrupted, .olderSchema: .unavailable
-      case .overflow, .removed, .tooLarge: .outOfRange
-      case .tooSlow: .deadlineExceeded
-      case .newerSchema, .otherCell, .otherWriter, .system: .internalError
-      }
+    case .store(let error): error.rpcErrorCode
     }
   }
 
