@@ -12,11 +12,13 @@ func withTable(_ body: (RouteTable) async throws -> Void) async throws {
   try await withInProcessChannel(endpoints: []) { channel in
     let (query, collector) = (QueryClient(channel), CollectorClient(channel))
     let clock = SimulatedClock(RunningGateway.start)
+    let meters = MeterNames(query: query, clock: clock)
     try await body(
       .gateway(
-        azure: AzureAnswers(query: query, clock: clock, fallbackAuthority: "h"),
+        azure: AzureAnswers(
+          query: query, meters: meters, clock: clock, fallbackAuthority: "h"),
         usage: UsageAnswers(
-          query: query, meters: MeterNames(query: query, clock: clock), clock: clock),
+          query: query, meters: meters, clock: clock),
         catalog: CatalogAnswers(query: query),
         status: StatusAnswers(query: query, collector: collector),
         events: EventsAnswers(collector: collector, metrics: GatewayMetrics()),
@@ -28,7 +30,7 @@ func withTable(_ body: (RouteTable) async throws -> Void) async throws {
           metrics: GatewayMetrics(), connections: Connections(connectionsMax: 1)),
         exports: ExportAnswers(query: query), rated: RouteTable.rated(query),
         odata: ODataAnswers(
-          query: query, meters: MeterNames(query: query, clock: clock), clock: clock,
+          query: query, meters: meters, clock: clock,
           links: GatewayLinks(fallbackAuthority: "localhost"))))
   }
 }

@@ -57,7 +57,7 @@ package struct Gateway: Service {
     responder = GatewayResponder(
       table: .gateway(
         azure: AzureAnswers(
-          query: query, clock: clock,
+          query: query, meters: meters, clock: clock,
           fallbackAuthority: "\(configuration.host):\(configuration.port)",
           tokens: configuration.tokens?.rules),
         usage: UsageAnswers(query: query, meters: meters, clock: clock),

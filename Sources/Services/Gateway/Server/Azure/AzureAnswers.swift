@@ -10,11 +10,12 @@ struct AzureAnswers: Sendable {
   let metadata: AzureMetadata
 
   init(
-    query: QueryClient, clock: any WallClock, fallbackAuthority: String, tokens: TokenRules? = nil
+    query: QueryClient, meters: MeterNames, clock: any WallClock, fallbackAuthority: String,
+    tokens: TokenRules? = nil
   ) {
     let links = GatewayLinks(fallbackAuthority: fallbackAuthority)
     usage = AzureUsage(query: query, clock: clock, links: links)
-    rateCard = AzureRateCard(query: query)
+    rateCard = AzureRateCard(query: query, meters: meters)
     subscriptions = AzureSubscriptions(query: query, links: links)
     metadata = AzureMetadata(links: links, tokens: tokens)
   }

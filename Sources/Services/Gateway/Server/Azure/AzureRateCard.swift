@@ -9,6 +9,7 @@ struct AzureRateCard: Sendable {
   static let ratesMax = 20_000
 
   let query: QueryClient
+  let meters: MeterNames
 
   func show(_ request: GatewayRequest) async throws -> Reply {
     let parameters = try AzureParameters(request)
@@ -35,9 +36,7 @@ struct AzureRateCard: Sendable {
       rates += page.rates
       asked.after = page.nextAfter
     }
-    let meters = try await query.listMeters()
-    let catalog = Dictionary(
-      meters.map { ($0.id.asciiLowercased, $0) }, uniquingKeysWith: { one, _ in one })
+    let catalog = try await meters.current()
     let effective = first.effective.start.description
     return Reply { writer in
       writer.member(
@@ -49,7 +48,7 @@ struct AzureRateCard: Sendable {
         "Meters",
         array: { writer in
           for rate in rates {
-            writer.meterRate(rate, catalog[rate.meter.asciiLowercased], effective)
+            writer.meterRate(rate, catalog[rate.meter], effective)
           }
         })
       writer.member("Currency", string: first.currency)

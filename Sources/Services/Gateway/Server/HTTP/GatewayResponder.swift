@@ -25,7 +25,7 @@ struct GatewayResponder: HTTPResponder {
     let match = table.match(request.method, path)
     var reply: Reply
     do {
-      reply = try await answer(request, context, path: path, match, requestID: requestID)
+      reply = try await answer(request, context, path: path, match, surface, requestID)
     } catch let problem as HTTPProblem {
       reply = surface.reply(problem)
     } catch let error as BodyReadError {
@@ -42,7 +42,7 @@ struct GatewayResponder: HTTPResponder {
 
   private func answer(
     _ request: Request, _ context: GatewayContext, path: String, _ match: RouteTable.Match,
-    requestID: RequestID
+    _ surface: Surface, _ requestID: RequestID
   ) async throws -> Reply {
     switch match {
     case .none:
@@ -60,7 +60,7 @@ struct GatewayResponder: HTTPResponder {
         head: request.head, body: request.body, path: path, pathValue: pathValue,
         query: request.uri.query ?? "", declared: route.description.parameters,
         principal: principal, isSecure: isSecure)
-      return try await answer(asked, route, requestID)
+      return try await answer(asked, route, surface, requestID)
     }
   }
 
@@ -76,7 +76,7 @@ struct GatewayResponder: HTTPResponder {
 
   /// Answers somebody who is known, within what they may do and how often.
   private func answer(
-    _ request: GatewayRequest, _ route: Route, _ requestID: RequestID
+    _ request: GatewayRequest, _ route: Route, _ surface: Surface, _ requestID: RequestID
   ) async throws -> Reply {
     guard route.access.allows(request.caller) else {
       await trail.deny(request, route, requestID: requestID)
@@ -86,12 +86,12 @@ struct GatewayResponder: HTTPResponder {
     let standing = limiter.take(
       route.access == .reporter ? .ingest : .query, of: request.principal.name)
     if let standing, !standing.isAllowed {
-      throw HTTPProblem.tooManyRequests(standing, on: Surface(path: request.path))
+      throw HTTPProblem.tooManyRequests(standing, on: surface)
     }
     var reply = try await trail.follow(request, route, requestID: requestID) {
       try await route.handler(request)
     }
-    standing?.addHeaders(&reply.headers, on: Surface(path: request.path))
+    standing?.addHeaders(&reply.headers, on: surface)
     return reply
   }
 

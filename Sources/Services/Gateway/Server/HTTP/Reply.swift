@@ -115,13 +115,10 @@ enum Surface {
     let isAzure =
       lower == "/subscriptions"
       || ["/subscriptions/", "/providers/", "/metadata/"].contains { lower.hasPrefix($0) }
+    let isOData = path == ODataAnswers.root || path.hasPrefix("\(ODataAnswers.root)/")
     let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-    self =
-      if isAzure {
-        .azure
-      } else if path == ODataAnswers.root
-        || path.hasPrefix("\(ODataAnswers.root)/")
-      { .odata } else { parts.count == 3 && parts[1].contains(".") ? .connect : .native }
+    let isConnect = parts.count == 3 && parts[1].contains(".")
+    self = isAzure ? .azure : isOData ? .odata : isConnect ? .connect : .native
   }
 
   /// The error as this surface's clients read it.
