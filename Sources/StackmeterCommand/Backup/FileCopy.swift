@@ -1,5 +1,6 @@
 internal import Crypto
 internal import Glibc
+internal import StackmeterCore
 
 /// Copies and hashes files: what is copied is durable when the call returns.
 enum FileCopy {
@@ -101,14 +102,6 @@ enum FileCopy {
       try body(UnsafeRawBufferPointer(rebasing: piece[..<count]))
       rest -= count
     }
-  }
-
-  private static func hexadecimal(_ digest: some Sequence<UInt8>) -> String {
-    var text: [UInt8] = []
-    for byte in digest {
-      for digit in [byte >> 4, byte & 15] { text.append(digit + (digit < 10 ? 48 : 87)) }
-    }
-    return String(decoding: text, as: UTF8.self)
   }
 
   /// Makes what was written in a directory, and its names, durable.
