@@ -26,7 +26,9 @@ extension String {
     // bytes are seldom, so the bytes are compared only then.
     guard self == other else { return false }
     return utf8.withContiguousStorageIfAvailable { bytes in
-      other.utf8.withContiguousStorageIfAvailable { UnsafeRawBufferPointer(bytes).hasSameBytes($0) }
+      other.utf8.withContiguousStorageIfAvailable {
+        UnsafeRawBufferPointer(bytes).hasSameBytes(as: UnsafeRawBufferPointer($0))
+      }
     }.flatMap { $0 } ?? utf8.elementsEqual(other.utf8)
   }
 
@@ -39,9 +41,10 @@ extension String {
 }
 
 extension UnsafeRawBufferPointer {
-  /// Compares eight bytes at a time; both have the same count.
-  fileprivate func hasSameBytes(_ other: UnsafeBufferPointer<UInt8>) -> Bool {
-    let other = UnsafeRawBufferPointer(other)
+  /// Compares eight bytes at a time.
+  @inline(__always)
+  package func hasSameBytes(as other: UnsafeRawBufferPointer) -> Bool {
+    guard count == other.count else { return false }
     var offset = 0
     while offset + 8 <= count {
       guard

@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// What usage is counted against: one meter of one resource instance of one subscription.
 ///
 /// Two series are the same when all fields are, byte for byte. The subscription is in lower case and the
@@ -12,6 +14,7 @@ package struct Series: Sendable {
     let resource: Resource
     let hash: Int
     let byteCount: Int
+    let packed = AtomicLazyReference<PackedSeries>()
 
     init(_ subscription: String, _ meter: String, _ resource: Resource) {
       self.subscription = subscription
@@ -53,6 +56,12 @@ package struct Series: Sendable {
   /// The bytes of its six texts.
   package var byteCount: Int { texts.byteCount }
 
+  /// The bytes that it travels in, which `pack` makes of it when they are asked for first.
+  package func packed(_ pack: (Series) -> [UInt8]) -> [UInt8] {
+    if let packed = texts.packed.load() { return packed.bytes }
+    return texts.packed.storeIfNil(PackedSeries(bytes: pack(self))).bytes
+  }
+
   /// Gives its six texts: subscription, meter, then those of the resource in their order.
   package func forEachText(_ body: (String) -> Void) {
     body(texts.subscription)
@@ -65,6 +74,14 @@ package struct Series: Sendable {
 
   /// That of a void, which counts nothing.
   package static let none = Series(subscription: "", meter: "", resource: Resource(uri: ""))
+}
+
+private final class PackedSeries: Sendable {
+  let bytes: [UInt8]
+
+  init(bytes: [UInt8]) {
+    self.bytes = bytes
+  }
 }
 
 /// The resource instance, as its provider describes it. Equality is by bytes, not by Unicode equivalence.

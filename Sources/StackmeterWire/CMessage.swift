@@ -78,6 +78,12 @@ extension Stackmeter__V1__EventBatch: CMessage {
   }
 }
 
+extension Stackmeter__V1__PackedEventBatch: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__packed_event_batch__init(message)
+  }
+}
+
 extension Stackmeter__V1__EventCorrection: CMessage {
   package static func initialize(_ message: UnsafeMutablePointer<Self>) {
     stackmeter__v1__event_correction__init(message)

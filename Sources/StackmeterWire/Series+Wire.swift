@@ -1,8 +1,8 @@
-internal import CStackmeterProto
-internal import StackmeterCore
+package import CStackmeterProto
+package import StackmeterCore
 
-extension Series {
-  init(wire raw: borrowing Stackmeter__V1__Series) throws(WireError) {
+extension Series: WireMessage {
+  package init(wire raw: borrowing Stackmeter__V1__Series) throws(WireError) {
     let tags = try elements(raw.tags, raw.n_tags) { (entry) throws(WireError) in
       (name: text(entry.key), value: text(entry.value))
     }
@@ -11,6 +11,10 @@ extension Series {
       resource: Resource(
         uri: text(raw.resource_uri), location: text(raw.location),
         tags: Resource.canonicalTags(tags), additionalInfo: text(raw.additional_info)))
+  }
+
+  package func fill(_ raw: inout Stackmeter__V1__Series, _ packer: borrowing Packer) {
+    fill(&raw, packer.arena)
   }
 
   func fill(_ raw: inout Stackmeter__V1__Series, _ arena: borrowing Arena) {

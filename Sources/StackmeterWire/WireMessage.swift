@@ -2,7 +2,10 @@ internal import CStackmeterProto
 
 /// A Swift value that travels as a protobuf-c message.
 package protocol WireMessage: Sendable {
+  /// What it is read from and written as.
   associatedtype Raw: CMessage
+  /// The message of the contract: the same bytes, where the two differ.
+  associatedtype Contract: CMessage = Raw
   /// Copies the value out of a lent message.
   init(wire raw: borrowing Raw) throws(WireError)
   /// Sets the fields of an initialized message; all parts are the packer's.

@@ -157,7 +157,7 @@ extension RunningGateway {
     }
     let text = Array(lines.joined(separator: "\n").utf8)
     for _ in 0..<50 {
-      var reader = EventLines()
+      var reader = EventLines(SeriesWords.Pool(countMax: 1))
       var parts: [EventsBody] = []
       var rest = text[...]
       while !rest.isEmpty {

@@ -115,11 +115,12 @@ import Testing
   ) throws {
     var random = SeededRandom(seed: UInt64(strangeness))
     var (wholeCount, eventCount) = (0, 0)
+    let words = SeriesWords.Pool(countMax: 1)
     for _ in 0..<bodies {
       let count = Int.random(in: 1...12, using: &random)
       let text = (0..<count).map { _ in Self.event(&random, strangeness: strangeness) }
       let body = "[" + text.joined(separator: ",") + "]"
-      let read = try? EventsBody(Array(body.utf8), form: .many)
+      let read = try? EventsBody(Array(body.utf8), form: .many, words)
       let expected = Self.reference(body)
       #expect((read == nil) == (expected == nil), "\(body)")
       guard let read, let expected else { continue }

@@ -203,4 +203,46 @@ import Testing
     #expect(read.correction(max / 3) == Correction(.voids, "x"))
     #expect(error(batch(max - 1) + corrections)?.field == "corrections")
   }
+
+  @Test func `more series than events that are taken are refused by name`() {
+    let most = EventLimits.batchEventsMax
+    #expect(error(batch(1, series: most)) == nil)
+    guard case .invalidField("series", _)? = error(batch(1, series: most + 1)) else {
+      Issue.record("is taken")
+      return
+    }
+  }
+
+  @Test func `series are the same whether they were met before, forgotten, or are long`() throws {
+    let most = EventLimits.batchEventsMax
+    func batch(_ part: Int) -> EventBatch {
+      EventBatch(
+        source: "p",
+        series: (0..<most).map { number in
+          let info = number < 10 ? String(repeating: "i", count: 8 << 10) : ""
+          return Series(
+            subscription: "s", meter: "m\(part)",
+            resource: Resource(
+              uri: "/\(number)", tags: Resource.canonicalTags([("a", "\(part)")]),
+              additionalInfo: info))
+        })
+    }
+    // More than are remembered, and then the first ones again.
+    for part in [0, 0, 1, 2, 3, 4, 0] {
+      let batch = NumberedBatch(number: 1, batch: batch(part))
+      let read = try NumberedBatch(batch.packed())
+      #expect(read == batch)
+    }
+  }
+
+  @Test func `a series that is none is refused each time, and does no harm to the next`() throws {
+    let bad = ProtoWriter.bytes { $0.content(3, [0x0A, 1, 0xFF]) }
+    for _ in 0..<2 {
+      guard case .invalidText("subscription", _)? = error(bad) else {
+        Issue.record("is taken")
+        return
+      }
+      #expect(error(batch(2)) == nil)
+    }
+  }
 }

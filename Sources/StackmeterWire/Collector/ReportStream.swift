@@ -3,6 +3,8 @@ package import StackmeterCore
 
 /// `Collector.ReportStream`: one columnar batch.
 package struct NumberedBatch: WireMessage, Hashable {
+  package typealias Contract = Stackmeter__V1__EventBatch
+
   /// The reporter's own number, echoed in the result.
   package var number: UInt64
   package var batch: EventBatch
@@ -12,7 +14,7 @@ package struct NumberedBatch: WireMessage, Hashable {
     self.batch = batch
   }
 
-  package init(wire raw: borrowing Stackmeter__V1__EventBatch) throws(WireError) {
+  package init(wire raw: borrowing Stackmeter__V1__PackedEventBatch) throws(WireError) {
     number = raw.number
     let count = raw.n_id_lengths
     func requireCount(_ size: Int, _ name: String) throws(WireError) {
@@ -27,9 +29,12 @@ package struct NumberedBatch: WireMessage, Hashable {
         problem: "has \(count) events; at most \(EventLimits.batchEventsMax) are taken")
     }
     batch = EventBatch(source: text(raw.source))
-    batch.series = try elements(raw.series, raw.n_series) { (raw) throws(WireError) in
-      try Series(wire: raw)
+    guard raw.n_series <= EventLimits.batchEventsMax else {
+      throw .invalidField(
+        field: "series",
+        problem: "has \(raw.n_series) series; at most \(EventLimits.batchEventsMax) are taken")
     }
+    batch.series = try SeriesMemory.read(raw.series, raw.n_series)
     batch.ids = bytes(raw.ids)
     batch.idEnds.reserveCapacity(count)
     var end = 0
@@ -72,13 +77,15 @@ package struct NumberedBatch: WireMessage, Hashable {
     try batch.requirePlacedCorrections()
   }
 
-  package func fill(_ raw: inout Stackmeter__V1__EventBatch, _ packer: borrowing Packer) {
+  package func fill(
+    _ raw: inout Stackmeter__V1__PackedEventBatch, _ packer: borrowing Packer
+  ) {
     raw.number = number
     raw.source = packer.arena.text(batch.source)
     raw.n_series = batch.series.count
-    raw.series = packer.arena.messages(batch.series) {
-      (series, raw: inout Stackmeter__V1__Series) in
-      series.fill(&raw, packer.arena)
+    raw.series = packer.arena.buffer(ProtobufCBinaryData.self, count: batch.series.count)
+    for (index, series) in batch.series.enumerated() {
+      (raw.series + index).initialize(to: packer.arena.bytes(series.packed { $0.packed() }))
     }
     raw.ids = packer.arena.bytes(batch.ids)
     var start = 0

@@ -9,7 +9,7 @@ package struct MessageType: @unchecked Sendable {
   let descriptor: UnsafePointer<ProtobufCMessageDescriptor>
 
   package init<Message: WireMessage>(_ type: Message.Type) {
-    descriptor = Message.Raw.descriptor
+    descriptor = Message.Contract.descriptor
   }
 
   init(_ descriptor: UnsafePointer<ProtobufCMessageDescriptor>) {

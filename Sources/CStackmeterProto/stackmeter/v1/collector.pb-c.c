@@ -412,6 +412,51 @@ void   stackmeter__v1__event_batch__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__event_batch__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stackmeter__v1__packed_event_batch__init
+                     (Stackmeter__V1__PackedEventBatch         *message)
+{
+  static const Stackmeter__V1__PackedEventBatch init_value = STACKMETER__V1__PACKED_EVENT_BATCH__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__packed_event_batch__get_packed_size
+                     (const Stackmeter__V1__PackedEventBatch *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__packed_event_batch__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__packed_event_batch__pack
+                     (const Stackmeter__V1__PackedEventBatch *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__packed_event_batch__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__packed_event_batch__pack_to_buffer
+                     (const Stackmeter__V1__PackedEventBatch *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__packed_event_batch__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__PackedEventBatch *
+       stackmeter__v1__packed_event_batch__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__PackedEventBatch *)
+     protobuf_c_message_unpack (&stackmeter__v1__packed_event_batch__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__packed_event_batch__free_unpacked
+                     (Stackmeter__V1__PackedEventBatch *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__packed_event_batch__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stackmeter__v1__event_correction__init
                      (Stackmeter__V1__EventCorrection         *message)
 {
@@ -1835,6 +1880,174 @@ const ProtobufCMessageDescriptor stackmeter__v1__event_batch__descriptor =
   stackmeter__v1__event_batch__field_indices_by_name,
   1,  stackmeter__v1__event_batch__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__event_batch__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__packed_event_batch__field_descriptors[11] =
+{
+  {
+    "number",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__PackedEventBatch, number),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "source",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__PackedEventBatch, source),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "series",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Stackmeter__V1__PackedEventBatch, n_series),
+    offsetof(Stackmeter__V1__PackedEventBatch, series),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ids",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__PackedEventBatch, ids),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "id_lengths",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Stackmeter__V1__PackedEventBatch, n_id_lengths),
+    offsetof(Stackmeter__V1__PackedEventBatch, id_lengths),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "series_indices",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Stackmeter__V1__PackedEventBatch, n_series_indices),
+    offsetof(Stackmeter__V1__PackedEventBatch, series_indices),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "usage_starts",
+    7,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_SFIXED64,
+    offsetof(Stackmeter__V1__PackedEventBatch, n_usage_starts),
+    offsetof(Stackmeter__V1__PackedEventBatch, usage_starts),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "usage_ends",
+    8,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_SFIXED64,
+    offsetof(Stackmeter__V1__PackedEventBatch, n_usage_ends),
+    offsetof(Stackmeter__V1__PackedEventBatch, usage_ends),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "quantity_units",
+    9,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_SFIXED64,
+    offsetof(Stackmeter__V1__PackedEventBatch, n_quantity_units),
+    offsetof(Stackmeter__V1__PackedEventBatch, quantity_units),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "quantity_attos",
+    10,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_SFIXED64,
+    offsetof(Stackmeter__V1__PackedEventBatch, n_quantity_attos),
+    offsetof(Stackmeter__V1__PackedEventBatch, quantity_attos),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "corrections",
+    11,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__PackedEventBatch, n_corrections),
+    offsetof(Stackmeter__V1__PackedEventBatch, corrections),
+    &stackmeter__v1__event_correction__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__packed_event_batch__field_indices_by_name[] = {
+  10,   /* field[10] = corrections */
+  4,   /* field[4] = id_lengths */
+  3,   /* field[3] = ids */
+  0,   /* field[0] = number */
+  9,   /* field[9] = quantity_attos */
+  8,   /* field[8] = quantity_units */
+  2,   /* field[2] = series */
+  5,   /* field[5] = series_indices */
+  1,   /* field[1] = source */
+  7,   /* field[7] = usage_ends */
+  6,   /* field[6] = usage_starts */
+};
+static const ProtobufCIntRange stackmeter__v1__packed_event_batch__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 11 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__packed_event_batch__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.PackedEventBatch",
+  "PackedEventBatch",
+  "Stackmeter__V1__PackedEventBatch",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__PackedEventBatch),
+  11,
+  stackmeter__v1__packed_event_batch__field_descriptors,
+  stackmeter__v1__packed_event_batch__field_indices_by_name,
+  1,  stackmeter__v1__packed_event_batch__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__packed_event_batch__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor stackmeter__v1__event_correction__field_descriptors[3] =

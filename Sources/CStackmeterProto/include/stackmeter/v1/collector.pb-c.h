@@ -25,6 +25,7 @@ typedef struct Stackmeter__V1__ReportRequest Stackmeter__V1__ReportRequest;
 typedef struct Stackmeter__V1__EventResult Stackmeter__V1__EventResult;
 typedef struct Stackmeter__V1__ReportResponse Stackmeter__V1__ReportResponse;
 typedef struct Stackmeter__V1__EventBatch Stackmeter__V1__EventBatch;
+typedef struct Stackmeter__V1__PackedEventBatch Stackmeter__V1__PackedEventBatch;
 typedef struct Stackmeter__V1__EventCorrection Stackmeter__V1__EventCorrection;
 typedef struct Stackmeter__V1__ResultRange Stackmeter__V1__ResultRange;
 typedef struct Stackmeter__V1__BatchResult Stackmeter__V1__BatchResult;
@@ -299,6 +300,41 @@ struct  Stackmeter__V1__EventBatch
 };
 #define STACKMETER__V1__EVENT_BATCH__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__event_batch__descriptor) \
+    , 0, (char *)protobuf_c_empty_string, 0,NULL, {0,NULL}, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL }
+
+
+/*
+ * The same bytes as an EventBatch, read and written with each series left as it is: most series of a batch were met before, and
+ * are found again by their bytes. Programs of other makers have no need of it.
+ */
+struct  Stackmeter__V1__PackedEventBatch
+{
+  ProtobufCMessage base;
+  uint64_t number;
+  char *source;
+  /*
+   * Each a Series.
+   */
+  size_t n_series;
+  ProtobufCBinaryData *series;
+  ProtobufCBinaryData ids;
+  size_t n_id_lengths;
+  uint32_t *id_lengths;
+  size_t n_series_indices;
+  uint32_t *series_indices;
+  size_t n_usage_starts;
+  int64_t *usage_starts;
+  size_t n_usage_ends;
+  int64_t *usage_ends;
+  size_t n_quantity_units;
+  int64_t *quantity_units;
+  size_t n_quantity_attos;
+  int64_t *quantity_attos;
+  size_t n_corrections;
+  Stackmeter__V1__EventCorrection **corrections;
+};
+#define STACKMETER__V1__PACKED_EVENT_BATCH__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__packed_event_batch__descriptor) \
     , 0, (char *)protobuf_c_empty_string, 0,NULL, {0,NULL}, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL, 0,NULL }
 
 
@@ -898,6 +934,25 @@ Stackmeter__V1__EventBatch *
 void   stackmeter__v1__event_batch__free_unpacked
                      (Stackmeter__V1__EventBatch *message,
                       ProtobufCAllocator *allocator);
+/* Stackmeter__V1__PackedEventBatch methods */
+void   stackmeter__v1__packed_event_batch__init
+                     (Stackmeter__V1__PackedEventBatch         *message);
+size_t stackmeter__v1__packed_event_batch__get_packed_size
+                     (const Stackmeter__V1__PackedEventBatch   *message);
+size_t stackmeter__v1__packed_event_batch__pack
+                     (const Stackmeter__V1__PackedEventBatch   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__packed_event_batch__pack_to_buffer
+                     (const Stackmeter__V1__PackedEventBatch   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__PackedEventBatch *
+       stackmeter__v1__packed_event_batch__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__packed_event_batch__free_unpacked
+                     (Stackmeter__V1__PackedEventBatch *message,
+                      ProtobufCAllocator *allocator);
 /* Stackmeter__V1__EventCorrection methods */
 void   stackmeter__v1__event_correction__init
                      (Stackmeter__V1__EventCorrection         *message);
@@ -1250,6 +1305,9 @@ typedef void (*Stackmeter__V1__ReportResponse_Closure)
 typedef void (*Stackmeter__V1__EventBatch_Closure)
                  (const Stackmeter__V1__EventBatch *message,
                   void *closure_data);
+typedef void (*Stackmeter__V1__PackedEventBatch_Closure)
+                 (const Stackmeter__V1__PackedEventBatch *message,
+                  void *closure_data);
 typedef void (*Stackmeter__V1__EventCorrection_Closure)
                  (const Stackmeter__V1__EventCorrection *message,
                   void *closure_data);
@@ -1429,6 +1487,7 @@ extern const ProtobufCMessageDescriptor stackmeter__v1__report_request__descript
 extern const ProtobufCMessageDescriptor stackmeter__v1__event_result__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__report_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__event_batch__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__packed_event_batch__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__event_correction__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__result_range__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__batch_result__descriptor;

@@ -8,6 +8,11 @@ struct EventLines {
   /// Within a line that is too long, whose end is waited for.
   private var isSkipping = false
   private var lastPart = ContinuousClock.now
+  private let words: SeriesWords.Pool
+
+  init(_ words: SeriesWords.Pool) {
+    self.words = words
+  }
 
   /// Adds bytes; gives what must be reported before more is added: much, or what has been here for long.
   mutating func append(_ bytes: some Collection<UInt8>) -> [EventsBody] {
@@ -45,7 +50,7 @@ struct EventLines {
     var count = 0
     let body = EventsBody(
       lines: buffer, in: 0..<end + 1, firstIndex: lineIndex,
-      malformedMax: GatewayLimits.eventsRejectedMax, linesRead: &count)
+      malformedMax: GatewayLimits.eventsRejectedMax, linesRead: &count, words)
     lineIndex += count
     buffer.removeSubrange(0...end)
     return body

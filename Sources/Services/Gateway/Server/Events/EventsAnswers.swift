@@ -12,6 +12,7 @@ internal import StackmeterCore
 struct EventsAnswers: Sendable {
   private let collector: CollectorClient
   private let metrics: GatewayMetrics
+  private let words = SeriesWords.Pool(countMax: SeriesWords.poolMax)
   private let slots = RequestSlots(max: GatewayLimits.eventRequestsMax, of: "requests with events")
 
   init(collector: CollectorClient, metrics: GatewayMetrics) {
@@ -32,7 +33,7 @@ struct EventsAnswers: Sendable {
     let body =
       form == .binary
       ? EventsBody(single: try BinaryEvent.value(headers, bytes))
-      : try EventsBody(bytes, form: form)
+      : try EventsBody(bytes, form: form, words)
     var outcome = ReportOutcome()
     outcome.add(body, try await report(body.batches, of: request.caller))
     metrics.add(outcome)
@@ -66,7 +67,7 @@ struct EventsAnswers: Sendable {
           if let before = try await group.next() { add(before) }
           group.addTask { (part, try await self.report(part.batches, of: request.caller)) }
         }
-        var lines = EventLines()
+        var lines = EventLines(words)
         for try await chunk in body {
           for part in lines.append(chunk.readableBytesView) { try await begin(part) }
         }

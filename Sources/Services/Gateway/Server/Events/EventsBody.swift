@@ -13,21 +13,23 @@ struct EventsBody: Sendable {
   /// Whether the body is one event, which is then answered by a status of its own.
   let isSingle: Bool
   /// The events, by source.
-  var batches: [SourcedBatch] { batcher.batches }
+  private(set) var batches: [SourcedBatch] = []
   private(set) var malformed: [Malformed] = []
   /// How many are malformed beside these.
   private(set) var otherMalformed = 0
-  private var batcher = EventBatcher()
 
   /// A whole body of JSON.
-  init(_ bytes: [UInt8], form: EventsForm) throws(HTTPProblem) {
+  init(_ bytes: [UInt8], form: EventsForm, _ words: SeriesWords.Pool) throws(HTTPProblem) {
+    var batcher = EventBatcher(words.take() ?? SeriesWords())
+    defer { words.give(batcher.words) }
     do {
       var parser = JSONParser(bytes: bytes, limits: .batch)
       parser.skipSpace()
       if form != .one, parser.skip("[") {
         isSingle = false
-        try readElements(&parser)
+        try readElements(&parser, &batcher)
         try parser.end()
+        batches = batcher.batches
         return
       }
       let root = try parser.wholeText()
@@ -35,7 +37,8 @@ struct EventsBody: Sendable {
         throw HTTPProblem(.badRequest, "Malformed", form.expectation)
       }
       isSingle = true
-      read(root, index: 0, nil, bytes)
+      read(root, index: 0, nil, bytes, &batcher)
+      batches = batcher.batches
     } catch let error as JSONError {
       throw HTTPProblem(.badRequest, "Malformed", error.description)
     } catch let problem as HTTPProblem {
@@ -48,25 +51,30 @@ struct EventsBody: Sendable {
   /// One event that is not JSON by itself.
   init(single value: JSONValue) {
     isSingle = true
-    read(value, index: 0, nil, [])
+    var batcher = EventBatcher(SeriesWords())
+    read(value, index: 0, nil, [], &batcher)
+    batches = batcher.batches
   }
 
   /// Whole lines, of which `text` has `range`; the first is line `firstIndex` of the request, and `linesRead` is how
   /// many there are. Lines of nothing but space are no events. Of malformed ones, `malformedMax` are told of.
   init(
     lines text: [UInt8], in range: Range<Int>, firstIndex: Int, malformedMax: Int,
-    linesRead: inout Int
+    linesRead: inout Int, _ words: SeriesWords.Pool
   ) {
+    var batcher = EventBatcher(words.take() ?? SeriesWords())
+    defer { words.give(batcher.words) }
     isSingle = false
     var start = range.lowerBound
     linesRead = 0
     while start < range.upperBound {
       let end =
         text[start..<range.upperBound].firstIndex(of: UInt8(ascii: "\n")) ?? range.upperBound
-      readLine(text, start..<end, index: firstIndex + linesRead, malformedMax)
+      readLine(text, start..<end, index: firstIndex + linesRead, malformedMax, &batcher)
       linesRead += 1
       start = end + 1
     }
+    batches = batcher.batches
   }
 
   /// A line that is not read at all.
@@ -84,7 +92,8 @@ struct EventsBody: Sendable {
     "the line has more than the \(GatewayLimits.eventLineBytesMax) bytes that are taken"
 
   private mutating func readLine(
-    _ text: [UInt8], _ line: Range<Int>, index: Int, _ malformedMax: Int
+    _ text: [UInt8], _ line: Range<Int>, index: Int, _ malformedMax: Int,
+    _ batcher: inout EventBatcher
   ) {
     guard let start = text[line].firstIndex(where: { !isSpace($0) }) else { return }
     // The skim sees nothing behind the line.
@@ -103,7 +112,7 @@ struct EventsBody: Sendable {
     } else {
       do throws(JSONError) {
         let value = try JSONValue(parsing: Array(text[line]), limits: .event)
-        read(value, index: index, skim?.seriesParts, text)
+        read(value, index: index, skim?.seriesParts, text, &batcher)
       } catch {
         addMalformedLine(index, error.description)
       }
@@ -119,7 +128,9 @@ struct EventsBody: Sendable {
   }
 
   /// Reads events up to the end of the array whose bracket was passed.
-  private mutating func readElements(_ parser: inout JSONParser) throws {
+  private mutating func readElements(
+    _ parser: inout JSONParser, _ batcher: inout EventBatcher
+  ) throws {
     parser.skipSpace()
     guard !parser.skip("]") else { return }
     var index = 0
@@ -134,7 +145,8 @@ struct EventsBody: Sendable {
       if let skim, batcher.append(skim, of: parser.bytes, index: index) {
         parser.position = skim.end
       } else {
-        read(try parser.value(depth: 1), index: index, skim?.seriesParts, parser.bytes)
+        read(
+          try parser.value(depth: 1), index: index, skim?.seriesParts, parser.bytes, &batcher)
       }
       index += 1
       parser.skipSpace()
@@ -143,7 +155,8 @@ struct EventsBody: Sendable {
   }
 
   private mutating func read(
-    _ value: JSONValue, index: Int, _ parts: CloudEventSkim.SeriesParts?, _ text: [UInt8]
+    _ value: JSONValue, index: Int, _ parts: CloudEventSkim.SeriesParts?, _ text: [UInt8],
+    _ batcher: inout EventBatcher
   ) {
     do throws(CloudEventError) {
       batcher.append(try UsageEvent(cloudEvent: value), parts, of: text, index: index)
