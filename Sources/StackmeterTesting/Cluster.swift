@@ -1,4 +1,5 @@
 internal import Glibc
+package import StackmeterRPC
 package import StackmeterRuntime
 internal import Synchronization
 
@@ -81,6 +82,25 @@ package final class Cluster: Sendable {
       standardError: .descriptor(output))
     let status = try await process.waitForExit()
     return (status, String(decoding: try fileContent(outputPath), as: UTF8.self))
+  }
+
+  /// Returns once the service answers health checks.
+  package func serving(_ services: String...) async throws {
+    for service in services {
+      _ = try await eventually {
+        let isServing = try? await withRPCChannel(socketPath: settings.socketPath(service)) {
+          await HealthClient($0).isServing()
+        }
+        return isServing == true ? true : nil
+      }
+    }
+  }
+
+  /// Calls one service.
+  package func call<Answer: Sendable>(
+    _ service: String, _ body: @Sendable (any RPCChannel) async throws -> Answer
+  ) async throws -> Answer {
+    try await withRPCChannel(socketPath: settings.socketPath(service), body)
   }
 
   /// Kills a service as a power cut would, and returns once it is gone.

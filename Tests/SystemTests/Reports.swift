@@ -68,18 +68,6 @@ enum Reports {
 }
 
 extension Cluster {
-  /// Returns once the service answers health checks.
-  func serving(_ services: String...) async throws {
-    for service in services {
-      _ = try await eventually {
-        let isServing = try? await withRPCChannel(socketPath: settings.socketPath(service)) {
-          await HealthClient($0).isServing()
-        }
-        return isServing == true ? true : nil
-      }
-    }
-  }
-
   /// A new operator's token.
   func operatorToken() async throws -> String {
     let made = try await command("token", "create", "--role", "operator")
@@ -140,13 +128,6 @@ extension Cluster {
         "http://127.0.0.1:\(settings.gatewayPort)/v1/events",
       ], environment: ["PATH": "/usr/bin"], outputPath: "\(directory)/answer"
     ).output
-  }
-
-  /// Calls one service.
-  func call<Answer: Sendable>(
-    _ service: String, _ body: @Sendable (any RPCChannel) async throws -> Answer
-  ) async throws -> Answer {
-    try await withRPCChannel(socketPath: settings.socketPath(service), body)
   }
 }
 

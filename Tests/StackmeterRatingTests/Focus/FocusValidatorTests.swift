@@ -18,10 +18,10 @@ import Testing
     """.split(separator: " ").joined(separator: ",")
 
   /// The closed statements of the script, a statement of usage with tags, and a draft.
-  private static func bills() throws -> [(statement: Statement, charges: [Charge])] {
+  private static func bills() async throws -> [(statement: Statement, charges: [Charge])] {
     var runner = ScriptRunner(
       try ScriptTests.read("\(ScriptTests.folder)/everything.usage"), PureRatingSystem())
-    try runner.run()
+    try await runner.run()
     var bills = runner.system.closed.sorted { $0.key < $1.key }.flatMap { closed in
       closed.value.sorted { $0.key < $1.key }.map(\.value)
     }
@@ -96,7 +96,7 @@ import Testing
   }
 
   @Test func `focus-validator 2_2_1 finds the rules of FOCUS 1_2 kept`() async throws {
-    let file = try focusFile(Self.bills(), catalog: Self.catalog())
+    let file = try await focusFile(Self.bills(), catalog: Self.catalog())
     #expect(FocusRules(try FocusFile(file)).faults.isEmpty)
     let output = try await Self.validate12(file)
     // Their columns, and what is in them. With rules that do not apply to us it says nothing of the whole.
@@ -110,7 +110,7 @@ import Testing
   }
 
   @Test func `focus-validator 1_0_0 takes the form that is for it`() async throws {
-    let file = try focusFile(Self.bills(), catalog: Self.catalog(), form: .validator)
+    let file = try await focusFile(Self.bills(), catalog: Self.catalog(), form: .validator)
     let output = try await Self.validate(file, version: "1.0.0", ["--validate-version", "1.0"])
     #expect(output.contains("Validation succeeded."), "\(output)")
   }
@@ -118,7 +118,7 @@ import Testing
   /// That they find something at all.
   @Test func `the validators refuse a file that is wrong`() async throws {
     let text = String(
-      decoding: try focusFile(Self.bills(), catalog: Self.catalog(), form: .validator),
+      decoding: try await focusFile(Self.bills(), catalog: Self.catalog(), form: .validator),
       as: UTF8.self)
     let wrong = Array(text.replacing(",EUR,", with: ",eur,").utf8)
     let new = try await Self.validate12(wrong)
@@ -128,7 +128,7 @@ import Testing
   }
 
   @Test func `DuckDB and pandas read the sums of the statements`() async throws {
-    let bills = try Self.bills()
+    let bills = try await Self.bills()
     let bytes = try focusFile(bills, catalog: Self.catalog())
     try await withTemporaryDirectory { directory in
       try Self.write(bytes, "\(directory)/focus.csv")

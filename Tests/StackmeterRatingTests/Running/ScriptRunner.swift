@@ -21,14 +21,14 @@ struct ScriptRunner<System: RatingSystem> {
   /// How many lines were compared.
   private(set) var comparisons = 0
 
-  mutating func run() throws {
+  mutating func run() async throws {
     while position < lines.count {
       let line = lines[position]
       position += 1
       number = line.number
       let words = try words(line.text)
       if words.isEmpty { continue }
-      do { try run(words) } catch let failure as ScriptFailure where failure.line > 0 {
+      do { try await run(words) } catch let failure as ScriptFailure where failure.line > 0 {
         throw failure
       } catch { throw failure("\(error)") }
     }
@@ -61,22 +61,22 @@ struct ScriptRunner<System: RatingSystem> {
     throw failure("the block has no end")
   }
 
-  private mutating func run(_ words: [String]) throws {
+  private mutating func run(_ words: [String]) async throws {
     let rest = Array(words.dropFirst())
     switch words[0] {
-    case "card": try card(try block())
+    case "card": try await card(try block())
     case "refused": refusal = try block().map(scriptLine)
-    case "subscription": try describe(rest)
-    case "usage": try use(rest)
-    case "credit": try grant(rest)
+    case "subscription": try await describe(rest)
+    case "usage": try await use(rest)
+    case "credit": try await grant(rest)
     case "adjust" where rest.count == 3:
-      try system.adjust(rest[0], by: rest[1], reason: rest[2])
-    case "share" where rest.count >= 3: try share(rest)
-    case "close" where rest.count == 1: try system.close(try period(rest[0]))
+      try await system.adjust(rest[0], by: rest[1], reason: rest[2])
+    case "share" where rest.count >= 3: try await share(rest)
+    case "close" where rest.count == 1: try await system.close(try period(rest[0]))
     case "statement" where rest.count == 2:
-      try compare(try system.statement(of: rest[0], try period(rest[1])))
+      try compare(try await system.statement(of: rest[0], try period(rest[1])))
     case "charges" where rest.count == 2:
-      try compare(try system.charges(of: rest[0], try period(rest[1])))
+      try compare(try await system.charges(of: rest[0], try period(rest[1])))
     case "totals" where rest.count >= 3 && rest[1] == "by":
       let grouping: StatementGrouping? =
         switch (rest[2], rest.count) {
@@ -86,16 +86,16 @@ struct ScriptRunner<System: RatingSystem> {
         default: nil
         }
       guard let grouping else { throw failure("totals by cost-center, owner or tag NAME") }
-      try compare(try system.totals(of: try period(rest[0]), by: grouping))
+      try compare(try await system.totals(of: try period(rest[0]), by: grouping))
     default: throw failure("not understood: \(words.joined(separator: " "))")
     }
   }
 
-  private mutating func card(_ lines: [String]) throws {
+  private mutating func card(_ lines: [String]) async throws {
     let expected = refusal
     refusal = nil
     do {
-      try system.add(card: lines.joined(separator: "\n"))
+      try await system.add(card: lines.joined(separator: "\n"))
     } catch let error as RateCardError {
       guard let expected else { throw error }
       try compare(expected, error.problems.map(\.description))
@@ -111,7 +111,7 @@ struct ScriptRunner<System: RatingSystem> {
     return period
   }
 
-  private mutating func describe(_ words: [String]) throws {
+  private mutating func describe(_ words: [String]) async throws {
     guard let id = words.first else { throw failure("which subscription?") }
     var subscription = Subscription(id: id, state: .active)
     var tags: [(name: String, value: String)] = []
@@ -126,10 +126,10 @@ struct ScriptRunner<System: RatingSystem> {
       }
     }
     subscription.tags = Resource.canonicalTags(tags)
-    try system.describe(subscription)
+    try await system.describe(subscription)
   }
 
-  private mutating func use(_ words: [String]) throws {
+  private mutating func use(_ words: [String]) async throws {
     guard words.count >= 4, let start = Instant(parsing: "\(words[0]):00:00Z") else {
       throw failure("usage HOUR SUBSCRIPTION METER QUANTITY")
     }
@@ -143,24 +143,24 @@ struct ScriptRunner<System: RatingSystem> {
       default: throw failure("usage has no \(word)")
       }
     }
-    try system.use(
+    try await system.use(
       ScriptUsage(
         hour: start.hour, subscription: words[1], meter: words[2],
         quantity: try Quantity(parsing: words[3]), location: location, resource: resource))
   }
 
-  private mutating func grant(_ words: [String]) throws {
+  private mutating func grant(_ words: [String]) async throws {
     guard words.count == 3 || (words.count == 5 && words[3] == "expires") else {
       throw failure("credit SUBSCRIPTION AMOUNT TEXT [expires DAY]")
     }
     let credit = Credit(
       id: "\(number)", description: words[2], granted: Day(index: 0),
       expires: words.count == 5 ? Day(parsing: words[4]) : nil,
-      balance: try Money(parsing: words[1], system.currency))
-    try system.grant(credit, to: words[0])
+      balance: try await Money(parsing: words[1], system.currency))
+    try await system.grant(credit, to: words[0])
   }
 
-  private mutating func share(_ words: [String]) throws {
+  private mutating func share(_ words: [String]) async throws {
     var rest = words.dropFirst(2)
     let key: SharedCost.Key
     switch rest.popFirst() {
@@ -170,7 +170,7 @@ struct ScriptRunner<System: RatingSystem> {
     default: throw failure("a cost is shared equally, by-totals or by-usage METER")
     }
     let payer = rest.popFirst() == "paid-by" ? rest.popFirst() : nil
-    try system.share(words[0], words[1], by: key, payer: payer)
+    try await system.share(words[0], words[1], by: key, payer: payer)
   }
 
   private mutating func compare(_ actual: [String]) throws {

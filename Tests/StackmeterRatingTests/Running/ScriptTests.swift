@@ -43,9 +43,9 @@ import Testing
   }
 
   @Test(arguments: names)
-  func `the script is what happens`(name: String) throws {
+  func `the script is what happens`(name: String) async throws {
     var runner = ScriptRunner(try Self.read("\(Self.folder)/\(name)"), PureRatingSystem())
-    try runner.run()
+    try await runner.run()
     #expect(runner.comparisons > 0)
   }
 
@@ -57,26 +57,26 @@ import Testing
     ("usage x", "line 1: usage HOUR SUBSCRIPTION METER QUANTITY"),
     ("refused\n1:1: x\nend", "line 3: no card follows what is to be refused"),
   ])
-  func `a script that is wrong fails`(script: String, expected: String) throws {
-    let failure = #expect(throws: ScriptFailure.self) {
+  func `a script that is wrong fails`(script: String, expected: String) async throws {
+    let failure = await #expect(throws: ScriptFailure.self) {
       var runner = ScriptRunner(script, PureRatingSystem())
-      try runner.run()
+      try await runner.run()
     }
     #expect(failure?.description == expected.replacing("line 3", with: "line 1"))
   }
 
-  @Test func `a statement that is not as the script says fails`() throws {
+  @Test func `a statement that is not as the script says fails`() async throws {
     let script = try Self.read("\(Self.folder)/flat.usage")
     for (right, wrong) in [("0.03", "0.04"), ("25000 at 0.00000036", "25000 at 0.00000037")] {
-      let failure = #expect(throws: ScriptFailure.self) {
+      let failure = await #expect(throws: ScriptFailure.self) {
         var runner = ScriptRunner(script.replacing(right, with: wrong), PureRatingSystem())
-        try runner.run()
+        try await runner.run()
       }
       #expect(failure?.message.hasPrefix("expected\n") == true)
     }
-    let taken = #expect(throws: ScriptFailure.self) {
+    let taken = await #expect(throws: ScriptFailure.self) {
       var runner = ScriptRunner("refused\n  1:1: x\nend\n" + script, PureRatingSystem())
-      try runner.run()
+      try await runner.run()
     }
     #expect(taken?.message == "the card was to be refused and was taken")
   }

@@ -11,10 +11,11 @@ import Testing
     #filePath.split(separator: "/").dropLast().reduce("") { "\($0)/\($1)" } + "/Golden"
 
   /// A statement of the script of everything.
-  private func statement(_ subscription: String, _ period: BillingPeriod) throws -> Statement {
+  private func statement(_ subscription: String, _ period: BillingPeriod) async throws -> Statement
+  {
     var runner = ScriptRunner(
       try ScriptTests.read("\(ScriptTests.folder)/everything.usage"), PureRatingSystem())
-    try runner.run()
+    try await runner.run()
     return try #require(runner.system.closed[period]?[subscription]?.statement)
   }
 
@@ -33,23 +34,27 @@ import Testing
     }
   }
 
-  @Test func `the CSV of the statements of everything is what it was`() throws {
-    let statements = try [november, december].flatMap { period in
-      try [Self.acme, Self.partner].map { try statement($0, period) }
+  @Test func `the CSV of the statements of everything is what it was`() async throws {
+    var statements: [Statement] = []
+    for period in [november, december] {
+      for subscription in [Self.acme, Self.partner] {
+        statements.append(try await statement(subscription, period))
+      }
     }
     try expect(csv(statements), is: "statements.csv")
   }
 
   @Test(arguments: [(acme, november), (partner, november), (acme, december)])
-  func `the page of a statement is what it was`(subscription: String, period: BillingPeriod) throws
+  func `the page of a statement is what it was`(subscription: String, period: BillingPeriod)
+    async throws
   {
-    let statement = try statement(subscription, period)
+    let statement = try await statement(subscription, period)
     try expect(
       statement.html(issuer: "Contoso IT"), is: "\(statement.number ?? "").html")
   }
 
-  @Test func `the amounts of a CSV sum to the total and the costs are exact`() throws {
-    let statement = try statement(Self.acme, november)
+  @Test func `the amounts of a CSV sum to the total and the costs are exact`() async throws {
+    let statement = try await statement(Self.acme, november)
     let file = try FocusFile(Array(csv([statement]).utf8))
     let amounts = try file.rows.filter { $0["kind"] != "unrated" }.map {
       try Money(parsing: $0["amount"] ?? "", statement.currency).minorUnits
