@@ -154,8 +154,8 @@ let package = Package(
     service(
       "Gateway", "Server",
       [
-        "StackmeterCompression", "StackmeterCore", "StackmeterOData", "StackmeterWire",
-        "StackmeterRPC", "StackmeterRuntime",
+        "StackmeterCompression", "StackmeterCore", "StackmeterOData", "StackmeterRating",
+        "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
         "CollectorClient", "QueryClient", hummingbird, hummingbirdCore, httpTypes, nio, nioHTTP1,
         nioHTTPTypes, nioPosix, nioSSL, x509, asn1, logging, lifecycle, crypto, cryptoExtras, grpc,
       ], exclude: ["Azure/README.md", "OData/README.md"]),
@@ -309,8 +309,8 @@ let package = Package(
     tests(
       "GatewayTests",
       [
-        "GatewayServer", "StackmeterCompression", "StackmeterCore", "StackmeterWire",
-        "StackmeterRPC", "StackmeterRuntime",
+        "GatewayServer", "StackmeterCompression", "StackmeterCore", "StackmeterRating",
+        "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
         "CollectorClient", "QueryClient", "StackmeterTesting", hummingbird, httpTypes, nio,
         nioHTTP1, nioPosix, nioSSL, x509, asn1, logging, lifecycle, crypto, cryptoExtras, grpc,
       ]),

@@ -32,6 +32,8 @@ package struct Settings: Hashable, Sendable {
   package var storePostgreSQL: String
   /// The name of the rate card that usage is priced by.
   package var rateCard: String
+  /// Who invoices: the operator, by the name that finance knows. Stands on the page of a statement; empty for none.
+  package var issuer: String
   package var gatewayHost: String
   /// 0 for a free port, which the gateway logs.
   package var gatewayPort: Int
@@ -79,6 +81,7 @@ package struct Settings: Hashable, Sendable {
       "aggregator.auditIntervalSeconds", in: 0...86_400, default: 60)
     storePostgreSQL = reader.text("store.postgresql", default: "", mayBeEmpty: true)
     rateCard = reader.text("rates.card", default: "standard")
+    issuer = reader.text("rates.issuer", default: "", mayBeEmpty: true)
     gatewayHost = reader.text("gateway.host", default: "127.0.0.1")
     gatewayPort = reader.integer("gateway.port", in: 0...65_535, default: 8420)
     apiKeys = reader.text("gateway.apiKeys", default: "/etc/stackmeter/keys.json")

@@ -28,7 +28,7 @@ func withTable(_ body: (RouteTable) async throws -> Void) async throws {
         connect: ConnectAnswers(query: query, collector: collector),
         metrics: MetricsAnswers(
           metrics: GatewayMetrics(), connections: Connections(connectionsMax: 1)),
-        exports: ExportAnswers(query: query), rated: RouteTable.rated(query),
+        exports: ExportAnswers(query: query), rated: RouteTable.rated(query, issuer: ""),
         odata: ODataAnswers(
           query: query, meters: meters, clock: clock,
           links: GatewayLinks(fallbackAuthority: "localhost"))))

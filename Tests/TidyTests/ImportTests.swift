@@ -58,8 +58,8 @@ import Testing
       "NIOPosix", "Synchronization", "Glibc",
     ],
     "GatewayServer": [
-      "StackmeterCompression", "StackmeterCore", "StackmeterOData", "StackmeterWire",
-      "StackmeterRPC", "StackmeterRuntime",
+      "StackmeterCompression", "StackmeterCore", "StackmeterOData", "StackmeterRating",
+      "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
       "CollectorClient", "QueryClient", "Hummingbird", "HummingbirdCore", "HTTPTypes", "NIOCore",
       "NIOHTTP1", "NIOHTTPTypes", "NIOPosix", "NIOSSL", "SwiftASN1", "X509", "ServiceLifecycle",
       "Logging",

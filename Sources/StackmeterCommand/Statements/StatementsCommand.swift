@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import QueryClient
 internal import StackmeterCore
+internal import StackmeterRating
 internal import StackmeterRuntime
 internal import StackmeterWire
 
@@ -85,12 +86,19 @@ struct StatementsShowCommand: AsyncParsableCommand {
   var period: String?
   @Flag(help: "The document as it is kept, JSON.")
   var json = false
+  @Flag(help: "A row for each line, CSV.")
+  var csv = false
+  @Flag(help: "A page to be printed.")
+  var html = false
   @Argument(help: "The number, such as 2026-000001.")
   var number: String?
 
   func validate() throws {
     guard (number == nil) == (subscription != nil && period != nil) else {
       throw ValidationError("name a statement by its number, or by --subscription and --period")
+    }
+    guard [json, csv, html].count(where: { $0 }) <= 1 else {
+      throw ValidationError("--json, --csv and --html exclude each other")
     }
   }
 
@@ -103,9 +111,21 @@ struct StatementsShowCommand: AsyncParsableCommand {
       let found = try await withService("query", of: settings) { channel in
         try await QueryClient(channel).statement(request)
       }
-      StandardStream.output.write(
-        bytes: json
-          ? found.document + [UInt8(ascii: "\n")] : Array(StatementText(found.document).text.utf8))
+      StandardStream.output.write(bytes: try bytes(of: found.document, issuer: settings.issuer))
     }
+  }
+
+  private func bytes(
+    of document: [UInt8], issuer: String
+  ) throws(StatementDocumentError) -> [UInt8] {
+    if json { return document + [UInt8(ascii: "\n")] }
+    if csv {
+      var writer = CSVWriter()
+      writer.statementColumns()
+      writer.statement(try Statement(parsing: document))
+      return writer.bytes
+    }
+    if html { return Array(try Statement(parsing: document).html(issuer: issuer).utf8) }
+    return Array(StatementText(document).text.utf8)
   }
 }

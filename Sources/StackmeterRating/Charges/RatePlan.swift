@@ -32,6 +32,26 @@ package final class RateReference: Sendable {
     self.discount = discount
   }
 
+  /// What a document says about a rate.
+  init(
+    card: String, version: Int, meter: String, meterName: String, unit: String,
+    billingMeter: String, group: String?, location: String?, package: Quantity,
+    countsStarted: Bool, form: Pricing.Form, discount: Percent
+  ) {
+    self.card = card
+    self.version = version
+    self.meter = meter
+    self.meterName = meterName
+    self.unit = unit
+    self.billingMeter = billingMeter
+    self.group = group
+    self.location = location
+    self.package = package
+    self.countsStarted = countsStarted
+    self.form = form
+    self.discount = discount
+  }
+
   /// Which of its prices a tier has, to stand behind the name of the meter: ` tier 2`; empty where it has one.
   func step(_ tier: Int) -> String {
     if tier == 0 { return " included" }

@@ -11,6 +11,10 @@ extension JSONWriter {
       writer.member("displayName", string: statement.subscription.displayName)
       writer.member("owner", string: statement.subscription.owner)
       writer.member("costCenter", string: statement.subscription.costCenter)
+      if !statement.subscription.tags.isEmpty {
+        writer.member("tags", raw: statement.subscription.tags)
+      }
+      writer.member("subscriptionState", string: statement.subscription.state.rawValue)
       writer.member("period", string: statement.period.description)
       writer.member("periodStart", string: statement.period.start.start.description)
       writer.member("periodEnd", string: statement.period.end.start.description)
@@ -51,6 +55,7 @@ extension JSONWriter {
       writer.member("description", string: line.title)
       if let rate = line.rate {
         writer.rate(rate)
+        writer.words(of: rate)
         writer.priced(line)
       }
       writer.member("exactCost", string: line.cost.description)
@@ -101,6 +106,17 @@ extension JSONWriter {
     member("billingMeterId", string: rate.billingMeter)
     if let group = rate.group { member("rateGroup", string: group) }
     if let location = rate.location { member("rateLocation", string: location) }
+  }
+
+  /// What else the CSV and the page of a statement say of a rate, so that its document is enough to make them. What is
+  /// as it mostly is stays unsaid.
+  private mutating func words(of rate: RateReference) {
+    if !rate.meterName.isEmpty { member("meterName", string: rate.meterName) }
+    if !rate.unit.isEmpty { member("unit", string: rate.unit) }
+    if rate.form != .flat { member("form", string: rate.form.rawValue) }
+    if rate.package != Quantity(1) { member("package", string: rate.package.description) }
+    if rate.countsStarted { member("startedPackages", true) }
+    if rate.discount != .zero { member("discount", string: rate.discount.description) }
   }
 }
 

@@ -46,6 +46,24 @@ package struct Statement: Hashable, Sendable {
     self.isProvisional = isProvisional
   }
 
+  /// One that was written before, with its lines in their order.
+  init(
+    written number: String?, subscription: Subscription, period: BillingPeriod, currency: Currency,
+    rounding: Rounding, cards: [String], taxNote: String, lines: [StatementLine],
+    unrated: [Unrated], isProvisional: Bool
+  ) {
+    self.number = number
+    self.subscription = subscription
+    self.period = period
+    self.currency = currency
+    self.rounding = rounding
+    self.cards = cards
+    self.taxNote = taxNote
+    self.lines = lines
+    self.unrated = unrated
+    self.isProvisional = isProvisional
+  }
+
   package var isClosed: Bool { number != nil }
 
   /// The sum of the lines; nil where it does not fit.

@@ -140,6 +140,7 @@ struct PureRatingSystem: RatingSystem {
     guard reconciliation.holds else {
       throw ScriptFailure(line: 0, message: "does not tie: \(reconciliation)")
     }
+    if let fault = try statement.documentFault() { throw ScriptFailure(line: 0, message: fault) }
     let file = try FocusFile(focusFile([(statement, charges)], catalog: MeterCatalog([])))
     let faults = FocusRules(file).faults
     guard faults.isEmpty else { throw ScriptFailure(line: 0, message: "\(faults)") }

@@ -194,12 +194,13 @@ func draft(
     #expect(
       String(decoding: writer.bytes, as: UTF8.self)
         == #"{"number":"1","status":"closed","provisional":false,"subscriptionId":"s","displayName":"","owner":"","#
-        + #""costCenter":"","period":"2026-11","periodStart":"2026-11-01T00:00:00Z","#
+        + #""costCenter":"","subscriptionState":"unassigned","period":"2026-11","periodStart":"2026-11-01T00:00:00Z","#
         + #""periodEnd":"2026-12-01T00:00:00Z","#
         + #""currency":"EUR","rounding":"half-away-from-zero","taxNote":"","rateCards":["test 1"],"lines":[{"#
         + #""kind":"usage","adjustment":false,"period":"2026-11","description":"m tier 1: 1.5 at 1","rateCard":"test","#
-        + #""version":1,"meterId":"m","billingMeterId":"m","tier":1,"quantity":"1.5","pricedQuantity":"1.5","#
-        + #""listPrice":"1","price":"1","exactCost":"1.5","amount":"1.50"}],"unrated":[],"total":"1.50"}"#
+        + #""version":1,"meterId":"m","billingMeterId":"m","form":"graduated","tier":1,"quantity":"1.5","#
+        + #""pricedQuantity":"1.5","listPrice":"1","price":"1","exactCost":"1.5","amount":"1.50"}],"#
+        + #""unrated":[],"total":"1.50"}"#
     )
   }
 }

@@ -69,7 +69,8 @@ package struct Gateway: Service {
         sources: SourceAnswers(query: query, collector: collector),
         connect: ConnectAnswers(query: query, collector: collector),
         metrics: MetricsAnswers(metrics: metrics, connections: connections),
-        exports: ExportAnswers(query: query), rated: RouteTable.rated(query),
+        exports: ExportAnswers(query: query),
+        rated: RouteTable.rated(query, issuer: configuration.issuer),
         odata: ODataAnswers(
           query: query, meters: meters, clock: clock,
           links: GatewayLinks(fallbackAuthority: "\(configuration.host):\(configuration.port)"))),

@@ -16,6 +16,8 @@ package struct GatewayConfiguration: Hashable, Sendable {
   /// Where the audit log is; nil for none.
   package var auditDirectory: String?
   package var auditBytesMax: Int
+  /// The operator, by the name that finance knows; empty for none.
+  package var issuer = ""
   package var connections = ConnectionLimits()
   /// How long the answers in progress may take once the gateway was asked to stop.
   package var drainMax: Duration
@@ -52,6 +54,7 @@ package struct GatewayConfiguration: Hashable, Sendable {
       ingestLimit: RateLimit(requests: settings.gateway.ingestsPerMinute),
       auditDirectory: settings.auditDirectory,
       auditBytesMax: settings.gateway.auditMebibytesMax << 20)
+    issuer = settings.issuer
   }
 }
 

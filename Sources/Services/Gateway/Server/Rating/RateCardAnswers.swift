@@ -5,8 +5,8 @@ internal import StackmeterWire
 
 extension RouteTable {
   /// What is answered about what usage costs.
-  static func rated(_ query: QueryClient) -> [Route] {
-    RateCardAnswers(query: query).routes + StatementAnswers(query: query).routes
+  static func rated(_ query: QueryClient, issuer: String) -> [Route] {
+    RateCardAnswers(query: query).routes + StatementAnswers(query: query, issuer: issuer).routes
   }
 }
 

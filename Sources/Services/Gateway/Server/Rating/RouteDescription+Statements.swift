@@ -54,16 +54,21 @@ extension RouteDescription {
     ])
 
   static let statement = RouteDescription(
-    name: "getStatement", summary: "A closed statement, byte by byte as it was closed.",
-    pathValue: "The number of the statement.",
-    answers: [Answer(.ok, "The statement.", .json(.statement))])
+    name: "getStatement",
+    summary: "A closed statement, byte by byte as it was closed, or as CSV or a page made of that.",
+    pathValue: "The number of the statement.", parameters: [StatementForm.parameter],
+    answers: [aStatement])
 
   static let statementDraft = RouteDescription(
     name: "getStatementDraft",
     summary:
       "The statement of one subscription for one billing period: the closed one, or the draft of now.",
-    parameters: [.one, .month],
-    answers: [Answer(.ok, "The statement.", .json(.statement))])
+    parameters: [.one, .month, StatementForm.parameter],
+    answers: [aStatement])
+
+  private static let aStatement = Answer(
+    .ok, "The statement.", .json(.statement), Content(type: "text/csv", schema: .text),
+    Content(type: "text/html", schema: .text))
 }
 
 extension Schema {
@@ -87,9 +92,10 @@ extension Schema {
       "displayName": .text, "owner": .text, "costCenter": .text, "period": .text,
       "periodStart": .time, "periodEnd": .time, "currency": .text, "rounding": .text,
       "taxNote": .text, "rateCards": .list(.text), "lines": .list(.statementLine),
+      "subscriptionState": .choice(Subscription.State.allCases.map(\.rawValue)),
       "unrated": .list(.object(["meterId": .text, "period": .text, "quantity": .quantity])),
       "total": .text,
-    ], optional: ["number": .text])
+    ], optional: ["number": .text, "tags": .map(.text)])
 
   private static let statementLine = Schema.object(
     [
@@ -100,5 +106,7 @@ extension Schema {
       "usageDay": .day, "rateCard": .text, "version": .integer(), "meterId": .text,
       "billingMeterId": .text, "rateGroup": .text, "rateLocation": .text, "tier": .integer(),
       "quantity": .quantity, "pricedQuantity": .quantity, "listPrice": .text, "price": .text,
+      "meterName": .text, "unit": .text, "form": .text, "package": .quantity,
+      "startedPackages": .flag, "discount": .text,
     ])
 }

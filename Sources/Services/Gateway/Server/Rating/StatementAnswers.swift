@@ -6,6 +6,8 @@ internal import StackmeterWire
 /// `/v1/charges` and `/v1/statements`: what usage costs, for whoever may see that usage.
 struct StatementAnswers: Sendable {
   let query: QueryClient
+  /// The operator, by the name that finance knows.
+  let issuer: String
 
   var routes: [Route] {
     [
@@ -58,24 +60,27 @@ struct StatementAnswers: Sendable {
   }
 
   private func draft(_ request: GatewayRequest) async throws -> Reply {
-    let reader = try request.parameters()
+    var reader = try request.parameters()
+    let form = StatementForm(&reader)
     try reader.finish()
     let found = try await query.statement(
       GetStatementRequest(
         caller: request.caller, subscription: try subscription(reader, request.caller),
         period: reader.text("period") ?? ""))
-    return Reply(.ok, found.document, type: "application/json; charset=utf-8")
+    return try form.reply(found, issuer: issuer)
   }
 
-  /// The bytes that were closed.
+  /// The bytes that were closed, or what is made of them.
   private func show(_ request: GatewayRequest) async throws -> Reply {
-    try request.refuseParameters()
+    var reader = try request.parameters()
+    let form = StatementForm(&reader)
+    try reader.finish()
     guard !request.pathValue.isEmpty else {
       throw HTTPProblem(.notFound, "ResourceNotFound", "there is no statement \"\"")
     }
     let found = try await query.statement(
       GetStatementRequest(caller: request.caller, number: request.pathValue))
-    return Reply(.ok, found.document, type: "application/json; charset=utf-8")
+    return try form.reply(found, issuer: issuer)
   }
 
   private func subscription(
