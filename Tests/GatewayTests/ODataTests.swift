@@ -170,6 +170,7 @@ private let meter = Meter(
     ("/odata/v4/Meters?$skiptoken=x", 400, "$skiptoken"),
     ("/odata/v4/DailyUsage?top=1", 400, "unknown parameter"),
     ("/odata/v4/DailyUsage?$format=atom", 406, "$format"),
+    ("/odata/v4?$format=%zz", 400, "percent"), ("/odata/v4/$metadata?%zz", 400, "percent"),
     ("/odata/v4?$top=1", 400, "$top"), ("/odata/v4/$metadata?$format=json", 406, "$format"),
   ])
   func `what is not answered says why`(target: String, status: Int, part: String) async throws {

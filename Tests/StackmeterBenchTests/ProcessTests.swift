@@ -32,6 +32,18 @@ import Testing
     #expect(answer?.body == Array("abc".utf8))
   }
 
+  @Test func `the chunks of an answer are told apart by their sizes`() {
+    let head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+    #expect(HTTPConnection.head(Array(head.dropLast().utf8)) == nil)
+    let read = HTTPConnection.head(Array(head.utf8))
+    #expect(read?.status == 200 && read?.isChunked == true && read?.bytes == head.utf8.count)
+    #expect(HTTPConnection.chunk(Array("1f".utf8)) == nil)
+    let chunk = HTTPConnection.chunk(Array("1f\r\nabc".utf8))
+    #expect(chunk?.size == 31 && chunk?.start == 4)
+    #expect(HTTPConnection.chunk(Array("0\r\n\r\n".utf8))?.size == 0)
+    #expect(HTTPConnection.chunk(Array("xyz\r\n".utf8)) == nil)
+  }
+
   @Test func `everything below a directory is measured and removed`() throws {
     let path = try FileTree.makeTemporary(below: "/tmp", prefix: "sm-bench-test-")
     try FileTree.make("\(path)/below")

@@ -11,7 +11,7 @@ import Testing
     "CZstd": [],
     "CZlib": [],
     "CPQ": [],
-    "StackmeterCore": [],
+    "StackmeterCore": ["Synchronization"],
     "StackmeterRating": ["StackmeterCore"],
     "StackmeterOData": ["StackmeterCore"],
     "StackmeterWebhooks": ["StackmeterCore", "Crypto"],

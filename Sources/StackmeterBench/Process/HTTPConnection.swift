@@ -40,14 +40,71 @@ struct HTTPConnection: ~Copyable {
       + headers
     try send(Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8) + body)
     var received: [UInt8] = []
-    var chunk = [UInt8](repeating: 0, count: 16 << 10)
     while true {
-      let count = chunk.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) }
-      if count < 0 && errno == EINTR { continue }
-      guard count > 0 else { throw BenchFailure("the gateway closed the connection") }
-      received.append(contentsOf: chunk[..<count])
+      try receive(&received)
       if let answer = HTTPConnection.answer(received) { return answer }
     }
+  }
+
+  /// Asks for what is sent in chunks, and lends its bytes as they come; gives the status. An answer that is not sent in
+  /// chunks lends nothing.
+  func stream(
+    _ path: String, headers: [String], _ take: (ArraySlice<UInt8>) -> Void
+  ) throws(BenchFailure) -> Int {
+    let lines = ["GET \(path) HTTP/1.1", "Host: 127.0.0.1:\(port)"] + headers
+    try send(Array((lines.joined(separator: "\r\n") + "\r\n\r\n").utf8))
+    var received: [UInt8] = []
+    var status: Int?
+    while true {
+      try receive(&received)
+      if status == nil {
+        guard let head = HTTPConnection.head(received) else { continue }
+        guard head.isChunked else { return head.status }
+        status = head.status
+        received.removeFirst(head.bytes)
+      }
+      while let (size, start) = HTTPConnection.chunk(received) {
+        if size == 0 { return status! }
+        // The chunk and the end of its line.
+        guard received.count >= start + size + 2 else { break }
+        take(received[start..<start + size])
+        received.removeFirst(start + size + 2)
+      }
+    }
+  }
+
+  private func receive(_ received: inout [UInt8]) throws(BenchFailure) {
+    let code: Int32? = withUnsafeTemporaryAllocation(byteCount: 256 << 10, alignment: 1) { chunk in
+      while true {
+        let count = recv(descriptor, chunk.baseAddress, chunk.count, 0)
+        if count < 0 && errno == EINTR { continue }
+        guard count > 0 else { return count == 0 ? 0 : errno }
+        received.append(contentsOf: UnsafeRawBufferPointer(rebasing: chunk[..<count]))
+        return nil
+      }
+    }
+    switch code {
+    case nil: return
+    case 0: throw BenchFailure("the gateway closed the connection")
+    case let code?: throw BenchFailure("receive from", "127.0.0.1:\(port)", errno: code)
+    }
+  }
+
+  /// The size of the chunk that begins here, and where its bytes are; nil before its line is there.
+  static func chunk(_ bytes: [UInt8]) -> (size: Int, start: Int)? {
+    guard let end = bytes.prefix(20).firstIndex(of: UInt8(ascii: "\n")), end > 0,
+      let size = Int(String(decoding: bytes[..<(end - 1)], as: UTF8.self), radix: 16)
+    else { return nil }
+    return (size, end + 1)
+  }
+
+  static func head(_ bytes: [UInt8]) -> (status: Int, isChunked: Bool, bytes: Int)? {
+    let text = String(decoding: bytes.prefix(8192), as: UTF8.self)
+    guard let end = text.firstRange(of: "\r\n\r\n") else { return nil }
+    let words = text[..<end.lowerBound].split(separator: " ", maxSplits: 2)
+    guard words.count > 1, let status = Int(words[1]) else { return nil }
+    let isChunked = text[..<end.lowerBound].lowercased().contains("transfer-encoding: chunked")
+    return (status, isChunked, text[..<end.upperBound].utf8.count)
   }
 
   private func send(_ bytes: [UInt8]) throws(BenchFailure) {

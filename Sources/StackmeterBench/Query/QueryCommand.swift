@@ -35,6 +35,8 @@ struct QueryOptions: ParsableArguments {
   var seed: UInt64 = 1
   @Flag(help: "The same questions to PostgreSQL 15 with the same rows, and how much slower it was.")
   var postgres = false
+  @Flag(help: "Pages and the file of a day by HTTP, too, from a gateway.")
+  var gateway = false
   @Option(help: "A directory on the disk to measure; all below it that is made is removed.")
   var directory = "/var/tmp"
   @Option(help: "The file of meters for the services.")

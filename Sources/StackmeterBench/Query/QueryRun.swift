@@ -54,6 +54,7 @@ struct QueryRun: Sendable {
       return ours
     }
     for (name, asked) in ours { report.append(name, asked.figures) }
+    if options.gateway { try await askGateway(dataset, directory, &report) }
     report.append(
       "query", [.mebibytes("residentMax", service.figures.residentBytesMax)])
     try await service.kill()
@@ -209,6 +210,20 @@ struct QueryRun: Sendable {
 }
 
 extension QueryRun {
+  /// Puts the questions of pages and the file of a day to a gateway before the same query service.
+  private func askGateway(
+    _ dataset: UsageDataset, _ directory: BenchDirectory, _ report: inout BenchReport
+  ) async throws {
+    let gateway = try await GatewayProcess.start(directory: directory, catalog: options.catalog)
+    let questions = GatewayQuestions(port: gateway.port, token: gateway.token, dataset: dataset)
+    for (name, asked) in UsageQuestion.all(dataset, options) where name.hasSuffix("page") {
+      report.append("gateway: \(name)", try await questions.ask(asked).figures)
+    }
+    report.append("gateway: CSV of a day", try await questions.exportFile().figures)
+    report.append("gateway", [.mebibytes("residentMax", gateway.figures.residentBytesMax)])
+    try await gateway.stop()
+  }
+
   /// Puts the same questions to PostgreSQL.
   private func comparePostgreSQL(
     _ dataset: UsageDataset, _ ours: [(name: String, asked: Asked)], _ report: inout BenchReport

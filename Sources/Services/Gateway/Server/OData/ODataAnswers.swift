@@ -30,27 +30,29 @@ struct ODataAnswers: Sendable {
   }
 
   private func document(_ request: GatewayRequest) throws -> Reply {
+    let items = try QueryParameters(parsing: request.query).items
     let format = try namingTarget { () throws(ODataError) in
       try ODataFormat(
-        accept: request.head.headerFields[.accept], format: try option(request),
+        accept: request.head.headerFields[.accept], format: try namedFormat(items),
         maxVersion: request.head.headerFields[.odataMaxVersion])
     }
     return Reply(.ok, ODataSet.service.document(root: root(request)), type: format.contentType)
   }
 
   private func metadata(_ request: GatewayRequest) throws -> Reply {
+    let items = try QueryParameters(parsing: request.query).items
     try namingTarget { () throws(ODataError) in
       try ODataFormat.checkMetadata(
-        accept: request.head.headerFields[.accept], format: try option(request),
+        accept: request.head.headerFields[.accept], format: try namedFormat(items),
         maxVersion: request.head.headerFields[.odataMaxVersion])
     }
     return Reply(.ok, ODataSet.service.metadata, type: "application/xml")
   }
 
   /// The only parameter of the two documents.
-  private func option(_ request: GatewayRequest) throws(ODataError) -> String? {
+  private func namedFormat(_ items: [QueryParameters.Item]) throws(ODataError) -> String? {
     var format: String?
-    for item in (try? QueryParameters(parsing: request.query))?.items ?? [] {
+    for item in items {
       guard item.name == "$format", format == nil else {
         throw ODataError(.invalid, item.name, "only $format is known here, once")
       }

@@ -36,8 +36,8 @@ final class KeySetURL: KeySource {
 
   func key(_ id: String) async throws(TokenRefusal) -> VerificationKey? {
     if let key = try known(id) { return key }
-    guard let question = ask(notBefore: TokenLimits.downloadInterval) else { return nil }
-    await question.value
+    // Where none may be asked now, one that was under way may have ended meanwhile.
+    await ask(notBefore: TokenLimits.downloadInterval)?.value
     return try known(id)
   }
 
