@@ -10,6 +10,9 @@ struct RowIdentity {
   private let cell: String
   /// Of the series that were seen last.
   private var texts: [Series: String] = [:]
+  // The periods of one row are mostly those of the one before.
+  private var usage = LastPeriod()
+  private var window = LastPeriod()
 
   /// `cell` is that of rows that name none.
   init(cell: String) {
@@ -28,9 +31,9 @@ struct RowIdentity {
         RowIdentity.digest(of: aggregate.series, cell: aggregate.cell ?? cell))
       if aggregate.cell == nil { texts[aggregate.series] = series }
     }
-    let usage = RowIdentity.text(aggregate.usageStart.hour, granularity)
+    let usage = usage.text(aggregate.usageStart.hour, granularity)
     guard axis == .reported else { return "\(series)-\(usage)" }
-    return "\(series)-\(usage)-\(RowIdentity.text(aggregate.window, granularity))"
+    return "\(series)-\(usage)-\(window.text(aggregate.window, granularity))"
   }
 
   /// SHA-256 over seven texts, each as its count of bytes (u32, little-endian) and its UTF-8: cell, subscription,
@@ -62,6 +65,19 @@ struct RowIdentity {
       case .daily: 8
       case .monthly: 6
       }
-    return String(hour.description.filter(\.isNumber).prefix(digits))
+    let description = hour.description.utf8.lazy.filter { (0x30...0x39).contains($0) }
+    return String(decoding: Array(description.prefix(digits)), as: UTF8.self)
+  }
+}
+
+/// The digits of the period that was asked for last.
+private struct LastPeriod {
+  private var known: (hour: Hour, granularity: Granularity, text: String)?
+
+  mutating func text(_ hour: Hour, _ granularity: Granularity) -> String {
+    if let known, known.hour == hour, known.granularity == granularity { return known.text }
+    let text = RowIdentity.text(hour, granularity)
+    known = (hour, granularity, text)
+    return text
   }
 }
