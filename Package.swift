@@ -185,8 +185,9 @@ let package = Package(
       "StackmeterBench",
       [
         "LocalPostgreSQL", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
-        "StackmeterRuntime", "StackmeterStore", "StackmeterRating", "AggregatorClient",
-        "CollectorClient", "QueryClient", argumentParser, grpc, histogram, unixSignals,
+        "StackmeterRuntime", "StackmeterStore", "StackmeterBilling", "StackmeterRating",
+        "AggregatorClient", "CollectorClient", "QueryClient", argumentParser, grpc, histogram,
+        unixSignals,
       ], exclude: ["README.md"]),
 
     // The programs: one thin main each.
@@ -240,7 +241,8 @@ let package = Package(
       "StackmeterCommandTests",
       [
         "CStackmeterSupport", "StackmeterCommand", "StackmeterCompression", "StackmeterCore",
-        "StackmeterWire", "StackmeterRPC", "StackmeterRuntime", "StackmeterTesting",
+        "StackmeterRating", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
+        "StackmeterTesting",
         "CollectorClient",
         argumentParser, grpc, grpcInProcess, logging,
       ]),

@@ -35,34 +35,18 @@ package struct Biller: Sendable {
     do throws(StoreError) {
       history = try StatementHistory(reader, subscription.id, cards, period)
       let open = history.openWindow
-      usage += try rows(
-        reader, history.ownWindows.clamped(to: Hour.min..<open), period.hours, false)
-      usage += try rows(
-        reader, history.lateWindows.clamped(to: Hour.min..<open), history.lateHours, false)
-      if !closedOnly {
-        usage += try rows(
-          reader, history.ownWindows.clamped(to: open..<Hour.max), period.hours, true)
-        usage += try rows(
-          reader, history.lateWindows.clamped(to: open..<Hour.max), history.lateHours, true)
+      func add(_ windows: Range<Hour>, _ hours: Range<Hour>) throws(StoreError) {
+        usage += try reader.sums(
+          of: subscription.id, windows.clamped(to: Hour.min..<open), hours, isProvisional: false)
+        guard !closedOnly else { return }
+        usage += try reader.sums(
+          of: subscription.id, windows.clamped(to: open..<Hour.max), hours, isProvisional: true)
       }
+      try add(history.ownWindows, period.hours)
+      try add(history.lateWindows, history.lateHours)
       postings = try reader.postings(of: subscription.id, usedBefore: nil)
     } catch { throw .store(error) }
     return try draft(usage, history, postings)
-  }
-
-  /// Sums as the rater takes them: aggregates without a resource.
-  private func rows(
-    _ reader: any UsageReader, _ windows: Range<Hour>, _ hours: Range<Hour>, _ isProvisional: Bool
-  ) throws(StoreError) -> [UsageAggregate] {
-    guard !windows.isEmpty, !hours.isEmpty else { return [] }
-    return try reader.locatedUsage(of: subscription.id, windows: windows, hours: hours).map { sum in
-      UsageAggregate(
-        series: Series(
-          subscription: subscription.id, meter: sum.meter,
-          resource: Resource(uri: "", location: sum.location)),
-        usageStart: sum.day.start, usageEnd: sum.day.end, quantity: sum.quantity,
-        window: windows.lowerBound, isProvisional: isProvisional)
-    }
   }
 
   private func draft(
@@ -103,6 +87,23 @@ package struct StatementDraft: Sendable {
 
   /// Nothing is on it: who has used nothing, and owes nothing, gets no statement.
   package var isEmpty: Bool { statement.lines.isEmpty && statement.unrated.isEmpty }
+}
+
+extension UsageReader {
+  /// Sums as the rater takes them: aggregates without a resource.
+  func sums(
+    of subscription: String, _ windows: Range<Hour>, _ hours: Range<Hour>, isProvisional: Bool
+  ) throws(StoreError) -> [UsageAggregate] {
+    guard !windows.isEmpty, !hours.isEmpty else { return [] }
+    return try locatedUsage(of: subscription, windows: windows, hours: hours).map { sum in
+      UsageAggregate(
+        series: Series(
+          subscription: subscription, meter: sum.meter,
+          resource: Resource(uri: "", location: sum.location)),
+        usageStart: sum.day.start, usageEnd: sum.day.end, quantity: sum.quantity,
+        window: windows.lowerBound, isProvisional: isProvisional)
+    }
+  }
 }
 
 extension BillingPeriod {

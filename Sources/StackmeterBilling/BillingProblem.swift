@@ -7,6 +7,8 @@ package enum BillingProblem: Error, Equatable, CustomStringConvertible {
   case noCard(name: String, period: BillingPeriod)
   /// The period, or its last windows, are not over.
   case notEnded(period: BillingPeriod)
+  /// Sources have not reported all of it.
+  case estimated(period: BillingPeriod, missing: String)
   /// The period has its statement.
   case closed(number: String)
   /// A later one is closed already.
@@ -25,6 +27,9 @@ package enum BillingProblem: Error, Equatable, CustomStringConvertible {
       "no version of the rate card \(name) holds in \(period): add one with stackmeter rates apply"
     case .notEnded(let period):
       "\(period) is not over, or its last reporting window is open: close it later"
+    case .estimated(let period, let missing):
+      "\(period) is estimated: it waits for \(missing), see stackmeter sources. Close it when they are complete past "
+        + "its end, or all the same with --accept-estimated: what they report later is on the next statement"
     case .closed(let number): "the period is closed already, as statement \(number)"
     case .closedLater(let number, let period):
       "\(period) is closed already, as statement \(number): earlier periods are its adjustments"

@@ -149,3 +149,27 @@ extension Stackmeter__V1__ListRatesResponse: CMessage {
     stackmeter__v1__list_rates_response__init(message)
   }
 }
+
+extension Stackmeter__V1__TryRateCardRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__try_rate_card_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__TriedLine: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__tried_line__init(message)
+  }
+}
+
+extension Stackmeter__V1__TriedStatement: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__tried_statement__init(message)
+  }
+}
+
+extension Stackmeter__V1__TryRateCardResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__try_rate_card_response__init(message)
+  }
+}

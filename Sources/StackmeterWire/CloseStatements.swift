@@ -11,23 +11,26 @@ package struct CloseStatementsRequest: WireMessage, Hashable {
   package var isDryRun: Bool
   /// Subscriptions after this one.
   package var after: String
+  package var acceptsEstimated: Bool
 
   package init(
     period: String, subscriptions: [String] = [], acceptsUnrated: Bool = false,
-    isDryRun: Bool = false, after: String = ""
+    isDryRun: Bool = false, after: String = "", acceptsEstimated: Bool = false
   ) {
     self.period = period
     self.subscriptions = subscriptions.map(\.asciiLowercased)
     self.acceptsUnrated = acceptsUnrated
     self.isDryRun = isDryRun
     self.after = after
+    self.acceptsEstimated = acceptsEstimated
   }
 
   package init(wire raw: borrowing Stackmeter__V1__CloseStatementsRequest) throws(WireError) {
     self.init(
       period: text(raw.period),
       subscriptions: try filter(raw.subscriptions, raw.n_subscriptions, "subscriptions"),
-      acceptsUnrated: raw.accept_unrated != 0, isDryRun: raw.dry_run != 0, after: text(raw.after))
+      acceptsUnrated: raw.accept_unrated != 0, isDryRun: raw.dry_run != 0, after: text(raw.after),
+      acceptsEstimated: raw.accept_estimated != 0)
   }
 
   package func fill(
@@ -39,6 +42,7 @@ package struct CloseStatementsRequest: WireMessage, Hashable {
     raw.accept_unrated = acceptsUnrated ? 1 : 0
     raw.dry_run = isDryRun ? 1 : 0
     raw.after = packer.arena.text(after)
+    raw.accept_estimated = acceptsEstimated ? 1 : 0
   }
 }
 

@@ -48,8 +48,8 @@ private let rows = handWrittenRows.merging(
       [
         "Query/ListWindows", "Query/ListSources", "Query/GetStatus", "Collector/Report",
         "Collector/Heartbeat", "Collector/ListQuarantine", "Collector/GetQuarantineEntry",
-        "Rating/ListRateCards", "Rating/GetRateCard", "Collector/RedriveQuarantine",
-        "Collector/DiscardQuarantine", "Collector/GetStatus",
+        "Rating/ListRateCards", "Rating/GetRateCard", "Rating/TryRateCard",
+        "Collector/RedriveQuarantine", "Collector/DiscardQuarantine", "Collector/GetStatus",
       ])
   ) { first, _ in first }
 ) { first, _ in first }

@@ -44,6 +44,12 @@ struct ScriptedRating: RPCEndpoint {
           statement: ScriptedRating.statement, document: Array(ScriptedRating.document.utf8))
       }
     }
+    routes.unary(RatingMethods.tryRateCard) { request in
+      try query.answer { script in
+        script.ratedCallers.append(request.caller)
+        return TryRateCardResponse()
+      }
+    }
     routes.unary(RatingMethods.getRateCard) { request in
       try query.answer { script in
         script.ratedCallers.append(request.caller)

@@ -8,7 +8,12 @@ import Testing
     let options = try RateOptions.parse(["--aggregates", "2k", "--subscriptions", "20"])
     let report = try RateRun(options).report()
     #expect(
-      report.parts.map(\.name) == ["charges", "statements", "charges of usage in no order"])
+      report.parts.map(\.name) == [
+        "charges", "statements", "statements closed from a usage database",
+        "charges of usage in no order",
+      ])
+    #expect(report.parts[2].figures.first { $0.name == "statements" }?.value == 20)
+    #expect(report.parts[2].figures.first { $0.name == "aggregates" }?.value == 2000)
     let figures = report.parts.flatMap(\.figures)
     #expect(figures.first { $0.name == "aggregates" }?.value == 2000)
     #expect(figures.first { $0.name == "statements" }?.value == 20)

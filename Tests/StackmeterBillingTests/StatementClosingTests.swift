@@ -222,6 +222,49 @@ import Testing
     }
   }
 
+  @Test(arguments: Engine.allCases)
+  func `a period that sources have not reported is closed only where that is accepted`(
+    engine: Engine
+  ) async throws {
+    try await withBillingServices(engine) { services in
+      try services.store.add(card: pricesText)
+      try services.store.count(
+        [UsedQuantity(hour: "2026-11-05T00", quantity: "10")], open: "2026-12-01T00")
+      func declare(_ names: [String], until: String) throws {
+        try services.store.begin()
+        try services.store.put(
+          sources: names.map {
+            ReportingSource(
+              name: $0, cadenceSeconds: 3600, completeUntil: hour(until).start,
+              heardTime: hour("2026-12-01T00").start, position: 1)
+          }, removing: [])
+        try services.store.commit(try services.store.position())
+      }
+      try declare(["late", "silent"], until: "2026-11-30T23")
+      try declare(["done"], until: "2026-12-01T00")
+      for isDryRun in [true, false] {
+        let refused = await #expect(throws: RPCError.self) {
+          _ = try await services.billing.closeStatements(
+            CloseStatementsRequest(period: "2026-11", isDryRun: isDryRun))
+        }
+        #expect(refused?.code == .failedPrecondition)
+        #expect(refused?.message.contains("it waits for late, silent, see") == true)
+      }
+      try declare(["silent"], until: "2026-12-01T00")
+      let one = await #expect(throws: RPCError.self) {
+        _ = try await services.billing.closeStatements(CloseStatementsRequest(period: "2026-11"))
+      }
+      #expect(one?.message.contains("it waits for late, see") == true)
+      let closed = try await services.billing.closeStatements(
+        CloseStatementsRequest(period: "2026-11", acceptsEstimated: true))
+      #expect(closed.closed.map(\.total) == ["5.00"])
+      // Nothing is left to close, so nobody is waited for.
+      let again = try await services.billing.closeStatements(
+        CloseStatementsRequest(period: "2026-11"))
+      #expect(again.known == 1 && again.closed == [])
+    }
+  }
+
   /// The group of a period is that of when it was first rated.
   @Test(arguments: Engine.allCases)
   func `a new entry of the directory changes no period that was closed`(engine: Engine)

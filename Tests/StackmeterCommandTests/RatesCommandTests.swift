@@ -1,6 +1,8 @@
 internal import ArgumentParser
 internal import StackmeterCore
+internal import StackmeterRating
 internal import StackmeterTesting
+internal import StackmeterWire
 internal import Testing
 
 @testable import StackmeterCommand
@@ -90,5 +92,64 @@ struct RatesCommandTests {
       try RatesDiffCommand.difference(wrong, wrong)
     }
     #expect(problems?.lines.count == 8)
+  }
+
+  private static func page(_ statements: [(String, String, String)]) -> TryRateCardResponse {
+    var page = TryRateCardResponse()
+    page.currency = "EUR"
+    page.statements = statements.map { name, current, tried in
+      var statement = TriedStatement()
+      statement.subscription = name
+      statement.current = current
+      statement.tried = tried
+      if current != tried {
+        var line = TriedStatement.Line()
+        line.title = "M"
+        line.current = current
+        line.tried = tried
+        statement.lines = [line]
+      }
+      return statement
+    }
+    return page
+  }
+
+  @Test func `a trial tells what differs, sums it up, and names who passes the limit`() throws {
+    var report = CardTrialReport(limit: try CardTrialLimit("5%"), showsLines: true)
+    #expect(
+      try report.take(Self.page([("a", "10.00", "10.50"), ("b", "3.00", "3.00")])) == """
+        a: 10.00 -> 10.50 (+0.50, +5.0%)
+          M: 10.00 -> 10.50 (+0.50, +5.0%)
+
+        """)
+    #expect(
+      try report.take(Self.page([("c", "0.00", "1.00"), ("d", "9.00", "6.00")])) == """
+        c: 0.00 -> 1.00 (+1.00), passes the limit
+          M: 0.00 -> 1.00 (+1.00)
+        d: 9.00 -> 6.00 (-3.00, -33.3%), passes the limit
+          M: 9.00 -> 6.00 (-3.00, -33.3%)
+
+        """)
+    #expect(report.passing == ["c", "d"])
+    #expect(
+      report.summary
+        == "4 subscriptions in , 3 with a difference: 22.00 -> 20.50 (-1.50, -6.8%) EUR\n")
+    #expect(report.refusal("f") == ["f: the difference in  passes 5% for c, d"])
+    var many = CardTrialReport(limit: try CardTrialLimit("0%"), showsLines: false)
+    _ = try many.take(Self.page((0..<25).map { ("s\($0)", "1.00", "2.00") }))
+    #expect(many.refusal("f")[0].hasSuffix(", s19 and 5 others"))
+    #expect(throws: ValidationError.self) { _ = try CardTrialLimit("5") }
+  }
+
+  @Test(arguments: [
+    ("0.00", "0.00", "0.00 -> 0.00 (0.00)"), ("8.00", "8.00", "8.00 -> 8.00 (0.00, 0.0%)"),
+    ("-4.00", "-2.00", "-4.00 -> -2.00 (+2.00, -50.0%)"),
+    ("1000000.00", "1000000.01", "1000000.00 -> 1000000.01 (+0.01, 0.0%)"),
+  ])
+  func `a change is told with its share`(before: String, after: String, told: String) throws {
+    let euro = Currency(code: "EUR")!
+    #expect(
+      CardTrialReport.change(
+        try Money(parsing: before, euro), try Money(parsing: after, euro)) == told)
   }
 }

@@ -87,10 +87,20 @@ extension WireFixture {
       [
         CloseStatementsRequest(period: ""),
         CloseStatementsRequest(
-          period: "2026-11", subscriptions: ["a"], acceptsUnrated: true, isDryRun: true, after: "b"),
+          period: "2026-11", subscriptions: ["a"], acceptsUnrated: true, isDryRun: true, after: "b",
+          acceptsEstimated: true),
       ]),
     WireFixture(
       "stackmeter.v1.CloseStatementsResponse", [CloseStatementsResponse(), .full]),
+    WireFixture(
+      "stackmeter.v1.TryRateCardRequest",
+      [
+        TryRateCardRequest(caller: .operator, text: [], period: ""),
+        TryRateCardRequest(
+          caller: .tenant(subscriptions: ["a"]), text: [0, 255], period: "2026-11",
+          subscriptions: ["a", "b"], pageSize: .max, after: "c"),
+      ]),
+    WireFixture("stackmeter.v1.TryRateCardResponse", [TryRateCardResponse(), .problems, .full]),
     WireFixture(
       "stackmeter.v1.WritePostingRequest",
       [
@@ -200,6 +210,37 @@ extension CloseStatementsResponse {
     response.known = .max
     response.empty = 3
     response.nextAfter = "b"
+    return response
+  }()
+}
+
+extension TryRateCardResponse {
+  fileprivate static let problems = {
+    var response = TryRateCardResponse()
+    response.problems = [.init(message: ""), .init(line: .max, column: 1, message: "é")]
+    return response
+  }()
+
+  fileprivate static let full = {
+    var line = TriedStatement.Line()
+    line.meter = "m"
+    line.title = "M"
+    line.current = "1.50"
+    line.tried = "-2"
+    line.isCurrentUnrated = true
+    line.isTriedUnrated = true
+    var statement = TriedStatement()
+    statement.subscription = "s"
+    statement.displayName = "ü"
+    statement.current = "1"
+    statement.tried = "2"
+    statement.lines = [TriedStatement.Line(), line]
+    var response = TryRateCardResponse()
+    response.version = RateCardVersion.several[1]
+    response.currency = "EUR"
+    response.statements = [TriedStatement(), statement]
+    response.nextAfter = "s"
+    response.isProvisional = true
     return response
   }()
 }

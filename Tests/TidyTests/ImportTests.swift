@@ -98,8 +98,8 @@ import Testing
     "LocalPostgreSQL": ["StackmeterRuntime", "Glibc", "Synchronization"],
     "StackmeterBench": [
       "LocalPostgreSQL", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
-      "StackmeterStore", "StackmeterRating", "AggregatorClient", "CollectorClient", "QueryClient",
-      "ArgumentParser",
+      "StackmeterStore", "StackmeterBilling", "StackmeterRating", "AggregatorClient",
+      "CollectorClient", "QueryClient", "ArgumentParser",
       "GRPCCore", "Histogram", "UnixSignals", "Glibc", "Synchronization",
     ],
     "stackmeter": ["StackmeterCommand"],

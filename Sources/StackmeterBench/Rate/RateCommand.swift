@@ -4,7 +4,8 @@ internal import ArgumentParser
 struct RateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rate",
-    abstract: "Rate a month of usage in memory, down to statements.",
+    abstract:
+      "Rate a month of usage in memory, down to statements, and close them from a database.",
     discussion: """
       Build with -c release. No service is started. Exits with 1 where a statement does not tie to the usage.
       """)
@@ -22,6 +23,8 @@ struct RateOptions: ParsableArguments {
   var aggregates = EventCount(1_000_000)
   @Option(help: "Subscriptions.")
   var subscriptions = 10_000
+  @Option(help: "A directory on the disk to measure; all below it that is made is removed.")
+  var directory = "/var/tmp"
   @Option(help: "Decides every quantity and the order of the rows.")
   var seed: UInt64 = 1
   @Flag(help: "As a JSON object.")

@@ -54,37 +54,38 @@ struct RateDataset {
   }
 
   static func book() throws -> RateBook {
-    let card = """
-      card bench
-      version 1
-      effective 2026-11-01
-      currency EUR
-      meter meter-0
-        rate
-          price 0.008
-        rate in west
-          price 0.010
-      meter meter-1
-        rate
-          graduated
-            up-to 10 1
-            up-to 100 0.5
-            beyond 0.25
-          included 3
-      meter meter-2
-        rate
-          volume per 10000
-            up-to 20 0.0036
-            beyond 0.0030
-      meter meter-3
-        rate
-          price 3 per started 10
-      meter meter-4
-        rate
-          price 1
-          minimum 20.00
-          discount 12.5%
-      """
-    return try RateBook([RateCard(parsing: Array(card.utf8))])
+    try RateBook([RateCard(parsing: Array(card.utf8))])
   }
+
+  static let card = """
+    card bench
+    version 1
+    effective 2026-11-01
+    currency EUR
+    meter meter-0
+      rate
+        price 0.008
+      rate in west
+        price 0.010
+    meter meter-1
+      rate
+        graduated
+          up-to 10 1
+          up-to 100 0.5
+          beyond 0.25
+        included 3
+    meter meter-2
+      rate
+        volume per 10000
+          up-to 20 0.0036
+          beyond 0.0030
+    meter meter-3
+      rate
+        price 3 per started 10
+    meter meter-4
+      rate
+        price 1
+        minimum 20.00
+        discount 12.5%
+    """
 }

@@ -12,10 +12,8 @@ struct RateRun {
   func report() throws -> BenchReport {
     var report = BenchReport()
     let rater = Rater(try RateDataset.book())
-    let sorted = RateDataset(options, isShuffled: false)
-    let charges = try rate(sorted, rater)
-    report.append("charges", charges.figures)
-    report.append("statements", try state(sorted, rater, expected: charges.cost))
+    let charges = try inOrder(rater, &report)
+    report.append("statements closed from a usage database", try closed(charges.cost))
     let shuffled = RateDataset(options, isShuffled: true)
     let again = try rate(shuffled, rater)
     guard again.cost == charges.cost, again.count == charges.count else {
@@ -23,6 +21,23 @@ struct RateRun {
     }
     report.append("charges of usage in no order", again.figures)
     return report
+  }
+
+  private func inOrder(_ rater: Rater, _ report: inout BenchReport) throws -> Rated {
+    let sorted = RateDataset(options, isShuffled: false)
+    let charges = try rate(sorted, rater)
+    report.append("charges", charges.figures)
+    report.append("statements", try state(sorted, rater, expected: charges.cost))
+    return charges
+  }
+
+  private func closed(_ expected: Cost) throws -> [Figure] {
+    let directory = try BenchDirectory(below: options.directory)
+    return try withExtendedLifetime(directory) {
+      try RateStoreRun(
+        options: options, path: "\(directory.path)/usage.sqlite", expected: expected
+      ).figures()
+    }
   }
 
   private struct Rated {

@@ -7,14 +7,14 @@ internal import StackmeterRuntime
 struct RatesCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "rates",
-    abstract: "Check, compare and add rate cards, and show those that were added.",
+    abstract: "Check, compare, try and add rate cards, and show those that were added.",
     discussion: """
       A rate card is a text file; deploy/config/rates.txt is one with each thing that a card can say. check and diff \
       read files only and need no service.
       """,
     subcommands: [
-      RatesCheckCommand.self, RatesDiffCommand.self, RatesApplyCommand.self, RatesListCommand.self,
-      RatesShowCommand.self,
+      RatesCheckCommand.self, RatesDiffCommand.self, RatesTryCommand.self, RatesApplyCommand.self,
+      RatesListCommand.self, RatesShowCommand.self,
     ])
 
   /// Reads a card, or throws its problems, each behind the name of the file.

@@ -24,6 +24,8 @@ struct StatementsCloseCommand: AsyncParsableCommand {
   var subscription: [String] = []
   @Flag(help: "Close them also where usage has no price.")
   var acceptUnrated = false
+  @Flag(help: "Close them also where sources have not reported all of the period.")
+  var acceptEstimated = false
   @Flag(help: "Only say what would be closed.")
   var dryRun = false
 
@@ -32,7 +34,7 @@ struct StatementsCloseCommand: AsyncParsableCommand {
       let settings = try options.settings()
       let request = CloseStatementsRequest(
         period: period, subscriptions: subscription, acceptsUnrated: acceptUnrated,
-        isDryRun: dryRun)
+        isDryRun: dryRun, acceptsEstimated: acceptEstimated)
       let close = {
         try await withService("aggregator", of: settings) { channel in
           try await Self.all(BillingClient(channel), request)

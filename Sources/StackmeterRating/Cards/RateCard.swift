@@ -26,6 +26,13 @@ package struct RateCard: Hashable, Sendable {
     return meters.first { ExactText($0.id.asciiLowercased) == folded }
   }
 
+  /// The same prices from another day on.
+  package func holding(from day: Day) -> RateCard {
+    RateCard(
+      name: name, version: version, effective: day, currency: currency, rounding: rounding,
+      taxNote: taxNote, groups: groups, meters: meters)
+  }
+
   package func group(_ name: String) -> RateGroup? {
     groups.first { $0.name == name }
   }

@@ -997,6 +997,186 @@ void   stackmeter__v1__write_posting_response__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__write_posting_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stackmeter__v1__try_rate_card_request__init
+                     (Stackmeter__V1__TryRateCardRequest         *message)
+{
+  static const Stackmeter__V1__TryRateCardRequest init_value = STACKMETER__V1__TRY_RATE_CARD_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__try_rate_card_request__get_packed_size
+                     (const Stackmeter__V1__TryRateCardRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__try_rate_card_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__try_rate_card_request__pack
+                     (const Stackmeter__V1__TryRateCardRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__try_rate_card_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__try_rate_card_request__pack_to_buffer
+                     (const Stackmeter__V1__TryRateCardRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__try_rate_card_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__TryRateCardRequest *
+       stackmeter__v1__try_rate_card_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__TryRateCardRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__try_rate_card_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__try_rate_card_request__free_unpacked
+                     (Stackmeter__V1__TryRateCardRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__try_rate_card_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__tried_line__init
+                     (Stackmeter__V1__TriedLine         *message)
+{
+  static const Stackmeter__V1__TriedLine init_value = STACKMETER__V1__TRIED_LINE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__tried_line__get_packed_size
+                     (const Stackmeter__V1__TriedLine *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__tried_line__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__tried_line__pack
+                     (const Stackmeter__V1__TriedLine *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__tried_line__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__tried_line__pack_to_buffer
+                     (const Stackmeter__V1__TriedLine *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__tried_line__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__TriedLine *
+       stackmeter__v1__tried_line__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__TriedLine *)
+     protobuf_c_message_unpack (&stackmeter__v1__tried_line__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__tried_line__free_unpacked
+                     (Stackmeter__V1__TriedLine *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__tried_line__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__tried_statement__init
+                     (Stackmeter__V1__TriedStatement         *message)
+{
+  static const Stackmeter__V1__TriedStatement init_value = STACKMETER__V1__TRIED_STATEMENT__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__tried_statement__get_packed_size
+                     (const Stackmeter__V1__TriedStatement *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__tried_statement__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__tried_statement__pack
+                     (const Stackmeter__V1__TriedStatement *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__tried_statement__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__tried_statement__pack_to_buffer
+                     (const Stackmeter__V1__TriedStatement *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__tried_statement__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__TriedStatement *
+       stackmeter__v1__tried_statement__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__TriedStatement *)
+     protobuf_c_message_unpack (&stackmeter__v1__tried_statement__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__tried_statement__free_unpacked
+                     (Stackmeter__V1__TriedStatement *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__tried_statement__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__try_rate_card_response__init
+                     (Stackmeter__V1__TryRateCardResponse         *message)
+{
+  static const Stackmeter__V1__TryRateCardResponse init_value = STACKMETER__V1__TRY_RATE_CARD_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__try_rate_card_response__get_packed_size
+                     (const Stackmeter__V1__TryRateCardResponse *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__try_rate_card_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__try_rate_card_response__pack
+                     (const Stackmeter__V1__TryRateCardResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__try_rate_card_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__try_rate_card_response__pack_to_buffer
+                     (const Stackmeter__V1__TryRateCardResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__try_rate_card_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__TryRateCardResponse *
+       stackmeter__v1__try_rate_card_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__TryRateCardResponse *)
+     protobuf_c_message_unpack (&stackmeter__v1__try_rate_card_response__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__try_rate_card_response__free_unpacked
+                     (Stackmeter__V1__TryRateCardResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__try_rate_card_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stackmeter__v1__list_rates_request__init
                      (Stackmeter__V1__ListRatesRequest         *message)
 {
@@ -2727,7 +2907,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__get_statement_response__descrip
   (ProtobufCMessageInit) stackmeter__v1__get_statement_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__close_statements_request__field_descriptors[5] =
+static const ProtobufCFieldDescriptor stackmeter__v1__close_statements_request__field_descriptors[6] =
 {
   {
     "period",
@@ -2789,8 +2969,21 @@ static const ProtobufCFieldDescriptor stackmeter__v1__close_statements_request__
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "accept_estimated",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CloseStatementsRequest, accept_estimated),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__close_statements_request__field_indices_by_name[] = {
+  5,   /* field[5] = accept_estimated */
   2,   /* field[2] = accept_unrated */
   4,   /* field[4] = after */
   3,   /* field[3] = dry_run */
@@ -2800,7 +2993,7 @@ static const unsigned stackmeter__v1__close_statements_request__field_indices_by
 static const ProtobufCIntRange stackmeter__v1__close_statements_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__close_statements_request__descriptor =
 {
@@ -2810,7 +3003,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__close_statements_request__descr
   "Stackmeter__V1__CloseStatementsRequest",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__CloseStatementsRequest),
-  5,
+  6,
   stackmeter__v1__close_statements_request__field_descriptors,
   stackmeter__v1__close_statements_request__field_indices_by_name,
   1,  stackmeter__v1__close_statements_request__number_ranges,
@@ -3110,6 +3303,405 @@ const ProtobufCMessageDescriptor stackmeter__v1__write_posting_response__descrip
   stackmeter__v1__write_posting_response__field_indices_by_name,
   1,  stackmeter__v1__write_posting_response__number_ranges,
   (ProtobufCMessageInit) stackmeter__v1__write_posting_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__try_rate_card_request__field_descriptors[6] =
+{
+  {
+    "caller",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TryRateCardRequest, caller),
+    &stackmeter__v1__caller__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "text",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TryRateCardRequest, text),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "period",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TryRateCardRequest, period),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "subscriptions",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_STRING,
+    offsetof(Stackmeter__V1__TryRateCardRequest, n_subscriptions),
+    offsetof(Stackmeter__V1__TryRateCardRequest, subscriptions),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_size",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TryRateCardRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "after",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TryRateCardRequest, after),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__try_rate_card_request__field_indices_by_name[] = {
+  5,   /* field[5] = after */
+  0,   /* field[0] = caller */
+  4,   /* field[4] = page_size */
+  2,   /* field[2] = period */
+  3,   /* field[3] = subscriptions */
+  1,   /* field[1] = text */
+};
+static const ProtobufCIntRange stackmeter__v1__try_rate_card_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__try_rate_card_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.TryRateCardRequest",
+  "TryRateCardRequest",
+  "Stackmeter__V1__TryRateCardRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__TryRateCardRequest),
+  6,
+  stackmeter__v1__try_rate_card_request__field_descriptors,
+  stackmeter__v1__try_rate_card_request__field_indices_by_name,
+  1,  stackmeter__v1__try_rate_card_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__try_rate_card_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__tried_line__field_descriptors[6] =
+{
+  {
+    "meter",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TriedLine, meter),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "title",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TriedLine, title),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "current",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TriedLine, current),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tried",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TriedLine, tried),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "current_unrated",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TriedLine, current_unrated),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tried_unrated",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TriedLine, tried_unrated),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__tried_line__field_indices_by_name[] = {
+  2,   /* field[2] = current */
+  4,   /* field[4] = current_unrated */
+  0,   /* field[0] = meter */
+  1,   /* field[1] = title */
+  3,   /* field[3] = tried */
+  5,   /* field[5] = tried_unrated */
+};
+static const ProtobufCIntRange stackmeter__v1__tried_line__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__tried_line__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.TriedLine",
+  "TriedLine",
+  "Stackmeter__V1__TriedLine",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__TriedLine),
+  6,
+  stackmeter__v1__tried_line__field_descriptors,
+  stackmeter__v1__tried_line__field_indices_by_name,
+  1,  stackmeter__v1__tried_line__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__tried_line__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__tried_statement__field_descriptors[5] =
+{
+  {
+    "subscription",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TriedStatement, subscription),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "display_name",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TriedStatement, display_name),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "current",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TriedStatement, current),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tried",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TriedStatement, tried),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "lines",
+    5,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__TriedStatement, n_lines),
+    offsetof(Stackmeter__V1__TriedStatement, lines),
+    &stackmeter__v1__tried_line__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__tried_statement__field_indices_by_name[] = {
+  2,   /* field[2] = current */
+  1,   /* field[1] = display_name */
+  4,   /* field[4] = lines */
+  0,   /* field[0] = subscription */
+  3,   /* field[3] = tried */
+};
+static const ProtobufCIntRange stackmeter__v1__tried_statement__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__tried_statement__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.TriedStatement",
+  "TriedStatement",
+  "Stackmeter__V1__TriedStatement",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__TriedStatement),
+  5,
+  stackmeter__v1__tried_statement__field_descriptors,
+  stackmeter__v1__tried_statement__field_indices_by_name,
+  1,  stackmeter__v1__tried_statement__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__tried_statement__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__try_rate_card_response__field_descriptors[6] =
+{
+  {
+    "problems",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__TryRateCardResponse, n_problems),
+    offsetof(Stackmeter__V1__TryRateCardResponse, problems),
+    &stackmeter__v1__rate_card_problem__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "version",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TryRateCardResponse, version),
+    &stackmeter__v1__rate_card_version__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "currency",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TryRateCardResponse, currency),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "statements",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__TryRateCardResponse, n_statements),
+    offsetof(Stackmeter__V1__TryRateCardResponse, statements),
+    &stackmeter__v1__tried_statement__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_after",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TryRateCardResponse, next_after),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "provisional",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__TryRateCardResponse, provisional),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__try_rate_card_response__field_indices_by_name[] = {
+  2,   /* field[2] = currency */
+  4,   /* field[4] = next_after */
+  0,   /* field[0] = problems */
+  5,   /* field[5] = provisional */
+  3,   /* field[3] = statements */
+  1,   /* field[1] = version */
+};
+static const ProtobufCIntRange stackmeter__v1__try_rate_card_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__try_rate_card_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.TryRateCardResponse",
+  "TryRateCardResponse",
+  "Stackmeter__V1__TryRateCardResponse",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__TryRateCardResponse),
+  6,
+  stackmeter__v1__try_rate_card_response__field_descriptors,
+  stackmeter__v1__try_rate_card_response__field_indices_by_name,
+  1,  stackmeter__v1__try_rate_card_response__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__try_rate_card_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor stackmeter__v1__list_rates_request__field_descriptors[3] =
@@ -3447,7 +4039,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_rates_response__descriptor
   (ProtobufCMessageInit) stackmeter__v1__list_rates_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor stackmeter__v1__rating__method_descriptors[6] =
+static const ProtobufCMethodDescriptor stackmeter__v1__rating__method_descriptors[7] =
 {
   { "ListRateCards", &stackmeter__v1__list_rate_cards_request__descriptor, &stackmeter__v1__list_rate_cards_response__descriptor },
   { "GetRateCard", &stackmeter__v1__get_rate_card_request__descriptor, &stackmeter__v1__get_rate_card_response__descriptor },
@@ -3455,6 +4047,7 @@ static const ProtobufCMethodDescriptor stackmeter__v1__rating__method_descriptor
   { "ListCharges", &stackmeter__v1__list_charges_request__descriptor, &stackmeter__v1__list_charges_response__descriptor },
   { "ListStatements", &stackmeter__v1__list_statements_request__descriptor, &stackmeter__v1__list_statements_response__descriptor },
   { "GetStatement", &stackmeter__v1__get_statement_request__descriptor, &stackmeter__v1__get_statement_response__descriptor },
+  { "TryRateCard", &stackmeter__v1__try_rate_card_request__descriptor, &stackmeter__v1__try_rate_card_response__descriptor },
 };
 const unsigned stackmeter__v1__rating__method_indices_by_name[] = {
   1,        /* GetRateCard */
@@ -3462,7 +4055,8 @@ const unsigned stackmeter__v1__rating__method_indices_by_name[] = {
   3,        /* ListCharges */
   0,        /* ListRateCards */
   2,        /* ListRates */
-  4         /* ListStatements */
+  4,        /* ListStatements */
+  6         /* TryRateCard */
 };
 const ProtobufCServiceDescriptor stackmeter__v1__rating__descriptor =
 {
@@ -3471,7 +4065,7 @@ const ProtobufCServiceDescriptor stackmeter__v1__rating__descriptor =
   "Rating",
   "Stackmeter__V1__Rating",
   "stackmeter.v1",
-  6,
+  7,
   stackmeter__v1__rating__method_descriptors,
   stackmeter__v1__rating__method_indices_by_name
 };
@@ -3522,6 +4116,14 @@ void stackmeter__v1__rating__get_statement(ProtobufCService *service,
 {
   assert(service->descriptor == &stackmeter__v1__rating__descriptor);
   service->invoke(service, 5, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void stackmeter__v1__rating__try_rate_card(ProtobufCService *service,
+                                           const Stackmeter__V1__TryRateCardRequest *input,
+                                           Stackmeter__V1__TryRateCardResponse_Closure closure,
+                                           void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__rating__descriptor);
+  service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__rating__init (Stackmeter__V1__Rating_Service *service,
                                    Stackmeter__V1__Rating_ServiceDestroy destroy)

@@ -17,6 +17,8 @@ package enum RatingMethods {
     service, "ListStatements")
   package static let getStatement = RPCMethod<GetStatementRequest, GetStatementResponse>(
     service, "GetStatement")
+  package static let tryRateCard = RPCMethod<TryRateCardRequest, TryRateCardResponse>(
+    service, "TryRateCard")
 }
 
 extension QueryClient {
@@ -53,6 +55,13 @@ extension QueryClient {
     _ request: GetStatementRequest
   ) async throws(RPCError) -> GetStatementResponse {
     try await channel.call(RatingMethods.getStatement, request, timeout: QueryClient.timeout)
+  }
+
+  /// One page of what a period would cost by a draft; the next one by its `nextAfter`. For operators.
+  package func tryRateCard(
+    _ request: TryRateCardRequest
+  ) async throws(RPCError) -> TryRateCardResponse {
+    try await channel.call(RatingMethods.tryRateCard, request, timeout: QueryClient.timeout)
   }
 
   /// One page; the next one by its `nextAfter`.

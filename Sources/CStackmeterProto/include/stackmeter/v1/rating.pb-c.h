@@ -38,6 +38,10 @@ typedef struct Stackmeter__V1__StatementRefusal Stackmeter__V1__StatementRefusal
 typedef struct Stackmeter__V1__CloseStatementsResponse Stackmeter__V1__CloseStatementsResponse;
 typedef struct Stackmeter__V1__WritePostingRequest Stackmeter__V1__WritePostingRequest;
 typedef struct Stackmeter__V1__WritePostingResponse Stackmeter__V1__WritePostingResponse;
+typedef struct Stackmeter__V1__TryRateCardRequest Stackmeter__V1__TryRateCardRequest;
+typedef struct Stackmeter__V1__TriedLine Stackmeter__V1__TriedLine;
+typedef struct Stackmeter__V1__TriedStatement Stackmeter__V1__TriedStatement;
+typedef struct Stackmeter__V1__TryRateCardResponse Stackmeter__V1__TryRateCardResponse;
 typedef struct Stackmeter__V1__ListRatesRequest Stackmeter__V1__ListRatesRequest;
 typedef struct Stackmeter__V1__MeterRate Stackmeter__V1__MeterRate;
 typedef struct Stackmeter__V1__ListRatesResponse Stackmeter__V1__ListRatesResponse;
@@ -480,10 +484,15 @@ struct  Stackmeter__V1__CloseStatementsRequest
    * Subscriptions after this one.
    */
   char *after;
+  /*
+   * Usage that some declared source has not reported yet is known to be missing; what comes later is on the next
+   * statement.
+   */
+  protobuf_c_boolean accept_estimated;
 };
 #define STACKMETER__V1__CLOSE_STATEMENTS_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__close_statements_request__descriptor) \
-    , (char *)protobuf_c_empty_string, 0,NULL, 0, 0, (char *)protobuf_c_empty_string }
+    , (char *)protobuf_c_empty_string, 0,NULL, 0, 0, (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Stackmeter__V1__StatementRefusal
@@ -564,6 +573,111 @@ struct  Stackmeter__V1__WritePostingResponse
 #define STACKMETER__V1__WRITE_POSTING_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__write_posting_response__descriptor) \
     , 0, (char *)protobuf_c_empty_string }
+
+
+struct  Stackmeter__V1__TryRateCardRequest
+{
+  ProtobufCMessage base;
+  /*
+   * PERMISSION_DENIED but for operators.
+   */
+  Stackmeter__V1__Caller *caller;
+  /*
+   * The card's text; whatever day it takes effect on, it is tried for the whole period. At most 4,190,208 bytes.
+   */
+  ProtobufCBinaryData text;
+  /*
+   * `2026-11`.
+   */
+  char *period;
+  /*
+   * Empty for all.
+   */
+  size_t n_subscriptions;
+  char **subscriptions;
+  /*
+   * Subscriptions that are priced: 1–200; 0 for 200.
+   */
+  uint32_t page_size;
+  /*
+   * Those after this subscription; empty for the first page.
+   */
+  char *after;
+};
+#define STACKMETER__V1__TRY_RATE_CARD_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__try_rate_card_request__descriptor) \
+    , NULL, {0,NULL}, (char *)protobuf_c_empty_string, 0,NULL, 0, (char *)protobuf_c_empty_string }
+
+
+/*
+ * What one meter of a subscription costs by both cards, or what a commitment does.
+ */
+struct  Stackmeter__V1__TriedLine
+{
+  ProtobufCMessage base;
+  /*
+   * Empty for what is of no meter.
+   */
+  char *meter;
+  char *title;
+  char *current;
+  char *tried;
+  /*
+   * There is usage that the card does not price.
+   */
+  protobuf_c_boolean current_unrated;
+  protobuf_c_boolean tried_unrated;
+};
+#define STACKMETER__V1__TRIED_LINE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__tried_line__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, 0 }
+
+
+struct  Stackmeter__V1__TriedStatement
+{
+  ProtobufCMessage base;
+  char *subscription;
+  char *display_name;
+  char *current;
+  char *tried;
+  /*
+   * Those that differ, by meter.
+   */
+  size_t n_lines;
+  Stackmeter__V1__TriedLine **lines;
+};
+#define STACKMETER__V1__TRIED_STATEMENT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__tried_statement__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL }
+
+
+struct  Stackmeter__V1__TryRateCardResponse
+{
+  ProtobufCMessage base;
+  /*
+   * Everything that is wrong, in the order of the text; at most 1,000. Nothing else is said then.
+   */
+  size_t n_problems;
+  Stackmeter__V1__RateCardProblem **problems;
+  Stackmeter__V1__RateCardVersion *version;
+  char *currency;
+  /*
+   * Those with usage, by id.
+   */
+  size_t n_statements;
+  Stackmeter__V1__TriedStatement **statements;
+  /*
+   * The `after` of the next page; empty on the last one.
+   */
+  char *next_after;
+  /*
+   * The period, or its last windows, are not over: there may be more usage.
+   */
+  protobuf_c_boolean provisional;
+};
+#define STACKMETER__V1__TRY_RATE_CARD_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__try_rate_card_response__descriptor) \
+    , 0,NULL, NULL, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Stackmeter__V1__ListRatesRequest
@@ -1067,6 +1181,82 @@ Stackmeter__V1__WritePostingResponse *
 void   stackmeter__v1__write_posting_response__free_unpacked
                      (Stackmeter__V1__WritePostingResponse *message,
                       ProtobufCAllocator *allocator);
+/* Stackmeter__V1__TryRateCardRequest methods */
+void   stackmeter__v1__try_rate_card_request__init
+                     (Stackmeter__V1__TryRateCardRequest         *message);
+size_t stackmeter__v1__try_rate_card_request__get_packed_size
+                     (const Stackmeter__V1__TryRateCardRequest   *message);
+size_t stackmeter__v1__try_rate_card_request__pack
+                     (const Stackmeter__V1__TryRateCardRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__try_rate_card_request__pack_to_buffer
+                     (const Stackmeter__V1__TryRateCardRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__TryRateCardRequest *
+       stackmeter__v1__try_rate_card_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__try_rate_card_request__free_unpacked
+                     (Stackmeter__V1__TryRateCardRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__TriedLine methods */
+void   stackmeter__v1__tried_line__init
+                     (Stackmeter__V1__TriedLine         *message);
+size_t stackmeter__v1__tried_line__get_packed_size
+                     (const Stackmeter__V1__TriedLine   *message);
+size_t stackmeter__v1__tried_line__pack
+                     (const Stackmeter__V1__TriedLine   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__tried_line__pack_to_buffer
+                     (const Stackmeter__V1__TriedLine   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__TriedLine *
+       stackmeter__v1__tried_line__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__tried_line__free_unpacked
+                     (Stackmeter__V1__TriedLine *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__TriedStatement methods */
+void   stackmeter__v1__tried_statement__init
+                     (Stackmeter__V1__TriedStatement         *message);
+size_t stackmeter__v1__tried_statement__get_packed_size
+                     (const Stackmeter__V1__TriedStatement   *message);
+size_t stackmeter__v1__tried_statement__pack
+                     (const Stackmeter__V1__TriedStatement   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__tried_statement__pack_to_buffer
+                     (const Stackmeter__V1__TriedStatement   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__TriedStatement *
+       stackmeter__v1__tried_statement__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__tried_statement__free_unpacked
+                     (Stackmeter__V1__TriedStatement *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__TryRateCardResponse methods */
+void   stackmeter__v1__try_rate_card_response__init
+                     (Stackmeter__V1__TryRateCardResponse         *message);
+size_t stackmeter__v1__try_rate_card_response__get_packed_size
+                     (const Stackmeter__V1__TryRateCardResponse   *message);
+size_t stackmeter__v1__try_rate_card_response__pack
+                     (const Stackmeter__V1__TryRateCardResponse   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__try_rate_card_response__pack_to_buffer
+                     (const Stackmeter__V1__TryRateCardResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__TryRateCardResponse *
+       stackmeter__v1__try_rate_card_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__try_rate_card_response__free_unpacked
+                     (Stackmeter__V1__TryRateCardResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Stackmeter__V1__ListRatesRequest methods */
 void   stackmeter__v1__list_rates_request__init
                      (Stackmeter__V1__ListRatesRequest         *message);
@@ -1192,6 +1382,18 @@ typedef void (*Stackmeter__V1__WritePostingRequest_Closure)
 typedef void (*Stackmeter__V1__WritePostingResponse_Closure)
                  (const Stackmeter__V1__WritePostingResponse *message,
                   void *closure_data);
+typedef void (*Stackmeter__V1__TryRateCardRequest_Closure)
+                 (const Stackmeter__V1__TryRateCardRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__TriedLine_Closure)
+                 (const Stackmeter__V1__TriedLine *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__TriedStatement_Closure)
+                 (const Stackmeter__V1__TriedStatement *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__TryRateCardResponse_Closure)
+                 (const Stackmeter__V1__TryRateCardResponse *message,
+                  void *closure_data);
 typedef void (*Stackmeter__V1__ListRatesRequest_Closure)
                  (const Stackmeter__V1__ListRatesRequest *message,
                   void *closure_data);
@@ -1232,6 +1434,10 @@ struct Stackmeter__V1__Rating_Service
                         const Stackmeter__V1__GetStatementRequest *input,
                         Stackmeter__V1__GetStatementResponse_Closure closure,
                         void *closure_data);
+  void (*try_rate_card)(Stackmeter__V1__Rating_Service *service,
+                        const Stackmeter__V1__TryRateCardRequest *input,
+                        Stackmeter__V1__TryRateCardResponse_Closure closure,
+                        void *closure_data);
 };
 typedef void (*Stackmeter__V1__Rating_ServiceDestroy)(Stackmeter__V1__Rating_Service *);
 void stackmeter__v1__rating__init (Stackmeter__V1__Rating_Service *service,
@@ -1245,7 +1451,8 @@ void stackmeter__v1__rating__init (Stackmeter__V1__Rating_Service *service,
       function_prefix__ ## list_rates,\
       function_prefix__ ## list_charges,\
       function_prefix__ ## list_statements,\
-      function_prefix__ ## get_statement  }
+      function_prefix__ ## get_statement,\
+      function_prefix__ ## try_rate_card  }
 void stackmeter__v1__rating__list_rate_cards(ProtobufCService *service,
                                              const Stackmeter__V1__ListRateCardsRequest *input,
                                              Stackmeter__V1__ListRateCardsResponse_Closure closure,
@@ -1269,6 +1476,10 @@ void stackmeter__v1__rating__list_statements(ProtobufCService *service,
 void stackmeter__v1__rating__get_statement(ProtobufCService *service,
                                            const Stackmeter__V1__GetStatementRequest *input,
                                            Stackmeter__V1__GetStatementResponse_Closure closure,
+                                           void *closure_data);
+void stackmeter__v1__rating__try_rate_card(ProtobufCService *service,
+                                           const Stackmeter__V1__TryRateCardRequest *input,
+                                           Stackmeter__V1__TryRateCardResponse_Closure closure,
                                            void *closure_data);
 typedef struct Stackmeter__V1__Billing_Service Stackmeter__V1__Billing_Service;
 struct Stackmeter__V1__Billing_Service
@@ -1334,6 +1545,10 @@ extern const ProtobufCMessageDescriptor stackmeter__v1__statement_refusal__descr
 extern const ProtobufCMessageDescriptor stackmeter__v1__close_statements_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__write_posting_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__write_posting_response__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__try_rate_card_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__tried_line__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__tried_statement__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__try_rate_card_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_rates_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__meter_rate__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_rates_response__descriptor;

@@ -85,9 +85,12 @@ private struct StatementDrafts: Sendable {
   ) throws(BillingError) {
     card = billing.card
     let read: (reader: any UsageReader, cards: RateCards?, openWindow: Hour)
+    let missing: MissingSources
     do throws(StoreError) {
       let reader = try billing.open()
       read = (reader, try RateCards(billing.card, reader), try reader.openWindow())
+      missing = Completeness(openWindow: read.openWindow, sources: try reader.sources())
+        .missing(until: period.end.start)
     } catch { throw .store(error) }
     guard let cards = read.cards else {
       throw .refused(BillingProblem.noCard(name: billing.card, period: period).description)
@@ -97,6 +100,11 @@ private struct StatementDrafts: Sendable {
     }
     do throws(StoreError) { try take(period, request, cards, read.reader) } catch {
       throw .store(error)
+    }
+    // What is closed already stays so whoever is missing now.
+    guard ready.isEmpty || missing.isEmpty || request.acceptsEstimated else {
+      throw .refused(
+        BillingProblem.estimated(period: period, missing: missing.description).description)
     }
   }
 

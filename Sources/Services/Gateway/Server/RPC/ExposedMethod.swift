@@ -32,7 +32,7 @@ struct ExposedMethod: Sendable {
     switch String(method.path.split(separator: "/").last ?? "") {
     case "ListUsage", "Summarize", "Explain", "ListSubscriptions", "ListQuarantine",
       "GetQuarantineEntry", "ListRateCards", "GetRateCard",
-      "ListRates", "ListCharges", "ListStatements", "GetStatement":
+      "ListRates", "ListCharges", "ListStatements", "GetStatement", "TryRateCard":
       .reads
     case "ListMeters", "ListWindows", "ListSources", "GetStatus", "Report": .never
     default: .byMethod
@@ -79,6 +79,9 @@ struct ExposedMethod: Sendable {
     ExposedMethod(
       .query, TranscodedMethod(RatingMethods.getRateCard), .operatorOnly,
       "One version of a rate card with its text."),
+    ExposedMethod(
+      .query, TranscodedMethod(RatingMethods.tryRateCard), .operatorOnly,
+      "What a billing period would cost by a draft of a rate card, page by page."),
     ExposedMethod(
       .query, TranscodedMethod(QueryMethods.getStatus), .operatorOnly, "The whole pipeline."),
     ExposedMethod(

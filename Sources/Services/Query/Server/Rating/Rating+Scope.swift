@@ -63,7 +63,8 @@ extension QueryError {
     case .store(let error): self = .store(error)
     case .noCard: self = .missing(problem.description)
     case .rating, .statement, .tooLong: self = .tooWide(problem.description)
-    case .notEnded, .closed, .closedLater, .earlierOpen: self = .forbidden(problem.description)
+    case .notEnded, .estimated, .closed, .closedLater, .earlierOpen:
+      self = .forbidden(problem.description)
     }
   }
 }

@@ -21,5 +21,6 @@ package struct RatingEndpoint: RPCEndpoint {
     routes.unary(RatingMethods.listCharges) { try await rating.listCharges($0) }
     routes.unary(RatingMethods.listStatements) { try await rating.listStatements($0) }
     routes.unary(RatingMethods.getStatement) { try await rating.statement($0) }
+    routes.unary(RatingMethods.tryRateCard) { try await rating.tryRateCard($0) }
   }
 }
