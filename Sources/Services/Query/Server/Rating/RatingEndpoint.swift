@@ -21,5 +21,8 @@ package struct RatingEndpoint: RPCEndpoint {
     routes.unary(RatingMethods.listCharges) { try await rating.listCharges($0) }
     routes.unary(RatingMethods.listStatements) { try await rating.listStatements($0) }
     routes.unary(RatingMethods.getStatement) { try await rating.statement($0) }
+    routes.unary(RatingMethods.exportFocus) { try await rating.exportFocus($0) }
+    routes.unary(RatingMethods.showback) { try await rating.showback($0) }
+    routes.unary(RatingMethods.reconcile) { try await rating.reconcile($0) }
   }
 }
