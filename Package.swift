@@ -303,9 +303,10 @@ let package = Package(
     tests(
       "SystemTests",
       [
-        "AggregatorClient", "CollectorClient", "LocalPostgreSQL", "QueryClient", "StackmeterCore",
-        "StackmeterJournal", "StackmeterRPC", "StackmeterRuntime", "StackmeterStore",
-        "StackmeterTesting", "StackmeterWire", grpc, logging,
+        "AggregatorClient", "CollectorClient", "LocalPostgreSQL", "QueryClient",
+        "StackmeterBilling", "StackmeterCore", "StackmeterJournal", "StackmeterRPC",
+        "StackmeterRating", "StackmeterRuntime", "StackmeterStore", "StackmeterTesting",
+        "StackmeterWire", grpc, logging,
       ],
       exclude: ["Faults/faults.c", "Python"]),
     tests(

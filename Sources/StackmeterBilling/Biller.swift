@@ -25,15 +25,18 @@ package struct Biller: Sendable {
 
   /// The draft of the statement as of now. In a snapshot of the reader.
   ///
-  /// - Parameter closedOnly: Without what the open window has, which may still change.
+  /// - Parameters:
+  ///   - closedOnly: Without what the open window has, which may still change.
+  ///   - openWindow: What was closed when a walk began; nil for now.
   package func draft(
-    _ reader: any UsageReader, closedOnly: Bool
+    _ reader: any UsageReader, closedOnly: Bool, openWindow: Hour? = nil
   ) throws(BillingProblem) -> StatementDraft {
     let history: StatementHistory
     var usage: [UsageAggregate] = []
     let postings: [(posting: Posting, used: [PostingUse])]
     do throws(StoreError) {
-      history = try StatementHistory(reader, subscription.id, cards, period)
+      history = try StatementHistory(
+        reader, subscription.id, cards, period, openWindow: openWindow)
       let open = history.openWindow
       func add(_ windows: Range<Hour>, _ hours: Range<Hour>) throws(StoreError) {
         usage += try reader.sums(

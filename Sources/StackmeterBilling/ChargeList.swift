@@ -46,7 +46,9 @@ package struct ChargeList {
           StatementFilter(subscriptions: [id], period: period.start), after: nil, limit: 1
         ).first
         return (
-          try StatementHistory(reader, id, cards, period, until: statement?.windows.upperBound),
+          try StatementHistory(
+            reader, id, cards, period, until: statement?.windows.upperBound,
+            openWindow: openWindow),
           statement
         )
       }

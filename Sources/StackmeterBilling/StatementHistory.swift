@@ -27,11 +27,12 @@ package struct StatementHistory: Sendable {
   }
 
   /// In a snapshot of the reader. `until` is where the statement of the period ends; nil for one that is not closed.
+  /// `openWindow` is the one that was open when a walk began; nil for now.
   init(
     _ reader: any UsageReader, _ subscription: String, _ cards: RateCards, _ period: BillingPeriod,
-    until: Hour? = nil
+    until: Hour? = nil, openWindow begun: Hour? = nil
   ) throws(StoreError) {
-    let openWindow = try reader.openWindow()
+    let openWindow = min(begun ?? .max, try reader.openWindow())
     let statement = try reader.lastStatement(of: subscription, before: period.start)
     let covered = statement?.windows.upperBound ?? .min
     let end = until ?? .max

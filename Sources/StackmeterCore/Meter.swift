@@ -61,6 +61,13 @@ package struct MeterCatalog: Sendable {
       })
   }
 
+  /// No meter is known.
+  package static let empty = MeterCatalog()
+
+  private init() {
+    (meters, indexByFoldedID) = ([], [:])
+  }
+
   package subscript(id: String) -> Meter? {
     indexByFoldedID[ExactText(id.asciiLowercased)].map { meters[$0] }
   }

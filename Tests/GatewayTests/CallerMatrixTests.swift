@@ -39,7 +39,7 @@ private let rows = handWrittenRows.merging(
     [
       "Query/ListUsage", "Query/Summarize", "Query/Explain", "Query/ListSubscriptions",
       "Query/ListMeters", "Rating/ListRates", "Rating/ListCharges", "Rating/ListStatements",
-      "Rating/GetStatement",
+      "Rating/GetStatement", "Rating/ExportFocus", "Rating/Showback", "Rating/Reconcile",
     ]
   )
   .merging(
@@ -124,6 +124,19 @@ private let handWrittenRows: [String: MatrixRow] = [
   // Query tells whose it is.
   "GET /v1/statements/{id}": MatrixRow(
     target: "/v1/statements/2026-000001", allowed: MatrixRow.seeing),
+  "GET /v1/statements/{id}/explain": MatrixRow(
+    target: "/v1/statements/2026-000001/explain?line=1&events=true", allowed: MatrixRow.seeing),
+  "GET /v1/exports/focus": MatrixRow(
+    target: "/v1/exports/focus?period=2026-11&subscription=\(tenantA)",
+    allowed: [.operator, .provider, .tenantA], hidden: [.tenantB]),
+  "GET /v1/exports/focus/metadata": MatrixRow(
+    target: "/v1/exports/focus/metadata", allowed: MatrixRow.seeing),
+  "GET /v1/showback": MatrixRow(
+    target: "/v1/showback?period=2026-11&groupBy=tag:env&subscription=\(tenantA)",
+    allowed: [.operator, .provider, .tenantA], hidden: [.tenantB]),
+  "GET /v1/reconciliation": MatrixRow(
+    target: "/v1/reconciliation?period=2026-11&subscription=\(tenantA)",
+    allowed: [.operator, .provider, .tenantA], hidden: [.tenantB]),
   "GET /v1/ratecards": MatrixRow(target: "/v1/ratecards", allowed: [.operator]),
   "GET /v1/ratecards/{id}": MatrixRow(target: "/v1/ratecards/1", allowed: [.operator]),
   "GET /v1/status": MatrixRow(target: "/v1/status", allowed: [.operator]),

@@ -51,4 +51,77 @@ import Testing
       }
     }
   }
+
+  @Test func `the parts of a FOCUS file are one, with its rows behind it`() async throws {
+    try await withGateway { gateway in
+      let file = try await gateway.getAsTenant("/v1/exports/focus?period=2026-11")
+      #expect(file.status == 200 && file.headers["transfer-encoding"] == "chunked")
+      for part in ["A,B\r\n1,2\r\n", "3,4\r\n", "Stackmeter-Rows: 2"] {
+        #expect(file.text.contains(part), "\(file.text)")
+      }
+      #expect(
+        file.headers["content-disposition"]
+          == "attachment; filename=\"stackmeter-focus-2026-11.csv\"")
+      for wrong in ["", "?period=2026-11&version=1.1", "?period=2026-11&nobody=1"] {
+        #expect(try await gateway.get("/v1/exports/focus\(wrong)").status == 400)
+      }
+      let metadata = try await gateway.get("/v1/exports/focus/metadata")
+      #expect(metadata.text.contains(#""FocusVersion":"1.2""#))
+      #expect(!metadata.text.contains("InvoiceIssuer\""))
+      let old = try await gateway.get("/v1/exports/focus/metadata?version=1.0")
+      #expect(old.text.contains(#""InvoiceIssuer""#))
+    }
+  }
+
+  @Test func `a showback is gathered from all answers, and a cost is shared over its parts`()
+    async throws
+  {
+    try await withGateway { gateway in
+      let path = "/v1/showback?period=2026-11&groupBy=costCenter"
+      let plain = try await gateway.get(path)
+      #expect(
+        plain.text.contains(
+          #""total":"8.50","statements":2,"drafts":1,"value":[{"name":"dev","kind":"usage","amount":"6.00"},"#
+            + #"{"name":"fin","kind":"usage","amount":"2.00","statements":[{"subscriptionId":"a","#
+            + #""number":"2026-000001","amount":"1.50"},{"subscriptionId":"b","amount":"0.50"}]},"#
+            + #"{"kind":"usage","amount":"1.00"},{"kind":"credit","amount":"-0.50"}]"#),
+        "\(plain.text)")
+      let shared = try await gateway.get(path + "&share=100.01")
+      #expect(shared.text.contains(#""amount":"6.00","share":"75.01""#), "\(shared.text)")
+      #expect(shared.text.contains(#""amount":"2.00","share":"25.00""#))
+      let equal = try await gateway.get(path + "&share=100.01&shareBy=equal")
+      #expect(equal.text.contains(#""amount":"6.00","share":"50.01""#))
+      for wrong in ["&share=1.005", "&share=x", "&shareBy=equal", "&share=1&shareBy=x"] {
+        #expect(try await gateway.get(path + wrong).status == 400, "\(wrong)")
+      }
+      #expect(try await gateway.get("/v1/showback?period=2026-11").status == 400)
+    }
+  }
+
+  @Test func `a reconciliation says what does not tie`() async throws {
+    try await withGateway { gateway in
+      let answer = try await gateway.get("/v1/reconciliation?period=2026-11")
+      #expect(
+        answer.text
+          == #"{"ties":false,"value":[{"subscriptionId":"a","total":"1.50","currency":"EUR","ties":false,"#
+          + #""checks":[{"name":"one","holds":false,"text":"1 = 2"}]}],"nextAfter":"b"}"#)
+    }
+  }
+
+  @Test func `a line of a statement is explained by its charges and their events`() async throws {
+    try await withGateway { gateway in
+      let path = "/v1/statements/2026-000001/explain?line=1"
+      let plain = try await gateway.get(path)
+      #expect(plain.status == 200 && plain.text.contains(#""description":"credit: v""#))
+      #expect(plain.text.contains(#""usageStart":"2026-11-23T14:00:00Z""#), "\(plain.text)")
+      #expect(!plain.text.contains("events") && plain.text.contains("nextPageToken"))
+      // Where query has no events, the charge says why; real ones are in the system tests.
+      let events = try await gateway.get(path + "&events=true")
+      #expect(events.text.contains("\"problem\":"), "\(events.text)")
+      for wrong in ["?line=2", "?line=0", "", "?line=1&pageSize=101"] {
+        let answer = try await gateway.get("/v1/statements/2026-000001/explain\(wrong)")
+        #expect(answer.status == 400, "\(wrong)")
+      }
+    }
+  }
 }

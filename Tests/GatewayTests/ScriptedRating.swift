@@ -50,6 +50,24 @@ struct ScriptedRating: RPCEndpoint {
         return TryRateCardResponse()
       }
     }
+    routes.unary(RatingMethods.exportFocus) { request in
+      try query.answer { script in
+        script.ratedCallers.append(request.caller)
+        return ScriptedRating.focus(after: request.pageToken)
+      }
+    }
+    routes.unary(RatingMethods.showback) { request in
+      try query.answer { script in
+        script.ratedCallers.append(request.caller)
+        return ScriptedRating.showback(after: request.after)
+      }
+    }
+    routes.unary(RatingMethods.reconcile) { request in
+      try query.answer { script in
+        script.ratedCallers.append(request.caller)
+        return ReconcileResponse(statements: [ScriptedRating.reconciled], nextAfter: "b")
+      }
+    }
     routes.unary(RatingMethods.getRateCard) { request in
       try query.answer { script in
         script.ratedCallers.append(request.caller)
@@ -113,6 +131,46 @@ struct ScriptedRating: RPCEndpoint {
     return response
   }
 
+  /// Two parts.
+  static func focus(after token: String) -> ExportFocusResponse {
+    token.isEmpty
+      ? ExportFocusResponse(data: Array("A,B\r\n1,2\r\n".utf8), rows: 1, nextPageToken: "next")
+      : ExportFocusResponse(data: Array("3,4\r\n".utf8), rows: 2)
+  }
+
+  /// Two answers, which have a part in common.
+  static func showback(after: String) -> ShowbackResponse {
+    var response = ShowbackResponse(
+      parts: after.isEmpty
+        ? [
+          ShowbackPart(
+            name: "fin", kind: "usage", amount: "1.50",
+            statements: [.init(subscription: "a", number: "2026-000001", amount: "1.50")]),
+          ShowbackPart(name: "", kind: "credit", amount: "-0.50"),
+        ]
+        : [
+          ShowbackPart(
+            name: "fin", kind: "usage", amount: "0.50",
+            statements: [.init(subscription: "b", number: "", amount: "0.50")]),
+          ShowbackPart(name: "", kind: "usage", amount: "1.00"),
+          ShowbackPart(name: "dev", kind: "usage", amount: "6.00"),
+        ])
+    response.currency = "EUR"
+    response.statements = 1
+    response.drafts = after.isEmpty ? 0 : 1
+    response.nextAfter = after.isEmpty ? "a" : ""
+    return response
+  }
+
+  static let reconciled: ReconciledStatement = {
+    var statement = ReconciledStatement()
+    statement.subscription = "a"
+    statement.total = "1.50"
+    statement.currency = "EUR"
+    statement.checks = [.init(name: "one", holds: false, text: "1 = 2")]
+    return statement
+  }()
+
   static let statement: StatementEntry = {
     var entry = StatementEntry()
     entry.number = "2026-000001"
@@ -126,9 +184,10 @@ struct ScriptedRating: RPCEndpoint {
   /// What a statement is written as.
   static let document = """
     {"status":"draft","provisional":true,"subscriptionId":"s","displayName":"","owner":"",\
-    "costCenter":"","period":"2026-11","periodStart":"2026-11-01T00:00:00Z",\
+    "costCenter":"","subscriptionState":"active","period":"2026-11","periodStart":"2026-11-01T00:00:00Z",\
     "periodEnd":"2026-12-01T00:00:00Z","currency":"EUR","rounding":"half-even","taxNote":"",\
-    "rateCards":[],"lines":[],"unrated":[],"total":"0.00"}
+    "rateCards":[],"lines":[{"kind":"credit","adjustment":false,"period":"2026-11","description":"credit: v",\
+    "exactCost":"-0.5","amount":"-0.50"}],"unrated":[],"total":"-0.50"}
     """
 
   static let version = RateCardVersion(

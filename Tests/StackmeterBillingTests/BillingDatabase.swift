@@ -122,7 +122,8 @@ struct BillingServices {
 }
 
 func withBillingServices(
-  _ engine: Engine, _ body: (BillingServices) async throws -> Void
+  _ engine: Engine, focusPartBytes: Int = Rating.focusPartBytes,
+  _ body: (BillingServices) async throws -> Void
 ) async throws {
   try await withBillingDatabase(engine) { database in
     // A test writes between the aggregator's calls, never beside them.
@@ -139,7 +140,8 @@ func withBillingServices(
       let query = Query(
         database: database, tokenKey: key, collector: CollectorClient(channel),
         aggregator: AggregatorClient(channel), clock: clock)
-      let rating = Rating(query, card: "standard", tokenKey: key, clock: clock)
+      let rating = Rating(
+        query, card: "standard", tokenKey: key, clock: clock, focusPartBytes: focusPartBytes)
       try await withInProcessChannel(endpoints: [RatingEndpoint(rating)]) { questions in
         try await body(
           BillingServices(

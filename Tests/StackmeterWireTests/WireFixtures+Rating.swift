@@ -46,7 +46,7 @@ extension WireFixture {
         ListChargesRequest(caller: .operator, subscription: "", period: ""),
         ListChargesRequest(
           caller: .tenant(subscriptions: ["a"]), subscription: "a", period: "2026-11",
-          pageSize: .max, pageToken: "t", closedWindowsOnly: true),
+          pageSize: .max, pageToken: "t", closedWindowsOnly: true, line: .max),
       ]),
     WireFixture(
       "stackmeter.v1.ListChargesResponse",
@@ -81,6 +81,43 @@ extension WireFixture {
       [
         GetStatementResponse(statement: nil, document: []),
         GetStatementResponse(statement: .full, document: [0, 255]),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ExportFocusRequest",
+      [
+        ExportFocusRequest(caller: .operator, period: ""),
+        ExportFocusRequest(
+          caller: .provider("p"), period: "2026-11", subscriptions: ["a", "b"], version: "1.2",
+          pageToken: "t"),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ExportFocusResponse",
+      [
+        ExportFocusResponse(data: [], rows: 0),
+        ExportFocusResponse(data: [0, 255], rows: .max, nextPageToken: "t"),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ShowbackRequest",
+      [
+        ShowbackRequest(caller: .operator, period: "", groupBy: ""),
+        ShowbackRequest(
+          caller: .tenant(subscriptions: ["a"]), period: "2026-11", subscriptions: ["a", "b"],
+          groupBy: "tag:ü", after: "a"),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ShowbackResponse", [ShowbackResponse(parts: []), .several]),
+    WireFixture(
+      "stackmeter.v1.ReconcileRequest",
+      [
+        ReconcileRequest(caller: .operator, period: ""),
+        ReconcileRequest(
+          caller: .operator, period: "2026-11", subscriptions: ["a"], after: "a"),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ReconcileResponse",
+      [
+        ReconcileResponse(statements: []),
+        ReconcileResponse(statements: [ReconciledStatement(), .full], nextAfter: "b"),
       ]),
     WireFixture(
       "stackmeter.v1.CloseStatementsRequest",
@@ -267,4 +304,38 @@ extension ListRatesResponse {
     response.nextAfter = .max
     return response
   }()
+}
+
+extension ShowbackResponse {
+  fileprivate static var several: ShowbackResponse {
+    var response = ShowbackResponse(parts: [
+      ShowbackPart(name: "", kind: "credit", amount: "-1.00"),
+      ShowbackPart(
+        name: "fin", kind: "usage", amount: "2.50",
+        statements: [
+          .init(subscription: "a", number: "", amount: "1.00"),
+          .init(subscription: "b", number: "2026-000001", amount: "1.50"),
+        ]),
+    ])
+    response.currency = "EUR"
+    response.total = "1.50"
+    response.statements = 2
+    response.drafts = .max
+    response.nextAfter = "b"
+    return response
+  }
+}
+
+extension ReconciledStatement {
+  fileprivate static var full: ReconciledStatement {
+    var statement = ReconciledStatement()
+    statement.subscription = "a"
+    statement.number = "2026-000001"
+    statement.total = "1.50"
+    statement.currency = "EUR"
+    statement.checks = [
+      Check(name: "one", holds: true, text: "1 = 1"), Check(name: "", holds: false, text: ""),
+    ]
+    return statement
+  }
 }

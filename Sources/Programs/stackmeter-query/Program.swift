@@ -26,7 +26,8 @@ struct Program {
           QueryEndpoint(query),
           RatingEndpoint(
             Rating(
-              query, card: settings.rateCard, tokenKey: tokenKey, clock: SystemClock())),
+              query, card: settings.rateCard, issuer: settings.issuer, tokenKey: tokenKey,
+              clock: SystemClock())),
         ], logger: logger, isReady: query.isReady)
       return [
         StoppablePart(run: collector.run, stop: collector.stop),

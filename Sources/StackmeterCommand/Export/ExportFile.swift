@@ -3,7 +3,6 @@ internal import Glibc
 internal import StackmeterCompression
 internal import StackmeterCore
 internal import StackmeterRuntime
-internal import StackmeterWire
 
 /// The file of an export: it grows in `….part`, with a note beside it of where it goes on, and takes its name when it
 /// is whole.
@@ -15,10 +14,10 @@ struct ExportFile: Sendable {
   let isCompressed: Bool
 
   /// Goes on with a file that was begun by the same question, or begins it.
-  func open(_ question: ExportUsageRequest) throws(CommandFailure) -> Output {
+  func open(_ question: [UInt8]) throws(CommandFailure) -> Output {
     let part = path + ".part"
     let name = hexadecimal(
-      SHA256.hash(data: question.packed() + [isCompressed ? 1 : 0]).prefix(16))
+      SHA256.hash(data: question + [isCompressed ? 1 : 0]).prefix(16))
     let descriptor = Glibc.open(part, O_WRONLY | O_CREAT | O_CLOEXEC, 0o640)
     guard descriptor >= 0 else { throw ExportFile.failure("open", part) }
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
@@ -89,13 +88,11 @@ struct ExportFile: Sendable {
     var token: String { note.token }
 
     /// Writes a part. A compressed file has one member for each, so that it can go on behind any.
-    mutating func append(_ part: ExportUsageResponse) throws(CommandFailure) {
-      let bytes =
-        file.isCompressed && !part.data.isEmpty
-        ? GzipEncoder.encode(part.data, .balanced) : part.data
+    mutating func append(_ data: [UInt8], next token: String) throws(CommandFailure) {
+      let bytes = file.isCompressed && !data.isEmpty ? GzipEncoder.encode(data, .balanced) : data
       try ExportFile.write(bytes, descriptor, file.path + ".part")
       note.bytes += Int64(bytes.count)
-      note.token = part.nextPageToken
+      note.token = token
       unsynced += 1
       if unsynced >= ExportFile.partsUnsynced {
         guard fdatasync(descriptor) == 0 else {
@@ -103,7 +100,7 @@ struct ExportFile: Sendable {
         }
         unsynced = 0
       }
-      guard unsynced == 0 || !part.nextPageToken.isEmpty else { return }
+      guard unsynced == 0 || !token.isEmpty else { return }
       let path = file.path + ".part.json"
       let new = Glibc.open(path + ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o640)
       guard new >= 0 else { throw ExportFile.failure("create", path) }

@@ -13,7 +13,8 @@ struct StatementsCommand: AsyncParsableCommand {
       "Show what subscriptions owe, close statements, and write down credits and adjustments.",
     subcommands: [
       StatementsListCommand.self, StatementsShowCommand.self, StatementsCloseCommand.self,
-      StatementsCreditCommand.self, StatementsAdjustCommand.self,
+      StatementsCreditCommand.self, StatementsAdjustCommand.self, StatementsReconcileCommand.self,
+      StatementsShowbackCommand.self, StatementsExplainCommand.self,
     ], defaultSubcommand: StatementsListCommand.self)
 }
 

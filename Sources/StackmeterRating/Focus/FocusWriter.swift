@@ -13,12 +13,17 @@ package struct FocusWriter: Sendable {
   private var meters: [ExactText: FocusMeter] = [:]
   private var csv = CSVWriter()
   private var open: (statement: Statement, bill: FocusBill, charged: Cost)?
+  /// The rows that were written, without that of the names.
+  package private(set) var rowCount = 0
 
-  /// The first row, the names of the columns, is written at once.
-  package init(provider: String, catalog: MeterCatalog, form: FocusForm = .focus) {
+  /// The first row, the names of the columns, is written at once, but where a file is gone on with.
+  package init(
+    provider: String, catalog: MeterCatalog, form: FocusForm = .focus, isContinued: Bool = false
+  ) {
     self.provider = provider
     self.catalog = catalog
     self.form = form
+    guard !isContinued else { return }
     csv.row(
       (FocusColumn.allCases.map(\.rawValue) + form.shims.map(\.name)).map { .literal($0) })
   }
@@ -26,6 +31,8 @@ package struct FocusWriter: Sendable {
   /// The bytes since this was called last.
   package mutating func take() -> [UInt8] { csv.take() }
 
+  /// What was written since then.
+  package var bytes: [UInt8] { csv.bytes }
   package var byteCount: Int { csv.bytes.count }
 
   /// Begins the rows of a statement: a draft gets an invoice id of its own, which is another when it is closed.
@@ -36,6 +43,13 @@ package struct FocusWriter: Sendable {
 
   /// Writes a charge of the statement that was begun.
   package mutating func add(_ charge: Charge) throws(FocusError) {
+    try pass(charge)
+    guard let open else { return }
+    write(FocusRow(charge, of: meter(charge.meter), on: open.bill))
+  }
+
+  /// Takes a charge that an earlier part of the file has.
+  package mutating func pass(_ charge: Charge) throws(FocusError) {
     guard var open else { preconditionFailure("no statement was begun") }
     let statement = open.statement
     guard charge.subscription.hasSameBytes(as: statement.subscription.id),
@@ -46,7 +60,11 @@ package struct FocusWriter: Sendable {
     }
     open.charged = charged
     self.open = open
-    write(FocusRow(charge, of: meter(charge.meter), on: open.bill))
+  }
+
+  /// Leaves a statement whose other rows are in the next part of the file.
+  package mutating func pause() {
+    open = nil
   }
 
   /// Writes the lines that are of no charge, and what the rounding of the others makes; throws where the charges are
@@ -95,6 +113,7 @@ package struct FocusWriter: Sendable {
       CSVWriter.Cell.literal(shim.column.flatMap { row.text($0) } ?? "")
     }
     csv.row(cells + shims)
+    rowCount += 1
   }
 }
 

@@ -46,7 +46,8 @@ extension JSONWriter {
     }
   }
 
-  private mutating func statementLine(_ line: StatementLine, of period: BillingPeriod) {
+  /// A line of a statement of that period.
+  package mutating func statementLine(_ line: StatementLine, of period: BillingPeriod) {
     object { writer in
       writer.member("kind", string: line.kind.rawValue)
       writer.member("adjustment", line.period != period)

@@ -53,6 +53,15 @@ extension StatementLine {
       amount: amount)
   }
 
+  /// Whether a charge of its statement is one of those that it sums up, see `StatementBuilder`.
+  package func sums(_ charge: Charge) -> Bool {
+    guard kind == (charge.kind == .minimum ? .minimum : .usage), let rate, rate == charge.rate,
+      period == charge.period
+    else { return false }
+    return tier == charge.tier && listPrice == charge.listPrice && price == charge.price
+      && day == (charge.isAdjustment ? charge.day : nil)
+  }
+
   /// The line in words: `compute-hours tier 2: 100 at 0.5`.
   package var title: String {
     guard let rate else {

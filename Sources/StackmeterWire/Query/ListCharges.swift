@@ -14,11 +14,14 @@ package struct ListChargesRequest: WireMessage, Hashable {
   package var pageSize: UInt32
   package var pageToken: String
   package var closedWindowsOnly: Bool
+  /// Only those of a line of the statement, counted from 1; 0 for all.
+  package var line: UInt32
 
   package init(
     caller: Caller, subscription: String, period: String, pageSize: UInt32 = 0,
-    pageToken: String = "", closedWindowsOnly: Bool = false
+    pageToken: String = "", closedWindowsOnly: Bool = false, line: UInt32 = 0
   ) {
+    self.line = line
     self.caller = caller
     self.subscription = subscription.asciiLowercased
     self.period = period
@@ -31,7 +34,7 @@ package struct ListChargesRequest: WireMessage, Hashable {
     self.init(
       caller: try Caller(wire: raw.caller), subscription: text(raw.subscription),
       period: text(raw.period), pageSize: raw.page_size, pageToken: text(raw.page_token),
-      closedWindowsOnly: raw.closed_windows_only != 0)
+      closedWindowsOnly: raw.closed_windows_only != 0, line: raw.line)
   }
 
   package func fill(_ raw: inout Stackmeter__V1__ListChargesRequest, _ packer: borrowing Packer) {
@@ -41,6 +44,7 @@ package struct ListChargesRequest: WireMessage, Hashable {
     raw.page_size = pageSize
     raw.page_token = packer.arena.text(pageToken)
     raw.closed_windows_only = closedWindowsOnly ? 1 : 0
+    raw.line = line
   }
 }
 

@@ -1863,7 +1863,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__apply_rate_card_response__descr
   (ProtobufCMessageInit) stackmeter__v1__apply_rate_card_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor stackmeter__v1__list_charges_request__field_descriptors[6] =
+static const ProtobufCFieldDescriptor stackmeter__v1__list_charges_request__field_descriptors[7] =
 {
   {
     "caller",
@@ -1937,10 +1937,23 @@ static const ProtobufCFieldDescriptor stackmeter__v1__list_charges_request__fiel
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "line",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListChargesRequest, line),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned stackmeter__v1__list_charges_request__field_indices_by_name[] = {
   0,   /* field[0] = caller */
   5,   /* field[5] = closed_windows_only */
+  6,   /* field[6] = line */
   3,   /* field[3] = page_size */
   4,   /* field[4] = page_token */
   2,   /* field[2] = period */
@@ -1949,7 +1962,7 @@ static const unsigned stackmeter__v1__list_charges_request__field_indices_by_nam
 static const ProtobufCIntRange stackmeter__v1__list_charges_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor stackmeter__v1__list_charges_request__descriptor =
 {
@@ -1959,7 +1972,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_charges_request__descripto
   "Stackmeter__V1__ListChargesRequest",
   "stackmeter.v1",
   sizeof(Stackmeter__V1__ListChargesRequest),
-  6,
+  7,
   stackmeter__v1__list_charges_request__field_descriptors,
   stackmeter__v1__list_charges_request__field_indices_by_name,
   1,  stackmeter__v1__list_charges_request__number_ranges,
@@ -4039,7 +4052,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_rates_response__descriptor
   (ProtobufCMessageInit) stackmeter__v1__list_rates_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor stackmeter__v1__rating__method_descriptors[7] =
+static const ProtobufCMethodDescriptor stackmeter__v1__rating__method_descriptors[10] =
 {
   { "ListRateCards", &stackmeter__v1__list_rate_cards_request__descriptor, &stackmeter__v1__list_rate_cards_response__descriptor },
   { "GetRateCard", &stackmeter__v1__get_rate_card_request__descriptor, &stackmeter__v1__get_rate_card_response__descriptor },
@@ -4048,14 +4061,20 @@ static const ProtobufCMethodDescriptor stackmeter__v1__rating__method_descriptor
   { "ListStatements", &stackmeter__v1__list_statements_request__descriptor, &stackmeter__v1__list_statements_response__descriptor },
   { "GetStatement", &stackmeter__v1__get_statement_request__descriptor, &stackmeter__v1__get_statement_response__descriptor },
   { "TryRateCard", &stackmeter__v1__try_rate_card_request__descriptor, &stackmeter__v1__try_rate_card_response__descriptor },
+  { "ExportFocus", &stackmeter__v1__export_focus_request__descriptor, &stackmeter__v1__export_focus_response__descriptor },
+  { "Showback", &stackmeter__v1__showback_request__descriptor, &stackmeter__v1__showback_response__descriptor },
+  { "Reconcile", &stackmeter__v1__reconcile_request__descriptor, &stackmeter__v1__reconcile_response__descriptor },
 };
 const unsigned stackmeter__v1__rating__method_indices_by_name[] = {
+  7,        /* ExportFocus */
   1,        /* GetRateCard */
   5,        /* GetStatement */
   3,        /* ListCharges */
   0,        /* ListRateCards */
   2,        /* ListRates */
   4,        /* ListStatements */
+  9,        /* Reconcile */
+  8,        /* Showback */
   6         /* TryRateCard */
 };
 const ProtobufCServiceDescriptor stackmeter__v1__rating__descriptor =
@@ -4065,7 +4084,7 @@ const ProtobufCServiceDescriptor stackmeter__v1__rating__descriptor =
   "Rating",
   "Stackmeter__V1__Rating",
   "stackmeter.v1",
-  7,
+  10,
   stackmeter__v1__rating__method_descriptors,
   stackmeter__v1__rating__method_indices_by_name
 };
@@ -4124,6 +4143,30 @@ void stackmeter__v1__rating__try_rate_card(ProtobufCService *service,
 {
   assert(service->descriptor == &stackmeter__v1__rating__descriptor);
   service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void stackmeter__v1__rating__export_focus(ProtobufCService *service,
+                                          const Stackmeter__V1__ExportFocusRequest *input,
+                                          Stackmeter__V1__ExportFocusResponse_Closure closure,
+                                          void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__rating__descriptor);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void stackmeter__v1__rating__showback(ProtobufCService *service,
+                                      const Stackmeter__V1__ShowbackRequest *input,
+                                      Stackmeter__V1__ShowbackResponse_Closure closure,
+                                      void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__rating__descriptor);
+  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void stackmeter__v1__rating__reconcile(ProtobufCService *service,
+                                       const Stackmeter__V1__ReconcileRequest *input,
+                                       Stackmeter__V1__ReconcileResponse_Closure closure,
+                                       void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__rating__descriptor);
+  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__rating__init (Stackmeter__V1__Rating_Service *service,
                                    Stackmeter__V1__Rating_ServiceDestroy destroy)

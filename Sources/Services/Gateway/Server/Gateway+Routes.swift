@@ -19,6 +19,10 @@ extension RouteTable {
       Route(.get, "/v1/usage", .caller, .usage, usage.usage),
       Route(.get, "/v1/usage/summary", .caller, .summary, usage.summary),
       Route(.get, "/v1/exports/usage", .caller, .exportUsage, exports.usage),
+      Route(.get, "/v1/exports/focus", .caller, .exportFocus, exports.focus),
+      Route(
+        .get, "/v1/exports/focus/metadata", .caller, .focusMetadata, exports.focusMetadata
+      ).unaudited,
       Route(.get, "/v1/subscriptions", .caller, .subscriptions, catalog.subscriptions),
       Route(.get, "/v1/explain", .caller, .explain, explain.explain),
       Route(.get, "/v1/meters", .caller, .meters, catalog.meters).unaudited,

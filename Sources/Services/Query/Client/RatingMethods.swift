@@ -19,6 +19,11 @@ package enum RatingMethods {
     service, "GetStatement")
   package static let tryRateCard = RPCMethod<TryRateCardRequest, TryRateCardResponse>(
     service, "TryRateCard")
+  package static let exportFocus = RPCMethod<ExportFocusRequest, ExportFocusResponse>(
+    service, "ExportFocus")
+  package static let showback = RPCMethod<ShowbackRequest, ShowbackResponse>(service, "Showback")
+  package static let reconcile = RPCMethod<ReconcileRequest, ReconcileResponse>(
+    service, "Reconcile")
 }
 
 extension QueryClient {
@@ -62,6 +67,23 @@ extension QueryClient {
     _ request: TryRateCardRequest
   ) async throws(RPCError) -> TryRateCardResponse {
     try await channel.call(RatingMethods.tryRateCard, request, timeout: QueryClient.timeout)
+  }
+
+  /// One part of the file; the next one by its `nextPageToken`.
+  package func exportFocus(
+    _ request: ExportFocusRequest
+  ) async throws(RPCError) -> ExportFocusResponse {
+    try await channel.call(RatingMethods.exportFocus, request, timeout: QueryClient.timeout)
+  }
+
+  /// The parts of some subscriptions; those of the next ones by its `nextAfter`.
+  package func showback(_ request: ShowbackRequest) async throws(RPCError) -> ShowbackResponse {
+    try await channel.call(RatingMethods.showback, request, timeout: QueryClient.timeout)
+  }
+
+  /// The statements of some subscriptions; those of the next ones by its `nextAfter`.
+  package func reconcile(_ request: ReconcileRequest) async throws(RPCError) -> ReconcileResponse {
+    try await channel.call(RatingMethods.reconcile, request, timeout: QueryClient.timeout)
   }
 
   /// One page; the next one by its `nextAfter`.

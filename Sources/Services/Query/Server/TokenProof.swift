@@ -25,11 +25,19 @@ struct TokenProof {
   func content(
     _ token: String, version: UInt8, byteCount: Int, of question: some WireMessage
   ) -> [UInt8]? {
-    guard let bytes = Base64URL.bytes(token), bytes.count == byteCount + TokenProof.bytes,
+    let content = content(token, version: version, leastBytes: byteCount, of: question)
+    return content?.count == byteCount ? content : nil
+  }
+
+  /// As above, of a content that ends with a text.
+  func content(
+    _ token: String, version: UInt8, leastBytes: Int, of question: some WireMessage
+  ) -> [UInt8]? {
+    guard let bytes = Base64URL.bytes(token), bytes.count >= leastBytes + TokenProof.bytes,
       bytes[0] == version
     else { return nil }
-    let content = Array(bytes[..<byteCount])
-    let difference = zip(proof(content, question), bytes[byteCount...]).reduce(0) {
+    let content = Array(bytes.dropLast(TokenProof.bytes))
+    let difference = zip(proof(content, question), bytes[content.count...]).reduce(0) {
       $0 | ($1.0 ^ $1.1)
     }
     return difference == 0 ? content : nil

@@ -15,6 +15,7 @@ PROTOBUF_C__BEGIN_DECLS
 #endif
 
 #include "stackmeter/v1/common.pb-c.h"
+#include "stackmeter/v1/costs.pb-c.h"
 
 typedef struct Stackmeter__V1__RateCardVersion Stackmeter__V1__RateCardVersion;
 typedef struct Stackmeter__V1__ListRateCardsRequest Stackmeter__V1__ListRateCardsRequest;
@@ -236,10 +237,14 @@ struct  Stackmeter__V1__ListChargesRequest
    * Without the open reporting window. Pages tie to each other only without it.
    */
   protobuf_c_boolean closed_windows_only;
+  /*
+   * Only those that a line of the statement sums up, counted from 1; 0 for all.
+   */
+  uint32_t line;
 };
 #define STACKMETER__V1__LIST_CHARGES_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_charges_request__descriptor) \
-    , NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0 }
+    , NULL, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string, 0, 0 }
 
 
 /*
@@ -1438,6 +1443,18 @@ struct Stackmeter__V1__Rating_Service
                         const Stackmeter__V1__TryRateCardRequest *input,
                         Stackmeter__V1__TryRateCardResponse_Closure closure,
                         void *closure_data);
+  void (*export_focus)(Stackmeter__V1__Rating_Service *service,
+                       const Stackmeter__V1__ExportFocusRequest *input,
+                       Stackmeter__V1__ExportFocusResponse_Closure closure,
+                       void *closure_data);
+  void (*showback)(Stackmeter__V1__Rating_Service *service,
+                   const Stackmeter__V1__ShowbackRequest *input,
+                   Stackmeter__V1__ShowbackResponse_Closure closure,
+                   void *closure_data);
+  void (*reconcile)(Stackmeter__V1__Rating_Service *service,
+                    const Stackmeter__V1__ReconcileRequest *input,
+                    Stackmeter__V1__ReconcileResponse_Closure closure,
+                    void *closure_data);
 };
 typedef void (*Stackmeter__V1__Rating_ServiceDestroy)(Stackmeter__V1__Rating_Service *);
 void stackmeter__v1__rating__init (Stackmeter__V1__Rating_Service *service,
@@ -1452,7 +1469,10 @@ void stackmeter__v1__rating__init (Stackmeter__V1__Rating_Service *service,
       function_prefix__ ## list_charges,\
       function_prefix__ ## list_statements,\
       function_prefix__ ## get_statement,\
-      function_prefix__ ## try_rate_card  }
+      function_prefix__ ## try_rate_card,\
+      function_prefix__ ## export_focus,\
+      function_prefix__ ## showback,\
+      function_prefix__ ## reconcile  }
 void stackmeter__v1__rating__list_rate_cards(ProtobufCService *service,
                                              const Stackmeter__V1__ListRateCardsRequest *input,
                                              Stackmeter__V1__ListRateCardsResponse_Closure closure,
@@ -1481,6 +1501,18 @@ void stackmeter__v1__rating__try_rate_card(ProtobufCService *service,
                                            const Stackmeter__V1__TryRateCardRequest *input,
                                            Stackmeter__V1__TryRateCardResponse_Closure closure,
                                            void *closure_data);
+void stackmeter__v1__rating__export_focus(ProtobufCService *service,
+                                          const Stackmeter__V1__ExportFocusRequest *input,
+                                          Stackmeter__V1__ExportFocusResponse_Closure closure,
+                                          void *closure_data);
+void stackmeter__v1__rating__showback(ProtobufCService *service,
+                                      const Stackmeter__V1__ShowbackRequest *input,
+                                      Stackmeter__V1__ShowbackResponse_Closure closure,
+                                      void *closure_data);
+void stackmeter__v1__rating__reconcile(ProtobufCService *service,
+                                       const Stackmeter__V1__ReconcileRequest *input,
+                                       Stackmeter__V1__ReconcileResponse_Closure closure,
+                                       void *closure_data);
 typedef struct Stackmeter__V1__Billing_Service Stackmeter__V1__Billing_Service;
 struct Stackmeter__V1__Billing_Service
 {

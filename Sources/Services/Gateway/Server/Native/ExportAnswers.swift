@@ -6,10 +6,10 @@ internal import StackmeterCore
 internal import StackmeterWire
 internal import Synchronization
 
-/// `/v1/exports/usage`: what closed windows have, as CSV or NDJSON, streamed.
+/// `/v1/exports`: what closed windows have, as CSV or NDJSON, and statements as FOCUS; streamed.
 struct ExportAnswers: Sendable {
   let query: QueryClient
-  private let places = ExportPlaces()
+  let places = ExportPlaces()
 
   init(query: QueryClient) {
     self.query = query
@@ -41,12 +41,7 @@ struct ExportAnswers: Sendable {
       subscriptions: try reader.visibleSubscriptions(to: request.caller),
       meters: reader.texts("meter"), series: series, restatedSince: restatedSince,
       hasByteOrderMark: mark, hasEndRecord: end)
-    guard let place = places.take() else {
-      throw HTTPProblem(
-        .tooManyRequests, "TooManyRequests",
-        "\(GatewayLimits.exportsMax) exports are being made already; retry after a pause"
-      ).retry(afterSeconds: 5)
-    }
+    let place = try places.next()
     let first = try await namingParameters { () async throws(RPCError) in
       try await query.exportUsage(question)
     }
@@ -109,10 +104,20 @@ extension HTTPField.Name {
 }
 
 /// Exports that are made at once. The next is refused at once.
-private final class ExportPlaces: Sendable {
+final class ExportPlaces: Sendable {
   private let taken = Atomic<Int>(0)
 
-  func take() -> ExportPlace? {
+  func next() throws(HTTPProblem) -> ExportPlace {
+    guard let place = take() else {
+      throw HTTPProblem(
+        .tooManyRequests, "TooManyRequests",
+        "\(GatewayLimits.exportsMax) exports are being made already; retry after a pause"
+      ).retry(afterSeconds: 5)
+    }
+    return place
+  }
+
+  private func take() -> ExportPlace? {
     guard taken.add(1, ordering: .relaxed).newValue <= GatewayLimits.exportsMax else {
       taken.subtract(1, ordering: .relaxed)
       return nil
@@ -126,11 +131,11 @@ private final class ExportPlaces: Sendable {
 }
 
 /// One of the places. Given back once, at the latest when nobody has it any more.
-private final class ExportPlace: Sendable {
+final class ExportPlace: Sendable {
   private let places: ExportPlaces
   private let isGiven = Atomic<Bool>(false)
 
-  init(_ places: ExportPlaces) {
+  fileprivate init(_ places: ExportPlaces) {
     self.places = places
   }
 

@@ -148,7 +148,7 @@ extension Schema {
       "unit": .text, "final": .flag,
     ])
 
-  fileprivate static let explainedPart = Schema.object(
+  static let explainedPart = Schema.object(
     [
       "position": .integer(), "reportedTime": .time, "window": .time, "source": .text,
       "id": .text, "resourceUri": .text, "usageStart": .time, "usageEnd": .time,

@@ -92,6 +92,7 @@ private let parameterNames = [
   "as_of_window": "asOf", "from_window": "from", "to_window": "to", "from_hour": "from",
   "to_hour": "to", "page_size": "pageSize", "page_token": "pageToken", "groupings": "groupBy",
   "top": "top", "axis": "by", "granularity": "granularity", "restated_since": "restatedSince",
+  "group_by": "groupBy", "period": "period", "version": "version", "line": "line",
   "selection.tags": "tag", "selection.locations": "location",
 ]
 

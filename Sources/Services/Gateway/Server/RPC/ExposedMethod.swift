@@ -32,7 +32,8 @@ struct ExposedMethod: Sendable {
     switch String(method.path.split(separator: "/").last ?? "") {
     case "ListUsage", "Summarize", "Explain", "ListSubscriptions", "ListQuarantine",
       "GetQuarantineEntry", "ListRateCards", "GetRateCard",
-      "ListRates", "ListCharges", "ListStatements", "GetStatement", "TryRateCard":
+      "ListRates", "ListCharges", "ListStatements", "GetStatement", "TryRateCard",
+      "ExportFocus", "Showback", "Reconcile":
       .reads
     case "ListMeters", "ListWindows", "ListSources", "GetStatus", "Report": .never
     default: .byMethod
@@ -73,6 +74,15 @@ struct ExposedMethod: Sendable {
     ExposedMethod(
       .query, TranscodedMethod(RatingMethods.getStatement), .caller,
       "A closed statement, or a draft."),
+    ExposedMethod(
+      .query, TranscodedMethod(RatingMethods.exportFocus), .caller,
+      "The statements of a billing period with their charges as FOCUS, part by part."),
+    ExposedMethod(
+      .query, TranscodedMethod(RatingMethods.showback), .caller,
+      "What the statements of a billing period come to, by something."),
+    ExposedMethod(
+      .query, TranscodedMethod(RatingMethods.reconcile), .caller,
+      "Whether the statements of a billing period tie."),
     ExposedMethod(
       .query, TranscodedMethod(RatingMethods.listRateCards), .operatorOnly,
       "The versions of rate cards."),

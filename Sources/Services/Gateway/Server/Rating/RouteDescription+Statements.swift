@@ -5,7 +5,7 @@ internal import StackmeterWire
 extension Parameter {
   fileprivate static let one = Parameter(
     "subscription", .text, "The subscription's id.", isNeeded: true)
-  fileprivate static let month = Parameter(
+  static let month = Parameter(
     "period", .text, "The billing period: a month of UTC such as 2026-11.", isNeeded: true)
 }
 
@@ -19,6 +19,9 @@ extension RouteDescription {
       Parameter(
         "closedOnly", .flag,
         "Without the open reporting window, whose charges may still change; false by default."),
+      Parameter(
+        "line", .integer(1...1_000_000),
+        "Only those that this line of the statement sums up, counted from 1."),
       .pageSize(max: ListChargesRequest.pageSizeMax), .pageToken,
     ],
     answers: [
@@ -72,19 +75,21 @@ extension RouteDescription {
 }
 
 extension Schema {
-  fileprivate static let charge = Schema.object(
-    [
-      "kind": .choice(["usage", "retiered", "repriced", "minimum", "unrated"]),
-      "adjustment": .flag, "provisional": .flag, "period": .text, "meterId": .text,
-      "tier": .integer(), "quantity": .quantity, "pricedQuantity": .quantity,
-      "listPrice": .text, "price": .text, "listCost": .text, "cost": .text,
-    ],
-    optional: [
-      "usageStart": .time, "usageEnd": .time, "window": .time, "resourceUri": .text,
-      "location": .text, "tags": .map(.text), "cell": .text, "meterName": .text, "unit": .text,
-      "billingMeterId": .text, "rateCard": .text, "version": .integer(), "rateGroup": .text,
-      "rateLocation": .text,
-    ])
+  static let charge = Schema.object(
+    chargeMembers, optional: chargeOptions)
+
+  static let chargeMembers: KeyValuePairs<String, Schema> = [
+    "kind": .choice(["usage", "retiered", "repriced", "minimum", "unrated"]),
+    "adjustment": .flag, "provisional": .flag, "period": .text, "meterId": .text,
+    "tier": .integer(), "quantity": .quantity, "pricedQuantity": .quantity,
+    "listPrice": .text, "price": .text, "listCost": .text, "cost": .text,
+  ]
+  static let chargeOptions: KeyValuePairs<String, Schema> = [
+    "usageStart": .time, "usageEnd": .time, "window": .time, "resourceUri": .text,
+    "location": .text, "tags": .map(.text), "cell": .text, "meterName": .text, "unit": .text,
+    "billingMeterId": .text, "rateCard": .text, "version": .integer(), "rateGroup": .text,
+    "rateLocation": .text,
+  ]
 
   fileprivate static let statement = Schema.object(
     [
@@ -97,7 +102,7 @@ extension Schema {
       "total": .text,
     ], optional: ["number": .text, "tags": .map(.text)])
 
-  private static let statementLine = Schema.object(
+  static let statementLine = Schema.object(
     [
       "kind": .text, "adjustment": .flag, "period": .text, "description": .text,
       "exactCost": .text, "amount": .text,

@@ -22,12 +22,14 @@ struct StatementAnswers: Sendable {
     var reader = try request.parameters()
     let pageSize = reader.integer("pageSize") ?? 0
     let closedOnly = reader.flag("closedOnly")
+    let line = reader.integer("line") ?? 0
     try reader.finish()
     let page = try await query.listCharges(
       ListChargesRequest(
         caller: request.caller, subscription: try subscription(reader, request.caller),
         period: reader.text("period") ?? "", pageSize: UInt32(pageSize),
-        pageToken: reader.text("pageToken") ?? "", closedWindowsOnly: closedOnly))
+        pageToken: reader.text("pageToken") ?? "", closedWindowsOnly: closedOnly,
+        line: UInt32(line)))
     return Reply { writer in
       writer.member("currency", string: page.currency)
       if !page.statement.isEmpty { writer.member("statement", string: page.statement) }
@@ -108,7 +110,7 @@ extension JSONWriter {
   }
 
   /// Decimals are strings: a JSON number is a float in most clients.
-  fileprivate mutating func charge(_ charge: ChargeRow) {
+  mutating func charge(_ charge: ChargeRow, _ more: (inout JSONWriter) -> Void = { _ in }) {
     object { writer in
       writer.member("kind", string: charge.kind)
       writer.member("adjustment", charge.isAdjustment)
@@ -141,6 +143,7 @@ extension JSONWriter {
       writer.member("price", string: charge.price)
       writer.member("listCost", string: charge.listCost)
       writer.member("cost", string: charge.cost)
+      more(&writer)
     }
   }
 }

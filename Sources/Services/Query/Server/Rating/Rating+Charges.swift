@@ -28,16 +28,23 @@ extension Rating {
     let limit = request.pageSize == 0 ? ListChargesRequest.pageSizeMax : Int(request.pageSize)
     let start = walk
     let answer = try await query.readers.read {
-      [self] (reader) throws(StoreError) -> Result<ChargePage, ChargeList.Problem> in
+      [self] (reader) throws(StoreError) -> Result<ChargePage?, ChargeList.Problem> in
       guard let cards = try rateCards(reader) else {
         return .failure(.billing(.noCard(name: card, period: period)))
       }
       let subscription = try Rating.subscription(request.subscription, reader)
+      let line: StatementLine?
+      switch try statementLine(of: request, subscription, period, cards, reader) {
+      case .success(let found): line = found
+      case .failure(let problem): return .failure(.billing(problem))
+      }
+      if request.line > 0, line == nil { return .success(nil) }
       do throws(ChargeList.Problem) {
         let list = try ChargeList(
           cards, subscription: subscription, period: period, reader,
           openWindow: start?.openWindow, closedOnly: request.closedWindowsOnly)
         var page = ChargePage(list, cards, from: start?.offset ?? 0, limit: limit, visible, period)
+        page.line = line
         try list.visit { page.take($0, isOpen: $1) }
         return .success(page)
       } catch {
@@ -51,7 +58,9 @@ extension Rating {
         "the period has more than \(ChargeList.aggregatesMax) aggregates of this subscription; its statement has the "
           + "sums")
     case .failure(.billing(let problem)): throw QueryError(problem)
-    case .success(let page):
+    case .success(nil):
+      throw .invalid(field: "line", problem: "the statement has no line \(request.line)")
+    case .success(let page?):
       if let start, start.isClosed != (page.statement != nil) {
         throw .invalid(
           field: "page_token",
@@ -69,6 +78,32 @@ extension Rating {
   }
 }
 
+extension Rating {
+  /// The line that is asked for; nil where the statement has no such line, or none is asked for.
+  private func statementLine(
+    of request: ListChargesRequest, _ subscription: Subscription, _ period: BillingPeriod,
+    _ cards: RateCards, _ reader: any UsageReader
+  ) throws(StoreError) -> Result<StatementLine?, BillingProblem> {
+    guard request.line > 0 else { return .success(nil) }
+    return try reader.snapshot {
+      (reader) throws(StoreError) -> Result<StatementLine?, BillingProblem> in
+      let statement: Statement
+      if let closed = try Statement.closed(of: subscription.id, period, reader) {
+        statement = closed
+      } else {
+        do throws(BillingProblem) {
+          statement = try Biller(cards, subscription: subscription, period: period)
+            .draft(reader, closedOnly: request.closedWindowsOnly).statement
+        } catch {
+          return .failure(error)
+        }
+      }
+      let index = Int(request.line) - 1
+      return .success(statement.lines.indices.contains(index) ? statement.lines[index] : nil)
+    }
+  }
+}
+
 /// A page of charges while it is made.
 private struct ChargePage: Sendable {
   let statement: String?
@@ -81,6 +116,8 @@ private struct ChargePage: Sendable {
   private var count: Int64 = 0
   private var bytes = 0
   private(set) var rows: [ChargeRow] = []
+  /// Only charges that it sums up; nil for all.
+  var line: StatementLine?
   /// Where the next page begins; nil for the last one.
   private(set) var next: Int64?
 
@@ -99,7 +136,7 @@ private struct ChargePage: Sendable {
 
   mutating func take(_ charge: Charge, isOpen: Bool) {
     defer { count += 1 }
-    guard count >= from, next == nil else { return }
+    guard count >= from, next == nil, line?.sums(charge) ?? true else { return }
     // What is of the whole period is for those who see all of it.
     let isVisible =
       charge.usage.map { visible.contains($0.usageStart.hour) } ?? visible.covers(hours)

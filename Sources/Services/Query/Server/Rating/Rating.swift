@@ -11,12 +11,24 @@ package final class Rating: Sendable {
   let card: String
   let clock: any WallClock
   let tokens: ChargeTokens
+  let focusTokens: FocusTokens
+  /// A part of a FOCUS file is full when it has so many bytes; the last row may have a few thousand more.
+  package static let focusPartBytes = 3 << 20
+  let focusPartBytes: Int
+  /// The operator, by the name that finance knows; empty for none.
+  let issuer: String
   /// The versions as they were read last.
   private let known = Mutex<RateCards?>(nil)
 
   /// `tokenKey` proves page tokens, as `Query` has it.
-  package init(_ query: Query, card: String, tokenKey: [UInt8], clock: any WallClock) {
+  package init(
+    _ query: Query, card: String, issuer: String = "", tokenKey: [UInt8], clock: any WallClock,
+    focusPartBytes: Int = Rating.focusPartBytes
+  ) {
+    self.focusPartBytes = focusPartBytes
     tokens = ChargeTokens(key: tokenKey)
+    focusTokens = FocusTokens(key: tokenKey)
+    self.issuer = issuer
     self.query = query
     self.card = card
     self.clock = clock

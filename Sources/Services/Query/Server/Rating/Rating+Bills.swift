@@ -1,0 +1,121 @@
+internal import StackmeterBilling
+internal import StackmeterCore
+internal import StackmeterRating
+internal import StackmeterStore
+
+/// The limits of questions about the statements of many subscriptions.
+enum BillsLimits {
+  /// No further subscription is begun after this time; what was found until then is answered.
+  static let time: Duration = .seconds(3)
+  /// Subscriptions that are looked up at once.
+  static let subscriptionsAtOnce = 100
+}
+
+/// Walks through the subscriptions that a caller may see, statement by statement.
+struct BillWalk {
+  let cards: RateCards
+  let period: BillingPeriod
+  let scope: UsageFilter
+  /// What was closed when the walk began.
+  let openWindow: Hour
+  private let end = ContinuousClock.now + BillsLimits.time
+  private var waiting: ArraySlice<Subscription> = []
+  /// The subscriptions up to this one are behind the walk.
+  private(set) var after: String
+
+  init(
+    _ cards: RateCards, _ period: BillingPeriod, _ scope: UsageFilter, openWindow: Hour,
+    after: String
+  ) {
+    self.cards = cards
+    self.period = period
+    self.scope = scope
+    self.openWindow = openWindow
+    self.after = after
+  }
+
+  /// No further subscription is begun.
+  var isLate: Bool { ContinuousClock.now >= end }
+
+  /// The next subscription that has a statement or a draft which the caller may see all of, with its bill; nil where
+  /// there is none. Subscriptions on the way that have none are passed; where that takes too long, `isLate` says so.
+  mutating func next(
+    _ reader: any UsageReader
+  ) throws(ChargeList.Problem) -> Bill? {
+    while !isLate {
+      do throws(StoreError) {
+        if waiting.isEmpty {
+          waiting = try reader.subscriptions(
+            ids: scope.subscriptions, after: after, limit: BillsLimits.subscriptionsAtOnce)[...]
+        }
+      } catch { throw .billing(.store(error)) }
+      guard let subscription = waiting.popFirst() else { return nil }
+      after = subscription.id
+      if let bill = try bill(subscription, reader) { return bill }
+    }
+    return nil
+  }
+
+  /// The bill of one subscription; nil where there is none, or the caller may not see all of it.
+  func bill(
+    _ subscription: Subscription, _ reader: any UsageReader
+  ) throws(ChargeList.Problem) -> Bill? {
+    do throws(StoreError) {
+      if let tenancies = scope.tenancies {
+        let hours: [Range<Hour>]? = tenancies.filter {
+          $0.subscription.hasSameBytes(as: subscription.id)
+        }.map(\.hours)
+        let first = try Rating.firstHour(of: subscription.id, period, reader)
+        guard hours.covers(first..<period.hours.upperBound) else { return nil }
+      }
+    } catch { throw .billing(.store(error)) }
+    return try Bill(
+      cards, subscription: subscription, period: period, reader, openWindow: openWindow)
+  }
+}
+
+extension Rating {
+  /// Answers a question about the statements of many subscriptions.
+  func bills<Answer: Sendable>(
+    _ period: BillingPeriod, _ scope: UsageFilter, openWindow: Hour? = nil, after: String,
+    _ body: @escaping @Sendable (inout BillWalk, any UsageReader) throws(BillsProblem) -> Answer
+  ) async throws(QueryError) -> Answer {
+    let answer = try await query.readers.read {
+      [self] (reader) throws(StoreError) -> Result<Answer, BillsProblem> in
+      guard let cards = try rateCards(reader) else {
+        return .failure(.list("", .billing(.noCard(name: card, period: period))))
+      }
+      let open = try reader.openWindow()
+      var walk = BillWalk(cards, period, scope, openWindow: openWindow ?? open, after: after)
+      do throws(BillsProblem) { return .success(try body(&walk, reader)) } catch {
+        if case .list(_, .billing(.store(let error))) = error { throw error }
+        return .failure(error)
+      }
+    }
+    switch answer {
+    case .success(let answer): return answer
+    case .failure(let problem): throw problem.queryError
+    }
+  }
+}
+
+/// Why a question about many statements has no answer.
+enum BillsProblem: Error {
+  /// The charges of a subscription.
+  case list(String, ChargeList.Problem)
+  case focus(FocusError)
+  /// An amount does not fit, or is of another currency.
+  case sum(String)
+
+  var queryError: QueryError {
+    switch self {
+    case .list(let subscription, .tooMany):
+      .tooWide(
+        "the period has more than \(ChargeList.aggregatesMax) aggregates of subscription \(subscription); "
+          + "its statement has the sums")
+    case .list(_, .billing(let problem)): QueryError(problem)
+    case .focus(let error): .tooWide("\(error)")
+    case .sum(let problem): .tooWide(problem)
+    }
+  }
+}

@@ -1,0 +1,63 @@
+package import StackmeterCore
+package import StackmeterRating
+package import StackmeterStore
+
+/// The statement of one subscription for one billing period, closed or a draft, and the charges that its lines sum up.
+package struct Bill {
+  package let statement: Statement
+  package let charges: ChargeList
+
+  /// Reads the closed statement as it was closed, or makes the draft. Nil where nothing is on it.
+  ///
+  /// A draft is without what the open window has: only so do statement and charges tie, which are not read in one
+  /// snapshot.
+  ///
+  /// - Parameter openWindow: What was closed when a walk began; nil for now.
+  package init?(
+    _ cards: RateCards, subscription: Subscription, period: BillingPeriod,
+    _ reader: any UsageReader, openWindow: Hour? = nil
+  ) throws(ChargeList.Problem) {
+    let id = subscription.id
+    let found: Result<Statement?, BillingProblem>
+    do throws(StoreError) {
+      found = try reader.snapshot {
+        (reader) throws(StoreError) -> Result<Statement?, BillingProblem> in
+        if let closed = try Statement.closed(of: id, period, reader) { return .success(closed) }
+        do throws(BillingProblem) {
+          let draft = try Biller(cards, subscription: subscription, period: period)
+            .draft(reader, closedOnly: true, openWindow: openWindow)
+          return .success(draft.isEmpty ? nil : draft.statement)
+        } catch { return .failure(error) }
+      }
+    } catch { throw .billing(.store(error)) }
+    switch found {
+    case .failure(let problem): throw .billing(problem)
+    case .success(nil): return nil
+    case .success(let statement?):
+      self.statement = statement
+      charges = try ChargeList(
+        cards, subscription: subscription, period: period, reader, openWindow: openWindow,
+        closedOnly: true)
+      guard charges.statement == statement.number else {
+        // It was closed in between: whoever asks again finds it so.
+        throw .billing(
+          .store(StoreError(.interrupted, "the statement of \(id) was closed meanwhile")))
+      }
+    }
+  }
+}
+
+extension Statement {
+  /// A closed statement by its document; nil where the period is not closed.
+  package static func closed(
+    of subscription: String, _ period: BillingPeriod, _ reader: any UsageReader
+  ) throws(StoreError) -> Statement? {
+    let stored = try reader.statements(
+      StatementFilter(subscriptions: [subscription], period: period.start), after: nil, limit: 1
+    ).first
+    guard let stored, let found = try reader.statement(stored.place) else { return nil }
+    do throws(StatementDocumentError) { return try Statement(parsing: found.document) } catch {
+      throw StoreError(.system, "statement \(stored.number): \(error)")
+    }
+  }
+}
