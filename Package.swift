@@ -41,6 +41,8 @@ let unixSignals: Target.Dependency = .product(
   name: "UnixSignals", package: "swift-service-lifecycle")
 let argumentParser: Target.Dependency = .product(
   name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient: Target.Dependency = .product(
+  name: "AsyncHTTPClient", package: "async-http-client")
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 
 /// A library of ours, at Sources/<name>.
@@ -90,6 +92,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
     .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.26.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
   targets: [
@@ -108,6 +111,7 @@ let package = Package(
     library("StackmeterOData", ["StackmeterCore"], exclude: ["README.md"]),
     library("StackmeterWebhooks", ["StackmeterCore", crypto]),
     library("StackmeterCompression", ["CZlib"]),
+    library("StackmeterCommerce", ["StackmeterCore", crypto], exclude: ["README.md"]),
     library("StackmeterWire", ["CStackmeterProto", "StackmeterCore"]),
     library(
       "StackmeterJournal", ["CStackmeterSupport", "CZstd", "StackmeterCore", crypto],
@@ -148,14 +152,15 @@ let package = Package(
       [
         "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterStore",
         "StackmeterRuntime", "StackmeterBilling", "StackmeterRating", "CollectorClient",
-        "AggregatorClient", "QueryClient", grpc, logging,
+        "AggregatorClient", "BridgeClient", "QueryClient", grpc, logging,
         crypto, nioPosix,
       ], exclude: ["Export/README.md"]),
     service(
       "Gateway", "Server",
       [
-        "StackmeterCompression", "StackmeterCore", "StackmeterOData", "StackmeterRating",
-        "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
+        "StackmeterCommerce", "StackmeterCompression", "StackmeterCore", "StackmeterOData",
+        "StackmeterRating", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
+        "BridgeClient",
         "CollectorClient", "QueryClient", hummingbird, hummingbirdCore, httpTypes, nio, nioHTTP1,
         nioHTTPTypes, nioPosix, nioSSL, x509, asn1, logging, lifecycle, crypto, cryptoExtras, grpc,
       ], exclude: ["Azure/README.md", "OData/README.md"]),
@@ -166,15 +171,24 @@ let package = Package(
         "CollectorClient", logging,
       ]),
 
+    service("Bridge", "Client", ["StackmeterCore", "StackmeterWire", "StackmeterRPC", grpc]),
+    service(
+      "Bridge", "Server",
+      [
+        "StackmeterCommerce", "StackmeterCompression", "StackmeterCore", "StackmeterWire",
+        "StackmeterRPC", "StackmeterRuntime", "StackmeterStore", "BridgeClient", "QueryClient",
+        asyncHTTPClient, nio, nioHTTP1, nioSSL, crypto, grpc, logging,
+      ], exclude: ["README.md"]),
+
     // The command line: all of it but main, so that tests reach it.
     library(
       "StackmeterCommand",
       [
         "StackmeterCompression", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
         "StackmeterRuntime", "StackmeterStore", "StackmeterJournal", "StackmeterAudit",
-        "StackmeterRating", "AggregatorClient", "CollectorClient",
-        "QueryClient", "GatewayServer", "AggregatorServer", argumentParser, crypto, grpc,
-        unixSignals,
+        "StackmeterRating", "StackmeterWebhooks", "AggregatorClient", "BridgeClient",
+        "CollectorClient", "QueryClient", "GatewayServer", "AggregatorServer", argumentParser,
+        asyncHTTPClient, crypto, grpc, nio, nioHTTP1, unixSignals,
       ]),
 
     // A PostgreSQL server of the host's package, for the load generator and the tests.
@@ -186,8 +200,9 @@ let package = Package(
       [
         "LocalPostgreSQL", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
         "StackmeterRuntime", "StackmeterStore", "StackmeterBilling", "StackmeterRating",
-        "AggregatorClient", "CollectorClient", "QueryClient", argumentParser, grpc, histogram,
-        unixSignals,
+        "StackmeterCommerce", "StackmeterCompression", "AggregatorClient", "BridgeClient",
+        "CollectorClient", "QueryClient", argumentParser, grpc, histogram, nio, nioHTTP1,
+        nioPosix, unixSignals,
       ], exclude: ["README.md"]),
 
     // The programs: one thin main each.
@@ -206,17 +221,23 @@ let package = Package(
     program(
       "stackmeter-query",
       [
-        "AggregatorClient", "CollectorClient", "QueryServer", "StackmeterRPC", "StackmeterRuntime",
-        "StackmeterStore",
+        "AggregatorClient", "BridgeClient", "CollectorClient", "QueryServer", "StackmeterRPC",
+        "StackmeterRuntime", "StackmeterStore",
       ]),
     program(
       "stackmeter-gateway",
-      ["CollectorClient", "GatewayServer", "QueryClient", "StackmeterRPC", "StackmeterRuntime"]),
+      [
+        "BridgeClient", "CollectorClient", "GatewayServer", "QueryClient", "StackmeterRPC",
+        "StackmeterRuntime",
+      ]),
     program(
       "stackmeter-agent",
       [
         "AgentServer", "CollectorClient", "StackmeterCore", "StackmeterRPC", "StackmeterRuntime",
       ]),
+    program(
+      "stackmeter-bridge",
+      ["BridgeServer", "QueryClient", "StackmeterRPC", "StackmeterRuntime"]),
     program("stackmeter", ["StackmeterCommand"]),
     program("stackmeter-bench", ["StackmeterBench"]),
 
@@ -242,8 +263,8 @@ let package = Package(
       [
         "CStackmeterSupport", "StackmeterCommand", "StackmeterCompression", "StackmeterCore",
         "StackmeterRating", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
-        "StackmeterTesting",
-        "CollectorClient",
+        "StackmeterTesting", "StackmeterWebhooks", "BridgeClient", "CollectorClient",
+        "QueryClient",
         argumentParser, grpc, grpcInProcess, logging,
       ]),
     tests(
@@ -299,20 +320,29 @@ let package = Package(
       "FuzzTests",
       ["StackmeterCore", "StackmeterJournal", "StackmeterTesting", "StackmeterWire"],
       exclude: ["Corpus", "Driver.swift", "README.md", "run"]),
+    tests(
+      "BridgeTests",
+      [
+        "BridgeServer", "BridgeClient", "QueryClient", "StackmeterCommerce",
+        "StackmeterCompression", "StackmeterCore", "StackmeterRPC", "StackmeterRuntime",
+        "StackmeterStore", "StackmeterTesting", "StackmeterWire", grpc, logging, nio, nioSSL,
+        nioPosix, nioHTTP1, x509, asn1, crypto,
+      ]),
     tests("AgentTests", ["AgentServer", "StackmeterCore", "StackmeterTesting"]),
     tests(
       "SystemTests",
       [
-        "AggregatorClient", "CollectorClient", "LocalPostgreSQL", "QueryClient",
-        "StackmeterBilling", "StackmeterCore", "StackmeterJournal", "StackmeterRPC",
-        "StackmeterRating", "StackmeterRuntime", "StackmeterStore", "StackmeterTesting",
-        "StackmeterWire", grpc, logging,
+        "AggregatorClient", "BridgeClient", "CollectorClient", "LocalPostgreSQL", "QueryClient",
+        "StackmeterBilling", "StackmeterCommerce", "StackmeterCompression", "StackmeterCore",
+        "StackmeterJournal", "StackmeterRPC", "StackmeterRating", "StackmeterRuntime",
+        "StackmeterStore", "StackmeterTesting", "StackmeterWire", grpc, logging,
       ],
       exclude: ["Faults/faults.c", "Python"]),
     tests(
       "GatewayTests",
       [
-        "GatewayServer", "StackmeterCompression", "StackmeterCore", "StackmeterRating",
+        "GatewayServer", "StackmeterCommerce", "StackmeterCompression", "StackmeterCore",
+        "StackmeterRating",
         "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
         "CollectorClient", "QueryClient", "StackmeterTesting", hummingbird, httpTypes, nio,
         nioHTTP1, nioPosix, nioSSL, x509, asn1, logging, lifecycle, crypto, cryptoExtras, grpc,

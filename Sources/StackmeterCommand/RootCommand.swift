@@ -16,7 +16,8 @@ package struct RootCommand: AsyncParsableCommand {
       SubscriptionsCommand.self, RatesCommand.self,
       StatementsCommand.self,
       ExplainCommand.self, VerifyCommand.self, RebuildCommand.self, RestateCommand.self,
-      TokenCommand.self, AuditCommand.self, StatusCommand.self, DoctorCommand.self,
+      BridgeCommand.self, TokenCommand.self, AuditCommand.self, StatusCommand.self,
+      DoctorCommand.self,
       BackupCommand.self, RestoreCommand.self,
     ])
 

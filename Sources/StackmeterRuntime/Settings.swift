@@ -41,6 +41,7 @@ package struct Settings: Hashable, Sendable {
   package var apiKeys: String
   package var tokens: TokenSettings
   package var gateway: GatewaySettings
+  package var bridge: BridgeSettings
   /// What the agent meters for whom, see `deploy/config/agent.json`.
   package var agentMapping: String
 
@@ -87,11 +88,12 @@ package struct Settings: Hashable, Sendable {
     apiKeys = reader.text("gateway.apiKeys", default: "/etc/stackmeter/keys.json")
     tokens = TokenSettings(&reader)
     gateway = GatewaySettings(&reader)
+    bridge = BridgeSettings(&reader)
     agentMapping = reader.text("agent.mapping", default: "/etc/stackmeter/agent.json")
     try reader.finish()
   }
 
-  /// The socket of a service: `collector`, `aggregator`, `query`.
+  /// The socket of a service: `collector`, `aggregator`, `query`, `bridge`.
   package func socketPath(_ service: String) -> String { "\(runDirectory)/\(service).sock" }
 
   package var journalDirectory: String { "\(stateDirectory)/journal" }
@@ -100,5 +102,6 @@ package struct Settings: Hashable, Sendable {
   package var usageDatabase: String { "\(stateDirectory)/usage.sqlite" }
   package var queryKey: String { "\(stateDirectory)/query.key" }
   package var auditDirectory: String { "\(stateDirectory)/audit" }
+  package var bridgeDirectory: String { "\(stateDirectory)/bridge" }
   package var agentState: String { "\(stateDirectory)/agent.json" }
 }

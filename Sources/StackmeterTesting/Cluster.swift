@@ -159,7 +159,9 @@ package func withCluster<Result>(
   try await withTemporaryDirectory { directory in
     let cluster = try Cluster(directory: directory, overrides: overrides)
     let result = try await body(cluster)
-    for service in ["agent"] + Cluster.services.reversed() { try await cluster.kill(service) }
+    for service in ["agent", "bridge"] + Cluster.services.reversed() {
+      try await cluster.kill(service)
+    }
     return result
   }
 }

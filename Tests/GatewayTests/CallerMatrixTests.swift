@@ -72,6 +72,9 @@ private let handWrittenRows: [String: MatrixRow] = [
   "GET /readyz": MatrixRow(target: "/readyz", allowed: MatrixRow.everybody),
   "POST /v1/events": MatrixRow(
     target: "/v1/events", allowed: [.operator, .reporter], body: "[]"),
+  "POST /v1/commerce/usage": MatrixRow(
+    target: "/v1/commerce/usage", allowed: [.operator, .reporter],
+    body: #"{"batch":"b1-0","site":"s","model":"capacity","records":[{"id":"r1-0"}]}"#),
   "POST /v1/heartbeats": MatrixRow(
     target: "/v1/heartbeats", allowed: [.operator, .reporter],
     body: #"{"source":"s","ended":true}"#),

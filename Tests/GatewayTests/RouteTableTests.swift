@@ -22,12 +22,14 @@ func withTable(_ body: (RouteTable) async throws -> Void) async throws {
         catalog: CatalogAnswers(query: query),
         status: StatusAnswers(query: query, collector: collector),
         events: EventsAnswers(collector: collector, metrics: GatewayMetrics()),
+        commerce: CommerceAnswers(collector: collector),
         quarantine: QuarantineAnswers(collector: collector),
         explain: ExplainAnswers(query: query),
         sources: SourceAnswers(query: query, collector: collector),
         connect: ConnectAnswers(query: query, collector: collector),
         metrics: MetricsAnswers(
-          metrics: GatewayMetrics(), connections: Connections(connectionsMax: 1)),
+          metrics: GatewayMetrics(), connections: Connections(connectionsMax: 1),
+          bridge: nil),
         exports: ExportAnswers(query: query), rated: RouteTable.rated(query, issuer: ""),
         odata: ODataAnswers(
           query: query, meters: meters, clock: clock,
@@ -64,7 +66,8 @@ func withTable(_ body: (RouteTable) async throws -> Void) async throws {
         // Services' methods are questions too; `ConnectTests` has who may call them.
         && Surface(path: route.path.text) != .connect
       {
-        let isReport = ["/v1/events", "/v1/heartbeats"].contains(route.path.text)
+        let isReport = ["/v1/events", "/v1/commerce/usage", "/v1/heartbeats"].contains(
+          route.path.text)
         #expect(route.access == (isReport ? .reporter : .operatorOnly))
       }
       for route in table.routes where route.path.text.contains("subscriber") {

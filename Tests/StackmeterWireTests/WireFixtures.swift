@@ -3,7 +3,7 @@ import StackmeterWire
 
 extension WireFixture {
   /// Every message that a call takes or gives.
-  static let all: [WireFixture] = collector + query + rating + health + reflection
+  static let all: [WireFixture] = collector + query + rating + bridge + health + reflection
 
   private static let collector = [
     WireFixture(

@@ -28,7 +28,7 @@ import Testing
 
   @Test func `no service outlives a supervisor that is killed`() async throws {
     try await withUp { cluster, up in
-      let services = try ["collector", "aggregator", "query", "gateway", "agent"].map {
+      let services = try ["collector", "aggregator", "query", "bridge", "gateway", "agent"].map {
         try pid(of: $0, cluster)
       }
       up.signal(SIGKILL)

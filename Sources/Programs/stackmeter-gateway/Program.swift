@@ -1,3 +1,4 @@
+import BridgeClient
 import CollectorClient
 import GatewayServer
 import QueryClient
@@ -12,12 +13,15 @@ struct Program {
       try StateLock.makeDirectory(settings.stateDirectory)
       let query = try RPCConnection(socketPath: settings.socketPath("query"))
       let collector = try RPCConnection(socketPath: settings.socketPath("collector"))
+      let bridge = try RPCConnection(socketPath: settings.socketPath("bridge"))
       let gateway = try Gateway(
         configuration: GatewayConfiguration(settings), query: QueryClient(query.channel),
-        collector: CollectorClient(collector.channel), clock: SystemClock(), logger: logger)
+        collector: CollectorClient(collector.channel), bridge: BridgeClient(bridge.channel),
+        clock: SystemClock(), logger: logger)
       return [
         StoppablePart(run: query.run, stop: query.stop),
         StoppablePart(run: collector.run, stop: collector.stop),
+        StoppablePart(run: bridge.run, stop: bridge.stop),
         gateway,
       ]
     }

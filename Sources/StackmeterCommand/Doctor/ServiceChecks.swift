@@ -15,7 +15,7 @@ struct ServiceChecks {
 
   func findings() async -> [Finding] {
     var findings: [Finding] = []
-    for service in ["collector", "aggregator", "query"] {
+    for service in ["collector", "aggregator", "query", "bridge"] {
       findings.append(await socket(service))
     }
     findings.append(await gateway())

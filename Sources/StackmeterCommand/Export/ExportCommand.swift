@@ -1,6 +1,9 @@
 internal import ArgumentParser
+internal import Glibc
 internal import QueryClient
 internal import StackmeterCore
+internal import StackmeterRuntime
+internal import StackmeterWebhooks
 internal import StackmeterWire
 
 /// `stackmeter export`: the usage of closed windows in a file, or the statements of a period as FOCUS.
@@ -15,6 +18,11 @@ struct ExportCommand: AsyncParsableCommand {
       change, so the same windows always make the same file; every row has an id and a content hash for whoever loads \
       it twice. With --focus the file has the statements of a billing period with their charges, as FOCUS; beside it, \
       in FILE.metadata.json, stands what its columns are.
+
+      With --follow, every closed window on its own, and further ones as they close: FILE is a directory, in which \
+      each window with usage becomes a file, - for standard output, or the address of a webhook, to which each part of \
+      a window is sent, signed with the secret of --webhook-secret. The cursor says which window is next; the same \
+      command goes on there.
       """)
 
   enum Format: String, ExpressibleByArgument {
@@ -22,7 +30,10 @@ struct ExportCommand: AsyncParsableCommand {
   }
 
   @OptionGroup var options: SettingsOptions
-  @Argument(help: "The file to write; replaced where it is there.")
+  @Argument(
+    help:
+      "The file to write; replaced where it is there. With --follow: a directory, -, or an address."
+  )
   var file: String
   @Option(help: "csv or ndjson.")
   var format = Format.csv
@@ -53,11 +64,50 @@ struct ExportCommand: AsyncParsableCommand {
   @Flag(help: "A last record that says that this is the end.")
   var end = false
 
+  @Flag(help: "Each closed window on its own, and further ones as they close.")
+  var follow = false
+  @Flag(help: "--follow: end once every window that is closed is written.")
+  var once = false
+  @Option(
+    help: ArgumentHelp(
+      "--follow: the file that says which window is next; in a directory .cursor, where it is left out.",
+      valueName: "file"))
+  var cursor: String?
+  @Option(
+    help: ArgumentHelp(
+      "--follow: a file with the secret of the webhook, whsec_… .", valueName: "file"))
+  var webhookSecret: String?
+
+  private var isAddress: Bool { file.hasPrefix("https://") || file.hasPrefix("http://") }
+
   func validate() throws {
     guard focus == nil || isPlain else {
       throw ValidationError("--focus goes with --subscription, --focus-version and --gzip only")
     }
     if bom && format != .csv { throw ValidationError("--bom is for CSV") }
+    guard follow else {
+      if once || cursor != nil || webhookSecret != nil {
+        throw ValidationError("--once, --cursor and --webhook-secret go with --follow")
+      }
+      return try validateFile()
+    }
+    if restatedSince != nil || end {
+      throw ValidationError("--restated-since and --end do not go with --follow")
+    }
+    if cursor == nil && (file == "-" || isAddress) {
+      throw ValidationError("--cursor is missing: a file that says which window is next")
+    }
+    if isAddress != (webhookSecret != nil) {
+      throw ValidationError("--webhook-secret goes with the address of a webhook")
+    }
+    if format == .csv && (file == "-" || isAddress) {
+      throw ValidationError(
+        "--format ndjson is needed: windows one behind the other have no header")
+    }
+    if gzip && (file == "-" || isAddress) { throw ValidationError("--gzip is for files") }
+  }
+
+  private func validateFile() throws {
     if restatedSince != nil && from != nil {
       throw ValidationError("--restated-since is where the windows begin; leave --from out")
     }
@@ -65,7 +115,7 @@ struct ExportCommand: AsyncParsableCommand {
 
   /// Nothing is said that is of usage only.
   private var isPlain: Bool {
-    !bom && !end && !daily && format == .csv && meters.isEmpty
+    !follow && !bom && !end && !daily && format == .csv && meters.isEmpty
       && [from, to, restatedSince].allSatisfy { $0 == nil }
   }
 
@@ -81,6 +131,7 @@ struct ExportCommand: AsyncParsableCommand {
     try await reportingFailure {
       let question = try question()
       let settings = try options.settings()
+      guard !follow else { return try await follow(question, settings) }
       let file = ExportFile(path: file, isCompressed: gzip)
       try await withService("query", of: settings) { channel in
         let query = QueryClient(channel)
@@ -99,6 +150,46 @@ struct ExportCommand: AsyncParsableCommand {
             + "the next export: --from \(answer.windows.upperBound)\n")
       }
     }
+  }
+
+  private func follow(_ question: ExportUsageRequest, _ settings: Settings) async throws {
+    let place = ExportPlace(path: cursor ?? "\(file)/.cursor")
+    let (isOnce, webhook) = (once, try webhook())
+    let sink: any ExportSink =
+      if let webhook { webhook } else if file == "-" { OutputSink() } else {
+        DirectorySink(directory: file, isCompressed: gzip)
+      }
+    if webhook == nil, file != "-", access(file, W_OK) != 0 {
+      throw CommandFailure(
+        "\(file): \(String(cString: strerror(errno))); --follow writes into a directory",
+        exitCode: EX_CANTCREAT)
+    }
+    do {
+      try place.lock()
+      let next = try await withService("query", of: settings) { channel in
+        try await ExportFollow(
+          query: QueryClient(channel), question: question, sink: sink, cursor: place,
+          isOnce: isOnce
+        ).run()
+      }
+      StandardStream.error.write("the next window: \(next)\n")
+    } catch {
+      try? await webhook?.close()
+      throw error
+    }
+    try await webhook?.close()
+  }
+
+  private func webhook() throws -> WebhookSink? {
+    guard let webhookSecret else { return nil }
+    let text = String(decoding: try fileContent(webhookSecret, bytesMax: 4096), as: UTF8.self)
+    guard let secret = WebhookSecret(String(text.filter { !$0.isWhitespace })) else {
+      throw CommandFailure(
+        "\(webhookSecret): must have a secret: \(WebhookSecret.prefix) and the base64 of "
+          + "\(WebhookSecret.byteCounts.lowerBound) to \(WebhookSecret.byteCounts.upperBound) bytes",
+        exitCode: EX_CONFIG)
+    }
+    return WebhookSink(address: file, secret: secret)
   }
 
   func question() throws(CommandFailure) -> ExportUsageRequest {

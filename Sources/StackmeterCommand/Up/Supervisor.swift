@@ -7,7 +7,7 @@ internal import UnixSignals
 /// who reports before who is reported to.
 final class Supervisor: Sendable {
   /// In the order of the start; they stop in the reverse order.
-  static let serviceNames = ["collector", "aggregator", "query", "gateway", "agent"]
+  static let serviceNames = ["collector", "aggregator", "query", "bridge", "gateway", "agent"]
 
   enum End: Equatable, Sendable {
     /// A signal asked for it.

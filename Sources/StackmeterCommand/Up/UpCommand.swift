@@ -17,7 +17,7 @@ struct UpCommand: AsyncParsableCommand {
   func run() async throws {
     try await reportingFailure {
       let settings = try options.settings()
-      for service in ["collector", "aggregator", "query"] {
+      for service in ["collector", "aggregator", "query", "bridge"] {
         let path = settings.socketPath(service)
         guard path.utf8.count <= ListeningSocket.pathBytesMax else {
           throw CommandFailure(

@@ -4,10 +4,10 @@ internal import Glibc
 /// One connection to an SQLite file, for one thread at a time.
 ///
 /// Debian's SQLite can corrupt a WAL database that two connections write and checkpoint at the same instant, so
-/// exactly one connection of one process opens it to write: the aggregator's, under a lock. All others are
-/// read-only. https://sqlite.org/wal.html#walresetbug
-final class SQLite {
-  enum Mode {
+/// exactly one connection of one process opens it to write: of the usage database the aggregator's, of the outbox the
+/// bridge's, each under a lock. All others are read-only. https://sqlite.org/wal.html#walresetbug
+package final class SQLite {
+  package enum Mode {
     case writer
     case reader
   }
@@ -20,7 +20,7 @@ final class SQLite {
   /// Once in a process. It fails, and changes nothing, where something has used SQLite before.
   private static let isConfigured = stackmeter_sqlite_count_no_memory() == SQLITE_OK
 
-  init(_ path: String, _ mode: Mode) throws(StoreError) {
+  package init(_ path: String, _ mode: Mode) throws(StoreError) {
     _ = SQLite.isConfigured
     var opened: OpaquePointer?
     let flags =
@@ -55,7 +55,7 @@ final class SQLite {
   private static let stepsBetweenChecks: Int32 = 10_000
 
   /// Runs `body`; its statements fail once they have taken longer than `limit` together.
-  func within<Result>(
+  package func within<Result>(
     _ limit: Duration, _ body: () throws(StoreError) -> Result
   ) throws(StoreError) -> Result {
     deadline = ContinuousClock.now + limit
@@ -71,7 +71,7 @@ final class SQLite {
 
   /// Moves what the WAL has into the database, as far as nobody reads it, and ends the connection with all of its
   /// statements; the last connection leaves one file. Nothing may be called afterwards.
-  func close() {
+  package func close() {
     precondition(!isClosed, "a connection is closed once")
     // Who reads for longer keeps the WAL, which the next writer takes up.
     sqlite3_busy_timeout(handle, 1000)
@@ -82,21 +82,21 @@ final class SQLite {
   }
 
   /// Runs statements that give no rows.
-  func execute(_ sql: String) throws(StoreError) {
+  package func execute(_ sql: String) throws(StoreError) {
     guard sqlite3_exec(handle, sql, nil, nil, nil) == SQLITE_OK else { throw failure() }
   }
 
-  func prepare(_ sql: String) throws(StoreError) -> Statement {
+  package func prepare(_ sql: String) throws(StoreError) -> SQLiteStatement {
     var prepared: OpaquePointer?
     guard
       sqlite3_prepare_v3(handle, sql, -1, UInt32(SQLITE_PREPARE_PERSISTENT), &prepared, nil)
         == SQLITE_OK, let prepared
     else { throw failure() }
-    return Statement(prepared, connection: self)
+    return SQLiteStatement(prepared, connection: self)
   }
 
   /// Runs `body` in one transaction, which ends with it whichever way.
-  func transaction<Result>(
+  package func transaction<Result>(
     _ begin: String = "BEGIN IMMEDIATE", _ body: () throws(StoreError) -> Result
   ) throws(StoreError) -> Result {
     try execute(begin)
@@ -112,12 +112,12 @@ final class SQLite {
   }
 
   /// The rows that the last statement that changes rows has changed.
-  var changes: Int { Int(sqlite3_changes64(handle)) }
+  package var changes: Int { Int(sqlite3_changes64(handle)) }
 
   /// The number of the row that was inserted last.
-  var lastRow: Int64 { sqlite3_last_insert_rowid(handle) }
+  package var lastRow: Int64 { sqlite3_last_insert_rowid(handle) }
 
-  func failure() -> StoreError {
+  package func failure() -> StoreError {
     let reason = String(cString: sqlite3_errmsg(handle))
     if reason == "integer overflow" {
       return StoreError(.overflow, "a total is too large; ask for a shorter time")
@@ -145,8 +145,11 @@ final class SQLite {
   }
 }
 
+/// The short name in this module; outside it a statement is what somebody owes.
+typealias Statement = SQLiteStatement
+
 /// A prepared statement. Parameters and columns count from 1 and from 0, as in SQLite.
-final class Statement {
+package final class SQLiteStatement {
   private let handle: OpaquePointer
   /// Keeps the connection open.
   private let connection: SQLite
@@ -160,29 +163,30 @@ final class Statement {
     if !connection.isClosed { sqlite3_finalize(handle) }
   }
 
-  func bind(_ index: Int32, _ value: Int64) {
+  package func bind(_ index: Int32, _ value: Int64) {
     sqlite3_bind_int64(handle, index, value)
   }
 
-  func bind(_ index: Int32, _ value: String) {
+  package func bind(_ index: Int32, _ value: String) {
     var value = value
     value.withUTF8 { bytes in
       _ = sqlite3_bind_text64(
         handle, index,
         UnsafeRawPointer(bytes.baseAddress)?.assumingMemoryBound(to: CChar.self)
-          ?? Statement.empty, UInt64(bytes.count), Statement.transient, UInt8(SQLITE_UTF8))
+          ?? SQLiteStatement.empty, UInt64(bytes.count), SQLiteStatement.transient,
+        UInt8(SQLITE_UTF8))
     }
   }
 
-  func bind(_ index: Int32, _ value: [UInt8]) {
+  package func bind(_ index: Int32, _ value: [UInt8]) {
     value.withUnsafeBytes { bytes in
       _ = sqlite3_bind_blob64(
-        handle, index, bytes.baseAddress ?? UnsafeRawPointer(Statement.empty),
-        UInt64(bytes.count), Statement.transient)
+        handle, index, bytes.baseAddress ?? UnsafeRawPointer(SQLiteStatement.empty),
+        UInt64(bytes.count), SQLiteStatement.transient)
     }
   }
 
-  func bindNull(_ index: Int32) {
+  package func bindNull(_ index: Int32) {
     sqlite3_bind_null(handle, index)
   }
 
@@ -197,7 +201,7 @@ final class Statement {
   }
 
   /// Whether there is a row. After the last one the statement is ready to run again.
-  func step() throws(StoreError) -> Bool {
+  package func step() throws(StoreError) -> Bool {
     switch sqlite3_step(handle) {
     case SQLITE_ROW: return true
     case SQLITE_DONE:
@@ -211,29 +215,31 @@ final class Statement {
   }
 
   /// Runs a statement that gives no rows.
-  func run() throws(StoreError) {
+  package func run() throws(StoreError) {
     while try step() {}
   }
 
   /// Gives up rows that were not read.
-  func reset() {
+  package func reset() {
     sqlite3_reset(handle)
   }
 
-  func isNull(_ column: Int32) -> Bool { sqlite3_column_type(handle, column) == SQLITE_NULL }
+  package func isNull(_ column: Int32) -> Bool {
+    sqlite3_column_type(handle, column) == SQLITE_NULL
+  }
 
-  func bytes(_ column: Int32) -> [UInt8] {
+  package func bytes(_ column: Int32) -> [UInt8] {
     let count = Int(sqlite3_column_bytes(handle, column))
     guard count > 0, let bytes = sqlite3_column_blob(handle, column) else { return [] }
     return Array(UnsafeRawBufferPointer(start: bytes, count: count))
   }
 
-  func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
+  package func integer(_ column: Int32) -> Int64 { sqlite3_column_int64(handle, column) }
 
   /// The bytes of a text.
-  func byteCount(_ column: Int32) -> Int { Int(sqlite3_column_bytes(handle, column)) }
+  package func byteCount(_ column: Int32) -> Int { Int(sqlite3_column_bytes(handle, column)) }
 
-  func text(_ column: Int32) -> String {
+  package func text(_ column: Int32) -> String {
     let count = Int(sqlite3_column_bytes(handle, column))
     guard count > 0, let bytes = sqlite3_column_text(handle, column) else { return "" }
     return String(decoding: UnsafeBufferPointer(start: bytes, count: count), as: UTF8.self)

@@ -4,7 +4,8 @@ extension RouteTable {
   /// Everything that the gateway answers.
   static func gateway(
     azure: AzureAnswers, usage: UsageAnswers, catalog: CatalogAnswers, status: StatusAnswers,
-    events: EventsAnswers, quarantine: QuarantineAnswers, explain: ExplainAnswers,
+    events: EventsAnswers, commerce: CommerceAnswers, quarantine: QuarantineAnswers,
+    explain: ExplainAnswers,
     sources: SourceAnswers, connect: ConnectAnswers,
     metrics: MetricsAnswers, exports: ExportAnswers, rated: [Route], odata: ODataAnswers
   ) -> RouteTable {
@@ -13,6 +14,7 @@ extension RouteTable {
       Route(.get, "/livez", .anyone, .liveness, status.health),
       Route(.get, "/readyz", .anyone, .readiness, status.readiness),
       Route(.post, "/v1/events", .reporter, .events, events.report).unaudited,
+      Route(.post, "/v1/commerce/usage", .reporter, .commerceUsage, commerce.report).unaudited,
       Route(.options, "/v1/events", .anyone, .eventsHandshake, events.handshake),
       Route(.post, "/v1/heartbeats", .reporter, .heartbeat, sources.heartbeat),
       Route(.get, "/v1/sources", .operatorOnly, .sources, sources.list).unaudited,

@@ -1,3 +1,4 @@
+package import BridgeClient
 package import CollectorClient
 internal import Glibc
 internal import HTTPTypes
@@ -41,7 +42,7 @@ package struct Gateway: Service {
   /// told the bound port.
   package init(
     configuration: GatewayConfiguration, query: QueryClient, collector: CollectorClient,
-    clock: any HostClock, logger: Logger,
+    bridge: BridgeClient? = nil, clock: any HostClock, logger: Logger,
     onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
   ) throws(SettingsError) {
     self.configuration = configuration
@@ -64,11 +65,12 @@ package struct Gateway: Service {
         catalog: CatalogAnswers(query: query),
         status: StatusAnswers(query: query, collector: collector),
         events: EventsAnswers(collector: collector, metrics: metrics),
+        commerce: CommerceAnswers(collector: collector),
         quarantine: QuarantineAnswers(collector: collector),
         explain: ExplainAnswers(query: query),
         sources: SourceAnswers(query: query, collector: collector),
         connect: ConnectAnswers(query: query, collector: collector),
-        metrics: MetricsAnswers(metrics: metrics, connections: connections),
+        metrics: MetricsAnswers(metrics: metrics, connections: connections, bridge: bridge),
         exports: ExportAnswers(query: query),
         rated: RouteTable.rated(query, issuer: configuration.issuer),
         odata: ODataAnswers(

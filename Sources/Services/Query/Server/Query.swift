@@ -1,4 +1,5 @@
 package import AggregatorClient
+package import BridgeClient
 package import CollectorClient
 internal import GRPCCore
 package import Logging
@@ -18,6 +19,8 @@ package final class Query: Sendable {
   static let exportRowsMax = 4
   let collector: CollectorClient
   private let aggregator: AggregatorClient
+  /// Nil where there is none.
+  private let bridge: BridgeClient?
   private let clock: any WallClock
   /// No further part of the journal is asked for after this time; what was found until then is a page.
   let explainTime: Duration
@@ -27,7 +30,8 @@ package final class Query: Sendable {
   /// `tokenKey` proves page tokens: 32 random bytes that outlive the process. `clock` says which sources are overdue.
   package init(
     database: UsageDatabase, tokenKey: [UInt8], collector: CollectorClient,
-    aggregator: AggregatorClient, clock: any WallClock, explainTime: Duration = .seconds(6),
+    aggregator: AggregatorClient, bridge: BridgeClient? = nil, clock: any WallClock,
+    explainTime: Duration = .seconds(6),
     sumTime: Duration = .seconds(1)
   ) {
     readers = ReaderPool(database)
@@ -36,6 +40,7 @@ package final class Query: Sendable {
     exportTokens = ExportTokens(key: tokenKey)
     self.collector = collector
     self.aggregator = aggregator
+    self.bridge = bridge
     self.clock = clock
     self.explainTime = explainTime
     self.sumTime = sumTime
@@ -285,6 +290,8 @@ package final class Query: Sendable {
   package func status() async -> PipelineStatus {
     async let collectorAnswer = answer("collector") { try await self.collector.status() }
     async let aggregatorAnswer = answer("aggregator") { try await self.aggregator.status() }
+    // Usage is counted whether or not there is a bridge, or it answers.
+    async let bridgeAnswer = try? self.bridge?.status(timeout: BridgeClient.statusTimeout)
     var status = PipelineStatus()
     do throws(QueryError) {
       let (position, unapplied, sources) = try await readers.read { (reader) throws(StoreError) in
@@ -328,6 +335,10 @@ package final class Query: Sendable {
       status.problems += (faults + aggregator.warnings).map { "aggregator: \($0)" }
     case .failure(let problem): status.problems.append(problem.text)
     }
+    status.problems +=
+      (await bridgeAnswer)?.alerts.map {
+        "bridge: \($0.title). \($0.description)"
+      } ?? []
     return status
   }
 

@@ -1,3 +1,4 @@
+internal import BridgeClient
 internal import HTTPTypes
 internal import StackmeterCore
 
@@ -5,9 +6,12 @@ internal import StackmeterCore
 struct MetricsAnswers: Sendable {
   let metrics: GatewayMetrics
   let connections: Connections
+  /// Nil where there is none.
+  let bridge: BridgeClient?
 
-  func metrics(_ request: GatewayRequest) throws -> Reply {
+  func metrics(_ request: GatewayRequest) async throws -> Reply {
     try request.refuseParameters()
+    let bridge = try? await bridge?.status(timeout: BridgeClient.statusTimeout)
     var text = MetricsText()
     let (counts, connections) = (metrics.counts, connections.counts)
     let routes = counts.requests.sorted { $0.key < $1.key }
@@ -52,6 +56,7 @@ struct MetricsAnswers: Sendable {
         text.sample([("reason", reason.rawValue)], "\(connections.dropped[reason] ?? 0)")
       }
     }
+    if let bridge { text.bridge(bridge) }
     return Reply(.ok, text.bytes, type: "text/plain; version=0.0.4; charset=utf-8")
   }
 
@@ -62,16 +67,16 @@ struct MetricsAnswers: Sendable {
 }
 
 /// Writes families of samples, one after the other.
-private struct MetricsText {
-  private static let prefix = "stackmeter_gateway_"
-
+struct MetricsText {
+  /// Of the names of families.
+  var prefix = "stackmeter_gateway_"
   private(set) var bytes: [UInt8] = []
   private var name = ""
 
   mutating func family(
     _ name: String, _ type: String, _ help: String, _ samples: (inout MetricsText) -> Void
   ) {
-    self.name = MetricsText.prefix + name
+    self.name = prefix + name
     line("# HELP \(self.name) \(help)")
     line("# TYPE \(self.name) \(type)")
     samples(&self)
