@@ -21,11 +21,12 @@ struct DirectorySink: ExportSink {
     let file = ExportFile(
       path: "\(directory)/usage-\(digits).\(type)\(isCompressed ? ".gz" : "")",
       isCompressed: isCompressed)
-    var output = try file.open(question)
+    var output = try file.open(question.packed())
     var request = question
     repeat {
       request.pageToken = output.token
-      try output.append(try await parts.query.exportUsage(request))
+      let answer = try await parts.query.exportUsage(request)
+      try output.append(answer.data, next: answer.nextPageToken)
     } while !output.token.isEmpty
     try output.finish()
   }
