@@ -111,6 +111,7 @@ private let handWrittenRows: [String: MatrixRow] = [
   "GET /odata/v4/DailyUsage": MatrixRow(target: "/odata/v4/DailyUsage", allowed: MatrixRow.seeing),
   "GET /odata/v4/MonthlyUsage": MatrixRow(
     target: "/odata/v4/MonthlyUsage", allowed: MatrixRow.seeing),
+  "GET /odata/v4/Charges": MatrixRow(target: "/odata/v4/Charges", allowed: MatrixRow.seeing),
   "GET /odata/v4/Meters": MatrixRow(target: "/odata/v4/Meters", allowed: MatrixRow.seeing),
   "GET /odata/v4/Subscriptions": MatrixRow(
     target: "/odata/v4/Subscriptions", allowed: MatrixRow.seeing),

@@ -47,6 +47,34 @@ private let meter = Meter(
     }
   }
 
+  @Test func `charges are those of the periods and subscriptions that a filter names`() async throws
+  {
+    try await withGateway { gateway in
+      let own = "SubscriptionId%20eq%20'\(RunningGateway.subscription)'"
+      let answer = try await gateway.getAsTenant(
+        "/odata/v4/Charges?$top=2&$filter=BillingPeriod%20eq%20'2026-11'%20and%20\(own)")
+      #expect(answer.status == 200)
+      #expect(answer["value"]?.array?.count == 2)
+      for part in [
+        #""BillingPeriod":"2026-11","Statement":null,"SubscriptionId":"\#(RunningGateway.subscription)""#,
+        #""Kind":"usage","Adjustment":false,"#, #""Location":"west","Tags":"{\"a\":\"b\"}""#,
+        #""RateCard":"standard 1","Tier":"1","Quantity":12.5,"#,
+        #""Cost":0,"ExactCost":"0.000000000000000000000000000000000001","Currency":"EUR"}"#,
+        #""Kind":"minimum","Adjustment":true,"#, #""ResourceUri":null,"ResourceGroup":null,"#,
+      ] {
+        #expect(answer.text.contains(part), "\(part) is not in \(answer.text)")
+      }
+      // Nobody else's, and no month that is none.
+      for filter in [
+        "SubscriptionId%20eq%20'other'", "BillingPeriod%20eq%20'2026-13'%20and%20\(own)",
+      ] {
+        let none = try await gateway.getAsTenant("/odata/v4/Charges?$filter=\(filter)")
+        #expect(none.status == 200 && none["value"]?.array?.isEmpty == true, "\(filter)")
+      }
+      #expect(try await gateway.get("/odata/v4/Charges?$skiptoken=x").status == 400)
+    }
+  }
+
   @Test func `rows have every property, exact, and a link while there are others`() async throws {
     try await withGateway { gateway in
       let rows = try [aggregate(1, "-0.300000000000000004")] + (2..<600).map { try aggregate($0) }

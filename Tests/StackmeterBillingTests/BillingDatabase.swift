@@ -122,7 +122,7 @@ struct BillingServices {
 }
 
 func withBillingServices(
-  _ engine: Engine, focusPartBytes: Int = Rating.focusPartBytes,
+  _ engine: Engine, limits: BillsLimits = BillsLimits(),
   _ body: (BillingServices) async throws -> Void
 ) async throws {
   try await withBillingDatabase(engine) { database in
@@ -141,7 +141,7 @@ func withBillingServices(
         database: database, tokenKey: key, collector: CollectorClient(channel),
         aggregator: AggregatorClient(channel), clock: clock)
       let rating = Rating(
-        query, card: "standard", tokenKey: key, clock: clock, focusPartBytes: focusPartBytes)
+        query, card: "standard", tokenKey: key, clock: clock, limits: limits)
       try await withInProcessChannel(endpoints: [RatingEndpoint(rating)]) { questions in
         try await body(
           BillingServices(

@@ -29,10 +29,10 @@ import Testing
 
   /// November's usage with `a` closed and the others drafts; late usage of `a` is on its draft of December.
   private func withUsage(
-    _ engine: Engine, seed: UInt64? = nil, focusPartBytes: Int = Rating.focusPartBytes,
+    _ engine: Engine, seed: UInt64? = nil, limits: BillsLimits = BillsLimits(),
     _ body: (BillingServices) async throws -> Void
   ) async throws {
-    try await withBillingServices(engine, focusPartBytes: focusPartBytes) { services in
+    try await withBillingServices(engine, limits: limits) { services in
       var random = try seed.map { SeededRandom(seed: $0) } ?? SeededRandom()
       try services.store.add(card: pricesText)
       try services.store.count(Self.usage(&random), open: "2026-12-02T00")
@@ -120,21 +120,26 @@ import Testing
   @Test(arguments: Engine.allCases)
   func `a FOCUS file is the same in parts of any size`(engine: Engine) async throws {
     var whole: [UInt8] = []
-    for bytes in [Rating.focusPartBytes, 1, 3000] {
+    let usual = BillsLimits().focusBytes
+    for bytes in [usual, 1, 3000] {
+      var limits = BillsLimits()
+      limits.focusBytes = bytes
       // The same usage each time.
-      try await withUsage(engine, seed: 7, focusPartBytes: bytes) { services in
+      try await withUsage(engine, seed: 7, limits: limits) { services in
         let file = try await file(services)
         if whole.isEmpty { whole = file }
         #expect(rows(file).count > 100 && file == whole)
         let first = try await services.query.exportFocus(
           ExportFocusRequest(caller: .operator, period: "2026-11"))
-        #expect(first.nextPageToken.isEmpty == (bytes == Rating.focusPartBytes))
+        #expect(first.nextPageToken.isEmpty == (bytes == usual))
       }
     }
   }
 
   @Test func `a part of a FOCUS file is for its caller and its question`() async throws {
-    try await withUsage(.sqlite, focusPartBytes: 1) { services in
+    var limits = BillsLimits()
+    limits.focusBytes = 1
+    try await withUsage(.sqlite, limits: limits) { services in
       let first = try await services.query.exportFocus(
         ExportFocusRequest(caller: .operator, period: "2026-11"))
       for request in [
@@ -205,6 +210,57 @@ import Testing
       case "owner": #expect(answer.parts.map(\.name) == [""])
       default: break
       }
+    }
+  }
+
+  /// The subscriptions that each answer ends with, until one has all the others.
+  private func ends(
+    _ ask: (_ after: String) async throws -> String
+  ) async throws -> [String] {
+    var ends: [String] = []
+    repeat { ends.append(try await ask(ends.last ?? "")) } while ends.last?.isEmpty == false
+    return ends
+  }
+
+  @Test func `an answer that is full, or has no time for more, says where the next one begins`()
+    async throws
+  {
+    var small = BillsLimits()
+    small.showbackBytes = 1
+    small.reconciledMax = 1
+    var slow = BillsLimits()
+    slow.time = .zero
+    for limits in [small, slow] {
+      try await withUsage(.sqlite, seed: 3, limits: limits) { services in
+        let showback = try await ends { after in
+          let answer = try await services.query.showback(
+            ShowbackRequest(
+              caller: .operator, period: "2026-11", groupBy: "meter", after: after))
+          #expect(answer.statements <= 1)
+          return answer.nextAfter
+        }
+        #expect(showback == ["a", "b", "c", ""])
+        let reconciled = try await ends { after in
+          let answer = try await services.query.reconcile(
+            ReconcileRequest(caller: .operator, period: "2026-11", after: after))
+          #expect(answer.statements.count <= 1 && answer.statements.allSatisfy(\.holds))
+          return answer.nextAfter
+        }
+        #expect(reconciled == ["a", "b", "c", ""])
+        #expect(rows(try await file(services)).count > 100)
+      }
+    }
+  }
+
+  @Test func `a showback with too many parts of one subscription is refused`() async throws {
+    var limits = BillsLimits()
+    limits.showbackBytesMax = 100
+    try await withUsage(.sqlite, limits: limits) { services in
+      let error = await #expect(throws: RPCError.self) {
+        _ = try await services.query.showback(
+          ShowbackRequest(caller: .operator, period: "2026-11", groupBy: "resource"))
+      }
+      #expect(error?.code == .outOfRange && error?.message.contains("subscription a") == true)
     }
   }
 

@@ -1,4 +1,4 @@
-internal import StackmeterCore
+package import StackmeterCore
 
 /// An exact amount of money before it is rounded: what a price times a quantity is, and sums of that.
 ///
@@ -92,6 +92,11 @@ extension Cost {
     if rest == 0 && dividend.low < divisor { return ((high, 0), dividend.low) }
     let (low, remainder) = divisor.dividingFullWidth((rest, dividend.low))
     return ((high, low), remainder)
+  }
+
+  /// The cost to as many digits as a quantity has, for readers that have no more; nil where it does not fit.
+  package var nearestQuantity: Quantity? {
+    rounded(fractionDigits: Quantity.fractionDigits, .standard).flatMap { Quantity(attos: $0) }
   }
 
   /// The count of 10^-`fractionDigits` that is nearest by `rounding`; nil where it does not fit 128 bits.

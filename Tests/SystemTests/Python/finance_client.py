@@ -119,4 +119,20 @@ explained = json.loads(get(f"/v1/statements/{number}/explain?line=1")[1])
 assert explained["of"] == statement["lines"][0], explained
 costs = sum(Decimal(charge["cost"]) for charge in explained["value"])
 assert costs == Decimal(statement["lines"][0]["exactCost"]), explained
+
+# The feed, by a client that reads OData and knows nothing of us: charges to the cent before rounding.
+charges = {}
+link = f"/odata/v4/Charges?$filter=BillingPeriod eq '{period}'&$select=Statement,SubscriptionId,ExactCost".replace(" ", "%20")
+while link:
+    answer = json.loads(get(link)[1])
+    for row in answer["value"]:
+        invoice = row["Statement"] or f"provisional/{period}/{row['SubscriptionId']}"
+        charges[invoice] = charges.get(invoice, 0) + Decimal(row["ExactCost"])
+    link = answer.get("@odata.nextLink", "").removeprefix(url)
+assert charges.keys() == totals.keys(), charges
+exact = frame[frame["x_ChargeKind"] != "rounding"]
+for invoice, costs in exact.groupby("InvoiceId")["BilledCost"]:
+    assert charges[invoice] == sum(map(Decimal, costs)), invoice
+assert len(json.loads(get("/odata/v4/Charges?$top=7")[1])["value"]) == 7
+assert json.loads(get("/odata/v4/Charges?$filter=BillingPeriod%20eq%20'1999-01'")[1])["value"] == []
 print("finance ok")

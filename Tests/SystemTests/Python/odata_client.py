@@ -76,7 +76,7 @@ def service(token):
 
 all_of_it = service(operator)
 assert set(all_of_it.entities) == {
-    "HourlyUsage", "DailyUsage", "MonthlyUsage", "Meters", "Subscriptions",
+    "HourlyUsage", "DailyUsage", "MonthlyUsage", "Charges", "Meters", "Subscriptions",
 }, all_of_it.entities
 Hourly = all_of_it.entities["HourlyUsage"]
 Daily = all_of_it.entities["DailyUsage"]

@@ -121,6 +121,8 @@ struct ODataAnswers: Sendable {
     case .hourlyUsage: usage(.hourly, caller, options.filter)
     case .dailyUsage: usage(.daily, caller, options.filter)
     case .monthlyUsage: usage(.monthly, caller, options.filter)
+    case .charges:
+      ODataCharges(query: query, now: clock.now(), caller: caller, filter: options.filter)
     case .meters: ODataMeters(query: query)
     case .subscriptions: ODataSubscriptions(query: query, caller: caller, options.filter)
     }

@@ -4,11 +4,20 @@ internal import StackmeterRating
 internal import StackmeterStore
 
 /// The limits of questions about the statements of many subscriptions.
-enum BillsLimits {
-  /// No further subscription is begun after this time; what was found until then is answered.
-  static let time: Duration = .seconds(3)
+package struct BillsLimits: Sendable {
+  /// No further subscription is begun after this time; what was found until then is answered. One always is.
+  package var time: Duration = .seconds(3)
+  /// A part of a FOCUS file is full when it has so many bytes; the last row may have a few thousand more.
+  package var focusBytes = 3 << 20
+  /// A showback that has so many bytes has no further subscription, and one that has more than may be is refused.
+  package var showbackBytes = 1 << 20
+  package var showbackBytesMax = 3 << 20
+  /// Statements that one reconciliation has at most.
+  package var reconciledMax = 500
   /// Subscriptions that are looked up at once.
   static let subscriptionsAtOnce = 100
+
+  package init() {}
 }
 
 /// Walks through the subscriptions that a caller may see, statement by statement.
@@ -18,15 +27,17 @@ struct BillWalk {
   let scope: UsageFilter
   /// What was closed when the walk began.
   let openWindow: Hour
-  private let end = ContinuousClock.now + BillsLimits.time
+  private let end: ContinuousClock.Instant
+  private var isBegun = false
   private var waiting: ArraySlice<Subscription> = []
   /// The subscriptions up to this one are behind the walk.
   private(set) var after: String
 
   init(
     _ cards: RateCards, _ period: BillingPeriod, _ scope: UsageFilter, openWindow: Hour,
-    after: String
+    after: String, time: Duration
   ) {
+    end = .now + time
     self.cards = cards
     self.period = period
     self.scope = scope
@@ -34,8 +45,8 @@ struct BillWalk {
     self.after = after
   }
 
-  /// No further subscription is begun.
-  var isLate: Bool { ContinuousClock.now >= end }
+  /// No further subscription is begun. Never before the first one, so that whoever goes on gets further.
+  var isLate: Bool { isBegun && ContinuousClock.now >= end }
 
   /// The next subscription that has a statement or a draft which the caller may see all of, with its bill; nil where
   /// there is none. Subscriptions on the way that have none are passed; where that takes too long, `isLate` says so.
@@ -51,6 +62,7 @@ struct BillWalk {
       } catch { throw .billing(.store(error)) }
       guard let subscription = waiting.popFirst() else { return nil }
       after = subscription.id
+      isBegun = true
       if let bill = try bill(subscription, reader) { return bill }
     }
     return nil
@@ -86,7 +98,8 @@ extension Rating {
         return .failure(.list("", .billing(.noCard(name: card, period: period))))
       }
       let open = try reader.openWindow()
-      var walk = BillWalk(cards, period, scope, openWindow: openWindow ?? open, after: after)
+      var walk = BillWalk(
+        cards, period, scope, openWindow: openWindow ?? open, after: after, time: limits.time)
       do throws(BillsProblem) { return .success(try body(&walk, reader)) } catch {
         if case .list(_, .billing(.store(let error))) = error { throw error }
         return .failure(error)

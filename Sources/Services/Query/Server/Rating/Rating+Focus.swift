@@ -25,7 +25,7 @@ extension Rating {
       let writer = FocusWriter(provider: provider, catalog: .empty, form: form)
       return ExportFocusResponse(data: writer.bytes, rows: 0)
     }
-    let (begun, provider, partBytes) = (start, provider, focusPartBytes)
+    let (begun, provider, partBytes) = (start, provider, limits.focusBytes)
     let (data, walk, rows) = try await bills(
       period, scope, openWindow: start?.openWindow, after: start?.subscription ?? ""
     ) { (walk, reader) throws(BillsProblem) in

@@ -6,9 +6,6 @@ package import StackmeterWire
 
 /// Whether the statements of a period tie: lines = total = usage × prices.
 extension Rating {
-  /// Statements that one answer has at most.
-  static let reconciledMax = 500
-
   package func reconcile(
     _ request: ReconcileRequest
   ) async throws(QueryError) -> ReconcileResponse {
@@ -16,10 +13,11 @@ extension Rating {
     guard let scope = try await query.filter(request.caller, request.subscriptions, []) else {
       return ReconcileResponse(statements: [])
     }
+    let most = limits.reconciledMax
     return try await bills(period, scope, after: request.after) {
       (walk, reader) throws(BillsProblem) in
       var statements: [ReconciledStatement] = []
-      while statements.count < Rating.reconciledMax {
+      while statements.count < most {
         do throws(ChargeList.Problem) {
           guard let bill = try walk.next(reader) else {
             return ReconcileResponse(

@@ -6,10 +6,6 @@ package import StackmeterWire
 
 /// What statements of a period come to, by something that usage or subscriptions say.
 extension Rating {
-  /// An answer that has so many bytes has no further subscription, and one of more bytes than may be is refused.
-  static let showbackBytes = 1 << 20
-  static let showbackBytesMax = 3 << 20
-
   package func showback(
     _ request: ShowbackRequest
   ) async throws(QueryError) -> ShowbackResponse {
@@ -21,17 +17,18 @@ extension Rating {
     guard let scope = try await query.filter(request.caller, request.subscriptions, []) else {
       return ShowbackResponse(parts: [])
     }
+    let limits = limits
     return try await bills(period, scope, after: request.after) {
       (walk, reader) throws(BillsProblem) in
       var page = ShowbackPage()
-      while page.byteCount < Rating.showbackBytes {
+      while page.byteCount < limits.showbackBytes {
         let bill: Bill?
         do throws(ChargeList.Problem) { bill = try walk.next(reader) } catch {
           throw .list(walk.after, error)
         }
         guard let bill else { return page.response(nextAfter: walk.isLate ? walk.after : "") }
         try page.take(bill, by: key)
-        guard page.byteCount <= Rating.showbackBytesMax else {
+        guard page.byteCount <= limits.showbackBytesMax else {
           throw .sum(
             "subscription \(walk.after) has too many parts to be shown one by one; ask by something that has fewer"
           )

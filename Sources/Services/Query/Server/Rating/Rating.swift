@@ -12,9 +12,7 @@ package final class Rating: Sendable {
   let clock: any WallClock
   let tokens: ChargeTokens
   let focusTokens: FocusTokens
-  /// A part of a FOCUS file is full when it has so many bytes; the last row may have a few thousand more.
-  package static let focusPartBytes = 3 << 20
-  let focusPartBytes: Int
+  let limits: BillsLimits
   /// The operator, by the name that finance knows; empty for none.
   let issuer: String
   /// The versions as they were read last.
@@ -23,9 +21,9 @@ package final class Rating: Sendable {
   /// `tokenKey` proves page tokens, as `Query` has it.
   package init(
     _ query: Query, card: String, issuer: String = "", tokenKey: [UInt8], clock: any WallClock,
-    focusPartBytes: Int = Rating.focusPartBytes
+    limits: BillsLimits = BillsLimits()
   ) {
-    self.focusPartBytes = focusPartBytes
+    self.limits = limits
     tokens = ChargeTokens(key: tokenKey)
     focusTokens = FocusTokens(key: tokenKey)
     self.issuer = issuer
