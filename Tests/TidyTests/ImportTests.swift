@@ -115,7 +115,7 @@ import Testing
       "LocalPostgreSQL", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
       "StackmeterStore", "StackmeterRating", "StackmeterCommerce", "StackmeterCompression",
       "AggregatorClient", "BridgeClient", "CollectorClient", "QueryClient",
-      "ArgumentParser", "NIOCore", "NIOHTTP1", "NIOPosix",
+      "ArgumentParser",
       "GRPCCore", "Histogram", "UnixSignals", "Glibc", "Synchronization",
     ],
     "stackmeter": ["StackmeterCommand"],
