@@ -201,8 +201,7 @@ let package = Package(
         "LocalPostgreSQL", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
         "StackmeterRuntime", "StackmeterStore", "StackmeterBilling", "StackmeterRating",
         "StackmeterCommerce", "StackmeterCompression", "AggregatorClient", "BridgeClient",
-        "CollectorClient", "QueryClient", argumentParser, grpc, histogram, nio, nioHTTP1,
-        nioPosix, unixSignals,
+        "CollectorClient", "QueryClient", argumentParser, grpc, histogram, unixSignals,
       ], exclude: ["README.md"]),
 
     // The programs: one thin main each.

@@ -8,7 +8,7 @@ package struct BenchCommand: AsyncParsableCommand {
     abstract: "Loads real Stackmeter processes, checks every answer, and says how fast they were.",
     subcommands: [
       IngestCommand.self, AggregateCommand.self, QueryCommand.self, FreshnessCommand.self,
-      RateCommand.self,
+      RateCommand.self, BridgeCommand.self,
     ])
 
   package init() {}

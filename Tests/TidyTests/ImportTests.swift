@@ -115,7 +115,7 @@ import Testing
       "LocalPostgreSQL", "StackmeterCore", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
       "StackmeterStore", "StackmeterBilling", "StackmeterRating", "StackmeterCommerce",
       "StackmeterCompression", "AggregatorClient", "BridgeClient", "CollectorClient",
-      "QueryClient", "ArgumentParser", "NIOCore", "NIOHTTP1", "NIOPosix",
+      "QueryClient", "ArgumentParser",
       "GRPCCore", "Histogram", "UnixSignals", "Glibc", "Synchronization",
     ],
     "stackmeter": ["StackmeterCommand"],
