@@ -41,6 +41,8 @@ let unixSignals: Target.Dependency = .product(
   name: "UnixSignals", package: "swift-service-lifecycle")
 let argumentParser: Target.Dependency = .product(
   name: "ArgumentParser", package: "swift-argument-parser")
+let asyncHTTPClient: Target.Dependency = .product(
+  name: "AsyncHTTPClient", package: "async-http-client")
 let histogram: Target.Dependency = .product(name: "Histogram", package: "hdrhistogram-swift")
 
 /// A library of ours, at Sources/<name>.
@@ -90,6 +92,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
     .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.0"),
     .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.0"),
+    .package(url: "https://github.com/swift-server/async-http-client", from: "1.26.0"),
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
   ],
   targets: [
@@ -107,6 +110,11 @@ let package = Package(
       "StackmeterRating", ["StackmeterCore"], exclude: ["README.md", "Focus/README.md"]),
     library("StackmeterOData", ["StackmeterCore"], exclude: ["README.md"]),
     library("StackmeterWebhooks", ["StackmeterCore", crypto]),
+    library(
+      "StackmeterDelivery",
+      [
+        "StackmeterCore", "StackmeterRuntime", "StackmeterWebhooks", asyncHTTPClient, nio, nioHTTP1,
+      ]),
     library("StackmeterCompression", ["CZlib"]),
     library("StackmeterWire", ["CStackmeterProto", "StackmeterCore"]),
     library(
@@ -200,8 +208,8 @@ let package = Package(
     program(
       "stackmeter-aggregator",
       [
-        "AggregatorServer", "CollectorClient", "StackmeterRPC", "StackmeterRuntime",
-        "StackmeterStore",
+        "AggregatorServer", "CollectorClient", "StackmeterDelivery", "StackmeterRPC",
+        "StackmeterRuntime", "StackmeterStore",
       ]),
     program(
       "stackmeter-query",
