@@ -110,6 +110,11 @@ let package = Package(
       "StackmeterRating", ["StackmeterCore"], exclude: ["README.md", "Focus/README.md"]),
     library("StackmeterOData", ["StackmeterCore"], exclude: ["README.md"]),
     library("StackmeterWebhooks", ["StackmeterCore", crypto]),
+    library(
+      "StackmeterDelivery",
+      [
+        "StackmeterCore", "StackmeterRuntime", "StackmeterWebhooks", asyncHTTPClient, nio, nioHTTP1,
+      ]),
     library("StackmeterCompression", ["CZlib"]),
     library("StackmeterCommerce", ["StackmeterCore", crypto], exclude: ["README.md"]),
     library("StackmeterWire", ["CStackmeterProto", "StackmeterCore"]),
@@ -214,8 +219,8 @@ let package = Package(
     program(
       "stackmeter-aggregator",
       [
-        "AggregatorServer", "CollectorClient", "StackmeterRPC", "StackmeterRuntime",
-        "StackmeterStore",
+        "AggregatorServer", "CollectorClient", "StackmeterDelivery", "StackmeterRPC",
+        "StackmeterRuntime", "StackmeterStore",
       ]),
     program(
       "stackmeter-query",

@@ -14,7 +14,7 @@ package struct RootCommand: AsyncParsableCommand {
       UpCommand.self, UsageCommand.self, ExportCommand.self, ReportCommand.self, MetersCommand.self,
       QuarantineCommand.self, HeartbeatCommand.self, SourcesCommand.self, WindowsCommand.self,
       SubscriptionsCommand.self, RatesCommand.self,
-      StatementsCommand.self,
+      StatementsCommand.self, BudgetsCommand.self,
       ExplainCommand.self, VerifyCommand.self, RebuildCommand.self, RestateCommand.self,
       BridgeCommand.self, TokenCommand.self, AuditCommand.self, StatusCommand.self,
       DoctorCommand.self,

@@ -34,6 +34,14 @@ package struct Settings: Hashable, Sendable {
   package var rateCard: String
   /// Who invoices: the operator, by the name that finance knows. Stands on the page of a statement; empty for none.
   package var issuer: String
+  /// The budgets, a text file. May be missing.
+  package var budgets: String
+  /// Names the installation in the events that tell of budgets, as a URI reference.
+  package var budgetSource: String
+  /// Where alerts are sent to; empty for nowhere.
+  package var budgetWebhook: String
+  /// A file with the secret that signs them.
+  package var budgetSecret: String
   package var gatewayHost: String
   /// 0 for a free port, which the gateway logs.
   package var gatewayPort: Int
@@ -83,6 +91,18 @@ package struct Settings: Hashable, Sendable {
     storePostgreSQL = reader.text("store.postgresql", default: "", mayBeEmpty: true)
     rateCard = reader.text("rates.card", default: "standard")
     issuer = reader.text("rates.issuer", default: "", mayBeEmpty: true)
+    budgets = reader.text("budgets.file", default: "/etc/stackmeter/budgets.txt")
+    budgetSource = reader.text("budgets.source", default: "/stackmeter")
+    budgetWebhook = reader.text("budgets.webhook", default: "", mayBeEmpty: true)
+    budgetSecret = reader.text("budgets.webhookSecret", default: "", mayBeEmpty: true)
+    if !budgetWebhook.isEmpty {
+      if !Settings.isSafe(budgetWebhook) {
+        reader.refuse("budgets.webhook", "must begin with https://, or with http://localhost")
+      }
+      if budgetSecret.isEmpty {
+        reader.refuse("budgets.webhookSecret", "is needed where budgets.webhook is set")
+      }
+    }
     gatewayHost = reader.text("gateway.host", default: "127.0.0.1")
     gatewayPort = reader.integer("gateway.port", in: 0...65_535, default: 8420)
     apiKeys = reader.text("gateway.apiKeys", default: "/etc/stackmeter/keys.json")
@@ -91,6 +111,14 @@ package struct Settings: Hashable, Sendable {
     bridge = BridgeSettings(&reader)
     agentMapping = reader.text("agent.mapping", default: "/etc/stackmeter/agent.json")
     try reader.finish()
+  }
+
+  /// What is sent there cannot be read on the way.
+  private static func isSafe(_ url: String) -> Bool {
+    if url.hasPrefix("https://") { return true }
+    guard url.hasPrefix("http://") else { return false }
+    let host = url.dropFirst(7).prefix { $0 != "/" && $0 != ":" && $0 != "?" }
+    return host == "localhost" || host == "127.0.0.1"
   }
 
   /// The socket of a service: `collector`, `aggregator`, `query`, `bridge`.

@@ -173,3 +173,27 @@ extension Stackmeter__V1__TryRateCardResponse: CMessage {
     stackmeter__v1__try_rate_card_response__init(message)
   }
 }
+
+extension Stackmeter__V1__ListBudgetsRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_budgets_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__BudgetAlert: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__budget_alert__init(message)
+  }
+}
+
+extension Stackmeter__V1__BudgetEntry: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__budget_entry__init(message)
+  }
+}
+
+extension Stackmeter__V1__ListBudgetsResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__list_budgets_response__init(message)
+  }
+}

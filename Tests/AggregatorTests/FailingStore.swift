@@ -116,6 +116,27 @@ final class FailingStore: UsageStore {
   func put(statements: [NewStatement]) throws(StoreError) {
     try call { (store) throws(StoreError) in try store.put(statements: statements) }
   }
+  func put(
+    budgets: [StoredBudget], of periods: [Day], alerts: [StoredAlert]
+  ) throws(StoreError) -> Int {
+    try call { (store) throws(StoreError) in
+      try store.put(budgets: budgets, of: periods, alerts: alerts)
+    }
+  }
+  func takeAlerts(
+    due now: Instant, until lease: Instant, limit: Int
+  ) throws(StoreError) -> [StoredAlert] {
+    try call { (store) throws(StoreError) in
+      try store.takeAlerts(due: now, until: lease, limit: limit)
+    }
+  }
+  func note(
+    alert id: String, delivered: Instant?, nextTry: Instant, problem: String
+  ) throws(StoreError) {
+    try call { (store) throws(StoreError) in
+      try store.note(alert: id, delivered: delivered, nextTry: nextTry, problem: problem)
+    }
+  }
   func put(posting: Posting) throws(StoreError) -> Int64 {
     try call { (store) throws(StoreError) in try store.put(posting: posting) }
   }

@@ -39,6 +39,7 @@ private let rows = handWrittenRows.merging(
     [
       "Query/ListUsage", "Query/Summarize", "Query/Explain", "Query/ListSubscriptions",
       "Query/ListMeters", "Rating/ListRates", "Rating/ListCharges", "Rating/ListStatements",
+      "Rating/ListBudgets",
       "Rating/GetStatement", "Rating/ExportFocus", "Rating/Showback", "Rating/Reconcile",
     ]
   )
@@ -119,6 +120,7 @@ private let handWrittenRows: [String: MatrixRow] = [
   "GET /v1/charges": MatrixRow(
     target: "/v1/charges?subscription=\(tenantA)&period=2026-11",
     allowed: [.operator, .provider, .tenantA], hidden: [.tenantB]),
+  "GET /v1/budgets": MatrixRow(target: "/v1/budgets", allowed: MatrixRow.seeing),
   "GET /v1/statements": MatrixRow(
     target: "/v1/statements?subscription=\(tenantA)", allowed: [.operator, .provider, .tenantA],
     hidden: [.tenantB]),

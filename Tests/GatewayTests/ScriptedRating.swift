@@ -44,6 +44,12 @@ struct ScriptedRating: RPCEndpoint {
           statement: ScriptedRating.statement, document: Array(ScriptedRating.document.utf8))
       }
     }
+    routes.unary(RatingMethods.listBudgets) { request in
+      try query.answer { script in
+        script.ratedCallers.append(request.caller)
+        return ScriptedRating.budgets
+      }
+    }
     routes.unary(RatingMethods.tryRateCard) { request in
       try query.answer { script in
         script.ratedCallers.append(request.caller)
@@ -101,6 +107,25 @@ struct ScriptedRating: RPCEndpoint {
     minimum.period = "2026-10"
     minimum.isAdjustment = true
     return [usage, minimum]
+  }()
+
+  static let budgets: ListBudgetsResponse = {
+    var alert = BudgetEntry.Alert()
+    alert.id = "b/2026-11/actual-80"
+    alert.event = Array(
+      (#"{"specversion":"1.0","type":"t","source":"s","id":"b/2026-11/actual-80","time":"2026-11-20T00:00:00Z","#
+        + #""subject":"budgets/b","datacontenttype":"application/json","data":{"spent":"8"}}"#).utf8
+    )
+    alert.raised = Instant(parsing: "2026-11-20T00:00:05Z")!
+    alert.delivered = Instant(parsing: "2026-11-20T00:00:06Z")!
+    alert.attempts = 2
+    var entry = BudgetEntry()
+    entry.document = Array(
+      (#"{"budget":"b","scope":"subscription","member":"a","period":"2026-11","amount":"10.00","currency":"EUR","#
+        + #""spent":"8","closedBefore":"2026-11-20T00:00:00Z","thresholds":[{"basis":"actual","percent":"80","#
+        + #""reached":true}]}"#).utf8)
+    entry.alerts = [alert]
+    return ListBudgetsResponse(budgets: [entry], nextAfter: "2026-11/b")
   }()
 
   /// Two pages.

@@ -65,7 +65,7 @@ import Testing
       #expect(missing?.kind == .missing)
       _ = try PostgreSQLUsageStore(text)
       for (version, kind, words) in [
-        (4, StoreError.Kind.newerSchema, "newer"), (1, .olderSchema, "never released"),
+        (5, StoreError.Kind.newerSchema, "newer"), (1, .olderSchema, "never released"),
       ] {
         try PostgreSQL(text).execute("UPDATE schema_version SET version = \(version)")
         let writing = #expect(throws: StoreError.self) { _ = try PostgreSQLUsageStore(text) }
@@ -79,28 +79,42 @@ import Testing
     }
   }
 
-  @Test func `version 2 gets the tables of rate cards, and keeps what it has`() async throws {
-    let file = try fileContent("\(Cluster.root)/deploy/postgres/upgrade-3.sql")
-    #expect(String(decoding: file, as: UTF8.self) == PostgreSQLSchema.upgrade)
+  @Test(arguments: [2, 3])
+  func `an older version gets the tables that it lacks, and keeps what it has`(version: Int)
+    async throws
+  {
+    for (name, text) in [(3, PostgreSQLSchema.upgrade), (4, PostgreSQLSchema.upgradeBudgets)] {
+      let file = try fileContent("\(Cluster.root)/deploy/postgres/upgrade-\(name).sql")
+      #expect(String(decoding: file, as: UTF8.self) == text)
+    }
     try await withText { text in
       do {
         let store = try PostgreSQLUsageStore(text)
         try store.commit([(1, Sample.series("a"), 1, Quantity(1))], next: 2, open: 5)
       }
-      // What version 3 has added goes: that is version 2.
+      // What later versions have added goes.
       try PostgreSQL(text).execute(
         """
-        DROP VIEW rate_cards, statements;
-        DROP TABLE rate_card, statement, rated_state, posting, posting_use;
-        DROP FUNCTION rate_card_is_next, rate_card_stays, statement_is_next, statement_stays,
-          rated_state_is_open, posting_use_is_open, posting_stays;
-        UPDATE schema_version SET version = 2;
+        DROP VIEW budgets, alerts;
+        DROP TABLE budget, alert;
+        DROP FUNCTION alert_is_told_once;
+        UPDATE schema_version SET version = 3;
         """)
+      if version == 2 {
+        try PostgreSQL(text).execute(
+          """
+          DROP VIEW rate_cards, statements;
+          DROP TABLE rate_card, statement, rated_state, posting, posting_use;
+          DROP FUNCTION rate_card_is_next, rate_card_stays, statement_is_next, statement_stays,
+            rated_state_is_open, posting_use_is_open, posting_stays;
+          UPDATE schema_version SET version = 2;
+          """)
+      }
       let early = #expect(throws: StoreError.self) {
         _ = try PostgreSQLUsageReader(text, cell: "local")
       }
       #expect(early?.kind == .olderSchema)
-      #expect(early?.message.contains("the aggregator brings it to 3 when it starts") == true)
+      #expect(early?.message.contains("the aggregator brings it to 4 when it starts") == true)
       for _ in 1...2 {
         let store = try PostgreSQLUsageStore(text)
         #expect(try store.position().nextPosition == 2)
@@ -109,6 +123,7 @@ import Testing
       let reader = try PostgreSQLUsageReader(text, cell: "local")
       #expect(try reader.all().map(\.quantity) == [Quantity(1)])
       #expect(try reader.rateCards(named: nil) == [])
+      #expect(try reader.alerts(of: nil) == [])
     }
   }
 

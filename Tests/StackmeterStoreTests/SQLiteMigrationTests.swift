@@ -127,7 +127,7 @@ import Testing
         .write(to: URL(fileURLWithPath: path))
       let early = #expect(throws: StoreError.self) { _ = try SQLiteUsageReader(path: path) }
       #expect(early?.kind == .olderSchema)
-      #expect(early?.message.contains("brings it to 4 when it starts") == true)
+      #expect(early?.message.contains("brings it to 5 when it starts") == true)
       func content() throws -> [String] {
         let connection = try SQLite(path, .reader)
         return try ["aggregate", "series", "closed_window", "rule", "pipeline", "time_sample"]
@@ -152,6 +152,24 @@ import Testing
       #expect(try reader.closedWindows(before: nil, limit: 99).count == 8)
       #expect(try reader.rateCards(named: nil) == [])
       #expect(try reader.integrityProblems() == [])
+    }
+  }
+
+  @Test func `a file of version 4 is what it was, and takes budgets`() throws {
+    try withDatabase { path in
+      do {
+        let store = try SQLiteUsageStore(path: path)
+        try store.commit([(1, Sample.series("a"), 1, Quantity(1))], next: 2, open: 5)
+        // What version 5 has added goes: that is version 4.
+        try SQLite(path, .writer).execute(
+          "DROP VIEW budgets; DROP VIEW alerts; DROP TABLE budget; DROP TABLE alert; PRAGMA user_version = 4"
+        )
+      }
+      #expect(throws: StoreError.self) { _ = try SQLiteUsageReader(path: path) }
+      for _ in 1...2 { _ = try SQLiteUsageStore(path: path) }
+      let reader = try SQLiteUsageReader(path: path)
+      #expect(try reader.all().map(\.quantity) == [Quantity(1)])
+      #expect(try reader.alerts(of: nil) == [])
     }
   }
 

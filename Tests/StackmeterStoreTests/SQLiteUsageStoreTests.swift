@@ -251,7 +251,7 @@ extension UsageStore {
   }
 
   @Test(
-    arguments: [(5, StoreError.Kind.newerSchema, "newer"), (2, .olderSchema, "never released")])
+    arguments: [(6, StoreError.Kind.newerSchema, "newer"), (2, .olderSchema, "never released")])
   func `a database of a newer program, or of a draft, is refused by writer and reader`(
     version: Int, kind: StoreError.Kind, words: String
   ) throws {

@@ -27,6 +27,7 @@ import Testing
       "stackmeter.v1.ListRateCardsRequest": "caller.role",
       "stackmeter.v1.GetRateCardRequest": "caller.role",
       "stackmeter.v1.TryRateCardRequest": "caller.role",
+      "stackmeter.v1.ListBudgetsRequest": "caller.role",
       "stackmeter.v1.ListRatesRequest": "caller.role",
       "stackmeter.v1.ListChargesRequest": "caller.role",
       "stackmeter.v1.ListStatementsRequest": "caller.role",

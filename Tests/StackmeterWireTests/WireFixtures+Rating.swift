@@ -139,6 +139,19 @@ extension WireFixture {
       ]),
     WireFixture("stackmeter.v1.TryRateCardResponse", [TryRateCardResponse(), .problems, .full]),
     WireFixture(
+      "stackmeter.v1.ListBudgetsRequest",
+      [
+        ListBudgetsRequest(caller: .operator),
+        ListBudgetsRequest(
+          caller: .tenant(subscriptions: ["a"]), period: "2026-11", pageSize: .max, after: "x"),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ListBudgetsResponse",
+      [
+        ListBudgetsResponse(budgets: []),
+        ListBudgetsResponse(budgets: BudgetEntry.several, nextAfter: "x"),
+      ]),
+    WireFixture(
       "stackmeter.v1.WritePostingRequest",
       [
         WritePostingRequest(
@@ -248,6 +261,22 @@ extension CloseStatementsResponse {
     response.empty = 3
     response.nextAfter = "b"
     return response
+  }()
+}
+
+extension BudgetEntry {
+  fileprivate static let several: [BudgetEntry] = {
+    var alert = Alert()
+    alert.id = "b/2026-11/actual-80"
+    alert.event = [0, 255]
+    alert.raised = Instant(nanoseconds: .min)
+    alert.delivered = Instant(nanoseconds: .max)
+    alert.attempts = .max
+    alert.problem = "é"
+    var entry = BudgetEntry()
+    entry.document = [0x7B, 0x7D]
+    entry.alerts = [Alert(), alert]
+    return [BudgetEntry(), entry]
   }()
 }
 

@@ -14,6 +14,10 @@ import Testing
     "StackmeterCore": ["Synchronization"],
     "StackmeterRating": ["StackmeterCore"],
     "StackmeterOData": ["StackmeterCore"],
+    "StackmeterDelivery": [
+      "StackmeterCore", "StackmeterRuntime", "StackmeterWebhooks", "AsyncHTTPClient", "NIOCore",
+      "NIOHTTP1",
+    ],
     "StackmeterWebhooks": ["StackmeterCore", "Crypto"],
     "StackmeterCompression": ["CZlib"],
     "StackmeterCommerce": ["StackmeterCore", "Crypto"],
@@ -84,6 +88,7 @@ import Testing
       "StackmeterRuntime",
     ],
     "stackmeter-aggregator": [
+      "StackmeterDelivery",
       "AggregatorServer", "CollectorClient", "StackmeterRPC", "StackmeterRuntime",
       "StackmeterStore",
     ],

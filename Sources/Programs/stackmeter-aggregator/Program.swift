@@ -1,5 +1,6 @@
 import AggregatorServer
 import CollectorClient
+import StackmeterDelivery
 import StackmeterRPC
 import StackmeterRuntime
 import StackmeterStore
@@ -13,6 +14,8 @@ struct Program {
       let database = UsageDatabase(
         postgresql: settings.storePostgreSQL, path: settings.usageDatabase, cell: settings.cell)
       let catalog = try meterCatalog(settings.meterCatalog)
+      let billing = BillingConfiguration(
+        card: settings.rateCard, open: { () throws(StoreError) in try database.reader() })
       let opening = AggregatorOpening(logger: logger) {
         try Aggregator(
           store: try open(database), catalog: catalog,
@@ -20,8 +23,7 @@ struct Program {
             latenessLimitDays: settings.latenessLimitDays,
             retentionMonths: settings.usageRetentionMonths,
             restatePath: "\(settings.stateDirectory)/restate.sqlite",
-            billing: BillingConfiguration(
-              card: settings.rateCard, open: { () throws(StoreError) in try database.reader() })),
+            billing: billing),
           logger: logger)
       }
       _ = try await opening.attempt()
@@ -46,6 +48,13 @@ struct Program {
               { try await $0.runMaintenance() },
               { try await DirectoryFile(path: settings.subscriptions).run($0) },
               { aggregator in
+                try await BudgetWatch(
+                  path: settings.budgets, source: settings.budgetSource, billing: billing,
+                  clock: SystemClock()
+                ).run(aggregator)
+              },
+              { aggregator in try await deliver(aggregator, settings) },
+              { aggregator in
                 try await Scrubber(
                   open: { () throws(StoreError) in try database.reader() },
                   report: { aggregator.note(damage: $0) }
@@ -63,6 +72,22 @@ struct Program {
         },
         StoppablePart(run: server.run, stop: server.stop),
       ]
+    }
+  }
+
+  /// Tells of alerts where somebody is to be told.
+  private static func deliver(_ aggregator: Aggregator, _ settings: Settings) async throws {
+    guard !settings.budgetWebhook.isEmpty else {
+      return try await Task.sleep(for: .seconds(1 << 30))
+    }
+    let sender = WebhookSender(
+      url: settings.budgetWebhook, secretPath: settings.budgetSecret, clock: SystemClock())
+    do {
+      try await AlertDelivery(clock: SystemClock()) { await sender.send(id: $0, event: $1) }
+        .run(aggregator)
+    } catch {
+      await sender.close()
+      throw error
     }
   }
 

@@ -70,7 +70,7 @@ extension JSONWriter {
 
 extension StatementGrouping {
   /// The word that a file of budgets has for it.
-  fileprivate var word: String {
+  var word: String {
     switch self {
     case .subscription: "subscription"
     case .costCenter: "cost-center"

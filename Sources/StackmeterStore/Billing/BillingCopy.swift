@@ -1,6 +1,6 @@
 internal import StackmeterCore
 
-/// Takes rate cards, what was written down, and statements over from another database: no journal has them.
+/// Takes rate cards, what was written down, statements and alerts over from another database: no journal has them.
 ///
 /// What is there already stays, so that it goes on where it was interrupted; more than one cell may do it.
 package struct BillingCopy {
@@ -44,6 +44,7 @@ package struct BillingCopy {
       counts.statements += missing.count
       place = last.place
     }
+    _ = try store.put(budgets: [], of: [], alerts: try old.alerts(of: nil))
     (cards, statements) = counts
   }
 }

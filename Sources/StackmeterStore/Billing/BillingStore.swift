@@ -2,7 +2,7 @@ package import StackmeterCore
 
 /// The writing half of rate cards and statements. Each call is a transaction of its own: all of it is there, or
 /// nothing. What is written stays as it is.
-package protocol BillingStore: AnyObject {
+package protocol BillingStore: BudgetStore {
   /// Adds a version. Its number and its day are behind those of all others of the name, and its day is in no period
   /// that a statement was closed for; else the database refuses it.
   func put(rateCard: StoredRateCard, text: [UInt8]) throws(StoreError)
@@ -19,7 +19,7 @@ package protocol BillingStore: AnyObject {
 }
 
 /// The reading half of rate cards and statements.
-package protocol BillingReader: AnyObject {
+package protocol BillingReader: BudgetReader {
   /// The versions of a card, or of all, by name and version.
   func rateCards(named name: String?) throws(StoreError) -> [StoredRateCard]
 

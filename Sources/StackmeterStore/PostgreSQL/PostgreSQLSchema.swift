@@ -1,14 +1,16 @@
 /// The tables of the usage database in PostgreSQL. README.md says what they mean.
 enum PostgreSQLSchema {
-  static let version: Int64 = 3
+  static let version: Int64 = 4
+  /// Has all but `budgets`.
+  static let billingVersion: Int64 = 3
   /// Has all but what `billing` adds.
   static let usageVersion: Int64 = 2
 
   /// What `deploy/postgres/schema.sql` says, byte by byte.
-  static let text = usage + billing
+  static let text = usage + billing + budgets
 
   private static let usage = #"""
-    -- The usage database of Stackmeter in PostgreSQL, version 3. Sources/StackmeterStore/README.md says what it means.
+    -- The usage database of Stackmeter in PostgreSQL, version 4. Sources/StackmeterStore/README.md says what it means.
     -- The aggregator runs this text in one transaction where it finds no tables. Where it may not make any, run it:
     --   psql --single-transaction --set ON_ERROR_STOP=1 --file schema.sql DATABASE
 
@@ -410,7 +412,7 @@ enum PostgreSQLSchema {
     JOIN pipeline p ON p.cell = w.cell
     JOIN cell c ON c.number = w.cell;
 
-    INSERT INTO schema_version VALUES (1, 3);
+    INSERT INTO schema_version VALUES (1, 4);
 
     CREATE VIEW sources AS
     SELECT c.name AS cell, s.name, s.cadence_seconds,

@@ -25,7 +25,8 @@ struct PostgreSQLSession {
     }
     switch try connection.schemaVersion() {
     case PostgreSQLSchema.version: break
-    case 0, PostgreSQLSchema.usageVersion: try PostgreSQLSession.makeTables(connection)
+    case 0, PostgreSQLSchema.usageVersion, PostgreSQLSchema.billingVersion:
+      try PostgreSQLSession.makeTables(connection)
     case let found: throw PostgreSQLSchema.other(found)
     }
     number = try PostgreSQLSession.number(of: cell, connection)
@@ -57,7 +58,11 @@ struct PostgreSQLSession {
         "SELECT pg_advisory_xact_lock($1::bigint)", [PostgreSQLParameter(tablesLock)])
       switch try connection.schemaVersion() {
       case 0: try connection.execute(PostgreSQLSchema.text)
-      case PostgreSQLSchema.usageVersion: try connection.execute(PostgreSQLSchema.upgrade)
+      case PostgreSQLSchema.usageVersion:
+        try connection.execute(PostgreSQLSchema.upgrade)
+        try connection.execute(PostgreSQLSchema.upgradeBudgets)
+      case PostgreSQLSchema.billingVersion:
+        try connection.execute(PostgreSQLSchema.upgradeBudgets)
       default: break
       }
     }
@@ -95,7 +100,7 @@ extension PostgreSQLSchema {
         + "schema version \(found), but this program knows \(version); "
         + (found > version
           ? "run the program that made it"
-          : found == usageVersion
+          : found == usageVersion || found == billingVersion
             ? "the aggregator brings it to \(version) when it starts"
             : "version \(found) was never released: name an empty database, and the aggregator counts "
               + "the journal anew")

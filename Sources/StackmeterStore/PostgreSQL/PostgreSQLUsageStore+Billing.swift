@@ -3,7 +3,7 @@ internal import StackmeterCore
 /// Rate cards and statements are those of all cells. Those who write them come one after the other, by an advisory lock
 /// that is that of no cell.
 extension PostgreSQLUsageStore: BillingStore {
-  private func writing<Result>(
+  func writing<Result>(
     _ body: (PostgreSQL) throws(StoreError) -> Result
   ) throws(StoreError) -> Result {
     try alone { (session) throws(StoreError) in

@@ -24,6 +24,11 @@ extension SQLite {
     try execute(SQLiteBillingSchema.tables)
     try execute(SQLiteBillingSchema.triggers)
     try execute(SQLiteBillingSchema.views)
+  }
+
+  /// Adds what version 4 does not have.
+  func addBudgets() throws(StoreError) {
+    try execute(SQLiteBudgetSchema.text)
     try execute("PRAGMA user_version = \(SQLiteSchema.version)")
   }
 

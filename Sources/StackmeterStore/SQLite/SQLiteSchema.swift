@@ -1,9 +1,11 @@
 internal import StackmeterCore
 
-/// The tables of the usage database in SQLite, version 4. README.md says what they mean.
+/// The tables of the usage database in SQLite, version 5. README.md says what they mean.
 enum SQLiteSchema {
-  static let version: Int64 = 4
-  /// Has all but what `SQLiteBillingSchema` adds.
+  static let version: Int64 = 5
+  /// Has all but what `SQLiteBudgetSchema` adds.
+  static let billingVersion: Int64 = 4
+  /// Has neither that nor what `SQLiteBillingSchema` adds.
   static let usageVersion: Int64 = 3
   /// Programs that were never released made it in several forms, so it is not brought up to date.
   static let draftVersion: Int64 = 2

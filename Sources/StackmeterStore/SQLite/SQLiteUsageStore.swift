@@ -71,7 +71,8 @@ package final class SQLiteUsageStore: UsageStore {
     if found < SQLiteSchema.version {
       if found == 1 { try moveVersion1() }
       if found < SQLiteSchema.usageVersion { try connection.finishTables() }
-      try connection.addBilling()
+      if found < SQLiteSchema.billingVersion { try connection.addBilling() }
+      try connection.addBudgets()
       try connection.execute("COMMIT")
     }
     try claim(path)

@@ -27,6 +27,13 @@ import Testing
     #expect(try RateCard(parsing: Array(card.description.utf8)) == card)
   }
 
+  @Test func `the shipped budgets are right, and in the currency of the card`() throws {
+    let budgets = try BudgetFile(parsing: Self.file("budgets.txt")).budgets
+    let card = try RateCard(parsing: Self.file("rates.txt"))
+    #expect(budgets.map(\.name) == ["this-host", "internal", "trials"])
+    #expect(budgets.allSatisfy { $0.amount.currency == card.currency })
+  }
+
   @Test func `the shipped card shows each thing that a card can say`() throws {
     let text = String(decoding: try Self.file("rates.txt"), as: UTF8.self)
     for word in [

@@ -1177,6 +1177,186 @@ void   stackmeter__v1__try_rate_card_response__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__try_rate_card_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stackmeter__v1__list_budgets_request__init
+                     (Stackmeter__V1__ListBudgetsRequest         *message)
+{
+  static const Stackmeter__V1__ListBudgetsRequest init_value = STACKMETER__V1__LIST_BUDGETS_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__list_budgets_request__get_packed_size
+                     (const Stackmeter__V1__ListBudgetsRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_budgets_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__list_budgets_request__pack
+                     (const Stackmeter__V1__ListBudgetsRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_budgets_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__list_budgets_request__pack_to_buffer
+                     (const Stackmeter__V1__ListBudgetsRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_budgets_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ListBudgetsRequest *
+       stackmeter__v1__list_budgets_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ListBudgetsRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__list_budgets_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__list_budgets_request__free_unpacked
+                     (Stackmeter__V1__ListBudgetsRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__list_budgets_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__budget_alert__init
+                     (Stackmeter__V1__BudgetAlert         *message)
+{
+  static const Stackmeter__V1__BudgetAlert init_value = STACKMETER__V1__BUDGET_ALERT__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__budget_alert__get_packed_size
+                     (const Stackmeter__V1__BudgetAlert *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__budget_alert__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__budget_alert__pack
+                     (const Stackmeter__V1__BudgetAlert *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__budget_alert__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__budget_alert__pack_to_buffer
+                     (const Stackmeter__V1__BudgetAlert *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__budget_alert__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__BudgetAlert *
+       stackmeter__v1__budget_alert__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__BudgetAlert *)
+     protobuf_c_message_unpack (&stackmeter__v1__budget_alert__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__budget_alert__free_unpacked
+                     (Stackmeter__V1__BudgetAlert *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__budget_alert__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__budget_entry__init
+                     (Stackmeter__V1__BudgetEntry         *message)
+{
+  static const Stackmeter__V1__BudgetEntry init_value = STACKMETER__V1__BUDGET_ENTRY__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__budget_entry__get_packed_size
+                     (const Stackmeter__V1__BudgetEntry *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__budget_entry__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__budget_entry__pack
+                     (const Stackmeter__V1__BudgetEntry *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__budget_entry__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__budget_entry__pack_to_buffer
+                     (const Stackmeter__V1__BudgetEntry *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__budget_entry__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__BudgetEntry *
+       stackmeter__v1__budget_entry__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__BudgetEntry *)
+     protobuf_c_message_unpack (&stackmeter__v1__budget_entry__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__budget_entry__free_unpacked
+                     (Stackmeter__V1__BudgetEntry *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__budget_entry__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__list_budgets_response__init
+                     (Stackmeter__V1__ListBudgetsResponse         *message)
+{
+  static const Stackmeter__V1__ListBudgetsResponse init_value = STACKMETER__V1__LIST_BUDGETS_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__list_budgets_response__get_packed_size
+                     (const Stackmeter__V1__ListBudgetsResponse *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_budgets_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__list_budgets_response__pack
+                     (const Stackmeter__V1__ListBudgetsResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_budgets_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__list_budgets_response__pack_to_buffer
+                     (const Stackmeter__V1__ListBudgetsResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__list_budgets_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ListBudgetsResponse *
+       stackmeter__v1__list_budgets_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ListBudgetsResponse *)
+     protobuf_c_message_unpack (&stackmeter__v1__list_budgets_response__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__list_budgets_response__free_unpacked
+                     (Stackmeter__V1__ListBudgetsResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__list_budgets_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stackmeter__v1__list_rates_request__init
                      (Stackmeter__V1__ListRatesRequest         *message)
 {
@@ -3717,6 +3897,288 @@ const ProtobufCMessageDescriptor stackmeter__v1__try_rate_card_response__descrip
   (ProtobufCMessageInit) stackmeter__v1__try_rate_card_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor stackmeter__v1__list_budgets_request__field_descriptors[4] =
+{
+  {
+    "caller",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListBudgetsRequest, caller),
+    &stackmeter__v1__caller__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "period",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListBudgetsRequest, period),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "page_size",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT32,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListBudgetsRequest, page_size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "after",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListBudgetsRequest, after),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__list_budgets_request__field_indices_by_name[] = {
+  3,   /* field[3] = after */
+  0,   /* field[0] = caller */
+  2,   /* field[2] = page_size */
+  1,   /* field[1] = period */
+};
+static const ProtobufCIntRange stackmeter__v1__list_budgets_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__list_budgets_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ListBudgetsRequest",
+  "ListBudgetsRequest",
+  "Stackmeter__V1__ListBudgetsRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ListBudgetsRequest),
+  4,
+  stackmeter__v1__list_budgets_request__field_descriptors,
+  stackmeter__v1__list_budgets_request__field_indices_by_name,
+  1,  stackmeter__v1__list_budgets_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__list_budgets_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__budget_alert__field_descriptors[6] =
+{
+  {
+    "id",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__BudgetAlert, id),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "event",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__BudgetAlert, event),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "raised_time",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__BudgetAlert, raised_time),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "delivered_time",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_INT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__BudgetAlert, delivered_time),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "attempts",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_UINT64,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__BudgetAlert, attempts),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "problem",
+    6,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__BudgetAlert, problem),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__budget_alert__field_indices_by_name[] = {
+  4,   /* field[4] = attempts */
+  3,   /* field[3] = delivered_time */
+  1,   /* field[1] = event */
+  0,   /* field[0] = id */
+  5,   /* field[5] = problem */
+  2,   /* field[2] = raised_time */
+};
+static const ProtobufCIntRange stackmeter__v1__budget_alert__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__budget_alert__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.BudgetAlert",
+  "BudgetAlert",
+  "Stackmeter__V1__BudgetAlert",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__BudgetAlert),
+  6,
+  stackmeter__v1__budget_alert__field_descriptors,
+  stackmeter__v1__budget_alert__field_indices_by_name,
+  1,  stackmeter__v1__budget_alert__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__budget_alert__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__budget_entry__field_descriptors[2] =
+{
+  {
+    "document",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BYTES,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__BudgetEntry, document),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "alerts",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__BudgetEntry, n_alerts),
+    offsetof(Stackmeter__V1__BudgetEntry, alerts),
+    &stackmeter__v1__budget_alert__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__budget_entry__field_indices_by_name[] = {
+  1,   /* field[1] = alerts */
+  0,   /* field[0] = document */
+};
+static const ProtobufCIntRange stackmeter__v1__budget_entry__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__budget_entry__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.BudgetEntry",
+  "BudgetEntry",
+  "Stackmeter__V1__BudgetEntry",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__BudgetEntry),
+  2,
+  stackmeter__v1__budget_entry__field_descriptors,
+  stackmeter__v1__budget_entry__field_indices_by_name,
+  1,  stackmeter__v1__budget_entry__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__budget_entry__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__list_budgets_response__field_descriptors[2] =
+{
+  {
+    "budgets",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__ListBudgetsResponse, n_budgets),
+    offsetof(Stackmeter__V1__ListBudgetsResponse, budgets),
+    &stackmeter__v1__budget_entry__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "next_after",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ListBudgetsResponse, next_after),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__list_budgets_response__field_indices_by_name[] = {
+  0,   /* field[0] = budgets */
+  1,   /* field[1] = next_after */
+};
+static const ProtobufCIntRange stackmeter__v1__list_budgets_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__list_budgets_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ListBudgetsResponse",
+  "ListBudgetsResponse",
+  "Stackmeter__V1__ListBudgetsResponse",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ListBudgetsResponse),
+  2,
+  stackmeter__v1__list_budgets_response__field_descriptors,
+  stackmeter__v1__list_budgets_response__field_indices_by_name,
+  1,  stackmeter__v1__list_budgets_response__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__list_budgets_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor stackmeter__v1__list_rates_request__field_descriptors[3] =
 {
   {
@@ -4052,7 +4514,7 @@ const ProtobufCMessageDescriptor stackmeter__v1__list_rates_response__descriptor
   (ProtobufCMessageInit) stackmeter__v1__list_rates_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor stackmeter__v1__rating__method_descriptors[10] =
+static const ProtobufCMethodDescriptor stackmeter__v1__rating__method_descriptors[11] =
 {
   { "ListRateCards", &stackmeter__v1__list_rate_cards_request__descriptor, &stackmeter__v1__list_rate_cards_response__descriptor },
   { "GetRateCard", &stackmeter__v1__get_rate_card_request__descriptor, &stackmeter__v1__get_rate_card_response__descriptor },
@@ -4061,20 +4523,22 @@ static const ProtobufCMethodDescriptor stackmeter__v1__rating__method_descriptor
   { "ListStatements", &stackmeter__v1__list_statements_request__descriptor, &stackmeter__v1__list_statements_response__descriptor },
   { "GetStatement", &stackmeter__v1__get_statement_request__descriptor, &stackmeter__v1__get_statement_response__descriptor },
   { "TryRateCard", &stackmeter__v1__try_rate_card_request__descriptor, &stackmeter__v1__try_rate_card_response__descriptor },
+  { "ListBudgets", &stackmeter__v1__list_budgets_request__descriptor, &stackmeter__v1__list_budgets_response__descriptor },
   { "ExportFocus", &stackmeter__v1__export_focus_request__descriptor, &stackmeter__v1__export_focus_response__descriptor },
   { "Showback", &stackmeter__v1__showback_request__descriptor, &stackmeter__v1__showback_response__descriptor },
   { "Reconcile", &stackmeter__v1__reconcile_request__descriptor, &stackmeter__v1__reconcile_response__descriptor },
 };
 const unsigned stackmeter__v1__rating__method_indices_by_name[] = {
-  7,        /* ExportFocus */
+  8,        /* ExportFocus */
   1,        /* GetRateCard */
   5,        /* GetStatement */
+  7,        /* ListBudgets */
   3,        /* ListCharges */
   0,        /* ListRateCards */
   2,        /* ListRates */
   4,        /* ListStatements */
-  9,        /* Reconcile */
-  8,        /* Showback */
+  10,        /* Reconcile */
+  9,        /* Showback */
   6         /* TryRateCard */
 };
 const ProtobufCServiceDescriptor stackmeter__v1__rating__descriptor =
@@ -4084,7 +4548,7 @@ const ProtobufCServiceDescriptor stackmeter__v1__rating__descriptor =
   "Rating",
   "Stackmeter__V1__Rating",
   "stackmeter.v1",
-  10,
+  11,
   stackmeter__v1__rating__method_descriptors,
   stackmeter__v1__rating__method_indices_by_name
 };
@@ -4144,13 +4608,21 @@ void stackmeter__v1__rating__try_rate_card(ProtobufCService *service,
   assert(service->descriptor == &stackmeter__v1__rating__descriptor);
   service->invoke(service, 6, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void stackmeter__v1__rating__list_budgets(ProtobufCService *service,
+                                          const Stackmeter__V1__ListBudgetsRequest *input,
+                                          Stackmeter__V1__ListBudgetsResponse_Closure closure,
+                                          void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__rating__descriptor);
+  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void stackmeter__v1__rating__export_focus(ProtobufCService *service,
                                           const Stackmeter__V1__ExportFocusRequest *input,
                                           Stackmeter__V1__ExportFocusResponse_Closure closure,
                                           void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__rating__descriptor);
-  service->invoke(service, 7, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__rating__showback(ProtobufCService *service,
                                       const Stackmeter__V1__ShowbackRequest *input,
@@ -4158,7 +4630,7 @@ void stackmeter__v1__rating__showback(ProtobufCService *service,
                                       void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__rating__descriptor);
-  service->invoke(service, 8, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__rating__reconcile(ProtobufCService *service,
                                        const Stackmeter__V1__ReconcileRequest *input,
@@ -4166,7 +4638,7 @@ void stackmeter__v1__rating__reconcile(ProtobufCService *service,
                                        void *closure_data)
 {
   assert(service->descriptor == &stackmeter__v1__rating__descriptor);
-  service->invoke(service, 9, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 10, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__rating__init (Stackmeter__V1__Rating_Service *service,
                                    Stackmeter__V1__Rating_ServiceDestroy destroy)

@@ -37,6 +37,7 @@ package actor Aggregator {
   private let confirmInterval: Duration
   private nonisolated let currentStatus: Mutex<AggregatorStatus>
   private nonisolated let directoryProblems = Mutex<[String]>([])
+  private nonisolated let budgetProblems = Mutex<[String]>([])
   /// Whether the usage database could not be reached when it was last used.
   private nonisolated let databaseAway = Mutex(false)
   private nonisolated let faults = Mutex(Faults())
@@ -114,9 +115,29 @@ package actor Aggregator {
     currentStatus.withLock { $0.warnings = warnings }
   }
 
+  /// Takes what is wrong with budgets, in place of what was before.
+  nonisolated func note(budgetProblems found: [String]) {
+    var problems = Array(found.prefix(Aggregator.directoryProblemsMax))
+    if found.count > problems.count {
+      problems.append("and \(found.count - problems.count) others")
+    }
+    let earlier = budgetProblems.withLock { known in
+      defer { known = problems }
+      return known
+    }
+    guard problems != earlier else { return }
+    for problem in problems { logger.error("\(problem)") }
+    let warnings = warnings
+    currentStatus.withLock { $0.warnings = warnings }
+  }
+
+  nonisolated func noteRaised(_ count: Int) {
+    logger.notice("budgets have reached thresholds", metadata: ["alerts": "\(count)"])
+  }
+
   /// All that somebody should look at.
   private nonisolated var warnings: [String] {
-    conflicts.withLock { $0 } + directoryProblems.withLock { $0 }
+    conflicts.withLock { $0 } + directoryProblems.withLock { $0 } + budgetProblems.withLock { $0 }
   }
 
   /// Takes what the scrub has found wrong with the usage database, in place of what it had found before.

@@ -19,6 +19,8 @@ package enum RatingMethods {
     service, "GetStatement")
   package static let tryRateCard = RPCMethod<TryRateCardRequest, TryRateCardResponse>(
     service, "TryRateCard")
+  package static let listBudgets = RPCMethod<ListBudgetsRequest, ListBudgetsResponse>(
+    service, "ListBudgets")
   package static let exportFocus = RPCMethod<ExportFocusRequest, ExportFocusResponse>(
     service, "ExportFocus")
   package static let showback = RPCMethod<ShowbackRequest, ShowbackResponse>(service, "Showback")
@@ -84,6 +86,13 @@ extension QueryClient {
   /// The statements of some subscriptions; those of the next ones by its `nextAfter`.
   package func reconcile(_ request: ReconcileRequest) async throws(RPCError) -> ReconcileResponse {
     try await channel.call(RatingMethods.reconcile, request, timeout: QueryClient.timeout)
+  }
+
+  /// One page of how budgets stand; the next one by its `nextAfter`.
+  package func listBudgets(
+    _ request: ListBudgetsRequest
+  ) async throws(RPCError) -> ListBudgetsResponse {
+    try await channel.call(RatingMethods.listBudgets, request, timeout: QueryClient.timeout)
   }
 
   /// One page; the next one by its `nextAfter`.

@@ -43,6 +43,10 @@ typedef struct Stackmeter__V1__TryRateCardRequest Stackmeter__V1__TryRateCardReq
 typedef struct Stackmeter__V1__TriedLine Stackmeter__V1__TriedLine;
 typedef struct Stackmeter__V1__TriedStatement Stackmeter__V1__TriedStatement;
 typedef struct Stackmeter__V1__TryRateCardResponse Stackmeter__V1__TryRateCardResponse;
+typedef struct Stackmeter__V1__ListBudgetsRequest Stackmeter__V1__ListBudgetsRequest;
+typedef struct Stackmeter__V1__BudgetAlert Stackmeter__V1__BudgetAlert;
+typedef struct Stackmeter__V1__BudgetEntry Stackmeter__V1__BudgetEntry;
+typedef struct Stackmeter__V1__ListBudgetsResponse Stackmeter__V1__ListBudgetsResponse;
 typedef struct Stackmeter__V1__ListRatesRequest Stackmeter__V1__ListRatesRequest;
 typedef struct Stackmeter__V1__MeterRate Stackmeter__V1__MeterRate;
 typedef struct Stackmeter__V1__ListRatesResponse Stackmeter__V1__ListRatesResponse;
@@ -685,6 +689,91 @@ struct  Stackmeter__V1__TryRateCardResponse
     , 0,NULL, NULL, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0 }
 
 
+struct  Stackmeter__V1__ListBudgetsRequest
+{
+  ProtobufCMessage base;
+  Stackmeter__V1__Caller *caller;
+  /*
+   * `2026-11`; empty for all.
+   */
+  char *period;
+  /*
+   * 1-1,000; 0 for 1,000.
+   */
+  uint32_t page_size;
+  /*
+   * From the last answer; empty for the first page.
+   */
+  char *after;
+};
+#define STACKMETER__V1__LIST_BUDGETS_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_budgets_request__descriptor) \
+    , NULL, (char *)protobuf_c_empty_string, 0, (char *)protobuf_c_empty_string }
+
+
+/*
+ * A threshold that was reached. It is raised once, and told once.
+ */
+struct  Stackmeter__V1__BudgetAlert
+{
+  ProtobufCMessage base;
+  /*
+   * The same for the same budget, period and threshold, always.
+   */
+  char *id;
+  /*
+   * The event of CloudEvents that tells of it, JSON.
+   */
+  ProtobufCBinaryData event;
+  int64_t raised_time;
+  /*
+   * 0 where nobody has taken it yet.
+   */
+  int64_t delivered_time;
+  /*
+   * Tries to deliver it.
+   */
+  uint64_t attempts;
+  /*
+   * Why the last try has failed; for operators.
+   */
+  char *problem;
+};
+#define STACKMETER__V1__BUDGET_ALERT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__budget_alert__descriptor) \
+    , (char *)protobuf_c_empty_string, {0,NULL}, 0, 0, 0, (char *)protobuf_c_empty_string }
+
+
+struct  Stackmeter__V1__BudgetEntry
+{
+  ProtobufCMessage base;
+  /*
+   * How the budget stands, JSON.
+   */
+  ProtobufCBinaryData document;
+  size_t n_alerts;
+  Stackmeter__V1__BudgetAlert **alerts;
+};
+#define STACKMETER__V1__BUDGET_ENTRY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__budget_entry__descriptor) \
+    , {0,NULL}, 0,NULL }
+
+
+struct  Stackmeter__V1__ListBudgetsResponse
+{
+  ProtobufCMessage base;
+  size_t n_budgets;
+  Stackmeter__V1__BudgetEntry **budgets;
+  /*
+   * The `after` of the next page; empty on the last one.
+   */
+  char *next_after;
+};
+#define STACKMETER__V1__LIST_BUDGETS_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__list_budgets_response__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string }
+
+
 struct  Stackmeter__V1__ListRatesRequest
 {
   ProtobufCMessage base;
@@ -1262,6 +1351,82 @@ Stackmeter__V1__TryRateCardResponse *
 void   stackmeter__v1__try_rate_card_response__free_unpacked
                      (Stackmeter__V1__TryRateCardResponse *message,
                       ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ListBudgetsRequest methods */
+void   stackmeter__v1__list_budgets_request__init
+                     (Stackmeter__V1__ListBudgetsRequest         *message);
+size_t stackmeter__v1__list_budgets_request__get_packed_size
+                     (const Stackmeter__V1__ListBudgetsRequest   *message);
+size_t stackmeter__v1__list_budgets_request__pack
+                     (const Stackmeter__V1__ListBudgetsRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__list_budgets_request__pack_to_buffer
+                     (const Stackmeter__V1__ListBudgetsRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ListBudgetsRequest *
+       stackmeter__v1__list_budgets_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__list_budgets_request__free_unpacked
+                     (Stackmeter__V1__ListBudgetsRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__BudgetAlert methods */
+void   stackmeter__v1__budget_alert__init
+                     (Stackmeter__V1__BudgetAlert         *message);
+size_t stackmeter__v1__budget_alert__get_packed_size
+                     (const Stackmeter__V1__BudgetAlert   *message);
+size_t stackmeter__v1__budget_alert__pack
+                     (const Stackmeter__V1__BudgetAlert   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__budget_alert__pack_to_buffer
+                     (const Stackmeter__V1__BudgetAlert   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__BudgetAlert *
+       stackmeter__v1__budget_alert__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__budget_alert__free_unpacked
+                     (Stackmeter__V1__BudgetAlert *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__BudgetEntry methods */
+void   stackmeter__v1__budget_entry__init
+                     (Stackmeter__V1__BudgetEntry         *message);
+size_t stackmeter__v1__budget_entry__get_packed_size
+                     (const Stackmeter__V1__BudgetEntry   *message);
+size_t stackmeter__v1__budget_entry__pack
+                     (const Stackmeter__V1__BudgetEntry   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__budget_entry__pack_to_buffer
+                     (const Stackmeter__V1__BudgetEntry   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__BudgetEntry *
+       stackmeter__v1__budget_entry__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__budget_entry__free_unpacked
+                     (Stackmeter__V1__BudgetEntry *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ListBudgetsResponse methods */
+void   stackmeter__v1__list_budgets_response__init
+                     (Stackmeter__V1__ListBudgetsResponse         *message);
+size_t stackmeter__v1__list_budgets_response__get_packed_size
+                     (const Stackmeter__V1__ListBudgetsResponse   *message);
+size_t stackmeter__v1__list_budgets_response__pack
+                     (const Stackmeter__V1__ListBudgetsResponse   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__list_budgets_response__pack_to_buffer
+                     (const Stackmeter__V1__ListBudgetsResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ListBudgetsResponse *
+       stackmeter__v1__list_budgets_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__list_budgets_response__free_unpacked
+                     (Stackmeter__V1__ListBudgetsResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Stackmeter__V1__ListRatesRequest methods */
 void   stackmeter__v1__list_rates_request__init
                      (Stackmeter__V1__ListRatesRequest         *message);
@@ -1399,6 +1564,18 @@ typedef void (*Stackmeter__V1__TriedStatement_Closure)
 typedef void (*Stackmeter__V1__TryRateCardResponse_Closure)
                  (const Stackmeter__V1__TryRateCardResponse *message,
                   void *closure_data);
+typedef void (*Stackmeter__V1__ListBudgetsRequest_Closure)
+                 (const Stackmeter__V1__ListBudgetsRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__BudgetAlert_Closure)
+                 (const Stackmeter__V1__BudgetAlert *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__BudgetEntry_Closure)
+                 (const Stackmeter__V1__BudgetEntry *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__ListBudgetsResponse_Closure)
+                 (const Stackmeter__V1__ListBudgetsResponse *message,
+                  void *closure_data);
 typedef void (*Stackmeter__V1__ListRatesRequest_Closure)
                  (const Stackmeter__V1__ListRatesRequest *message,
                   void *closure_data);
@@ -1443,6 +1620,10 @@ struct Stackmeter__V1__Rating_Service
                         const Stackmeter__V1__TryRateCardRequest *input,
                         Stackmeter__V1__TryRateCardResponse_Closure closure,
                         void *closure_data);
+  void (*list_budgets)(Stackmeter__V1__Rating_Service *service,
+                       const Stackmeter__V1__ListBudgetsRequest *input,
+                       Stackmeter__V1__ListBudgetsResponse_Closure closure,
+                       void *closure_data);
   void (*export_focus)(Stackmeter__V1__Rating_Service *service,
                        const Stackmeter__V1__ExportFocusRequest *input,
                        Stackmeter__V1__ExportFocusResponse_Closure closure,
@@ -1470,6 +1651,7 @@ void stackmeter__v1__rating__init (Stackmeter__V1__Rating_Service *service,
       function_prefix__ ## list_statements,\
       function_prefix__ ## get_statement,\
       function_prefix__ ## try_rate_card,\
+      function_prefix__ ## list_budgets,\
       function_prefix__ ## export_focus,\
       function_prefix__ ## showback,\
       function_prefix__ ## reconcile  }
@@ -1501,6 +1683,10 @@ void stackmeter__v1__rating__try_rate_card(ProtobufCService *service,
                                            const Stackmeter__V1__TryRateCardRequest *input,
                                            Stackmeter__V1__TryRateCardResponse_Closure closure,
                                            void *closure_data);
+void stackmeter__v1__rating__list_budgets(ProtobufCService *service,
+                                          const Stackmeter__V1__ListBudgetsRequest *input,
+                                          Stackmeter__V1__ListBudgetsResponse_Closure closure,
+                                          void *closure_data);
 void stackmeter__v1__rating__export_focus(ProtobufCService *service,
                                           const Stackmeter__V1__ExportFocusRequest *input,
                                           Stackmeter__V1__ExportFocusResponse_Closure closure,
@@ -1581,6 +1767,10 @@ extern const ProtobufCMessageDescriptor stackmeter__v1__try_rate_card_request__d
 extern const ProtobufCMessageDescriptor stackmeter__v1__tried_line__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__tried_statement__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__try_rate_card_response__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__list_budgets_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__budget_alert__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__budget_entry__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__list_budgets_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_rates_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__meter_rate__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__list_rates_response__descriptor;

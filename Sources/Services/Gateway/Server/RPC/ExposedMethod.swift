@@ -33,6 +33,7 @@ struct ExposedMethod: Sendable {
     case "ListUsage", "Summarize", "Explain", "ListSubscriptions", "ListQuarantine",
       "GetQuarantineEntry", "ListRateCards", "GetRateCard",
       "ListRates", "ListCharges", "ListStatements", "GetStatement", "TryRateCard",
+      "ListBudgets",
       "ExportFocus", "Showback", "Reconcile":
       .reads
     case "ListMeters", "ListWindows", "ListSources", "GetStatus", "Report": .never
@@ -83,6 +84,9 @@ struct ExposedMethod: Sendable {
     ExposedMethod(
       .query, TranscodedMethod(RatingMethods.reconcile), .caller,
       "Whether the statements of a billing period tie."),
+    ExposedMethod(
+      .query, TranscodedMethod(RatingMethods.listBudgets), .caller,
+      "How budgets stand by closed windows, page by page."),
     ExposedMethod(
       .query, TranscodedMethod(RatingMethods.listRateCards), .operatorOnly,
       "The versions of rate cards."),

@@ -7,7 +7,7 @@ extension RouteTable {
   /// What is answered about what usage costs.
   static func rated(_ query: QueryClient, issuer: String) -> [Route] {
     RateCardAnswers(query: query).routes + StatementAnswers(query: query, issuer: issuer).routes
-      + CostAnswers(query: query).routes
+      + CostAnswers(query: query).routes + BudgetAnswers(query: query).routes
   }
 }
 

@@ -22,6 +22,7 @@ package struct RatingEndpoint: RPCEndpoint {
     routes.unary(RatingMethods.listStatements) { try await rating.listStatements($0) }
     routes.unary(RatingMethods.getStatement) { try await rating.statement($0) }
     routes.unary(RatingMethods.tryRateCard) { try await rating.tryRateCard($0) }
+    routes.unary(RatingMethods.listBudgets) { try await rating.listBudgets($0) }
     routes.unary(RatingMethods.exportFocus) { try await rating.exportFocus($0) }
     routes.unary(RatingMethods.showback) { try await rating.showback($0) }
     routes.unary(RatingMethods.reconcile) { try await rating.reconcile($0) }
