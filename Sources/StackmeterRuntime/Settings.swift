@@ -96,8 +96,8 @@ package struct Settings: Hashable, Sendable {
     budgetWebhook = reader.text("budgets.webhook", default: "", mayBeEmpty: true)
     budgetSecret = reader.text("budgets.webhookSecret", default: "", mayBeEmpty: true)
     if !budgetWebhook.isEmpty {
-      if !Settings.isSafe(budgetWebhook) {
-        reader.refuse("budgets.webhook", "must begin with https://, or with http://localhost")
+      if let problem = RemoteAddress.problem(of: budgetWebhook) {
+        reader.refuse("budgets.webhook", problem)
       }
       if budgetSecret.isEmpty {
         reader.refuse("budgets.webhookSecret", "is needed where budgets.webhook is set")
@@ -111,14 +111,6 @@ package struct Settings: Hashable, Sendable {
     bridge = BridgeSettings(&reader)
     agentMapping = reader.text("agent.mapping", default: "/etc/stackmeter/agent.json")
     try reader.finish()
-  }
-
-  /// What is sent there cannot be read on the way.
-  private static func isSafe(_ url: String) -> Bool {
-    if url.hasPrefix("https://") { return true }
-    guard url.hasPrefix("http://") else { return false }
-    let host = url.dropFirst(7).prefix { $0 != "/" && $0 != ":" && $0 != "?" }
-    return host == "localhost" || host == "127.0.0.1"
   }
 
   /// The socket of a service: `collector`, `aggregator`, `query`, `bridge`.

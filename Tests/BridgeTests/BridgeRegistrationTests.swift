@@ -1,5 +1,6 @@
 import StackmeterCommerce
 import StackmeterCore
+import StackmeterRuntime
 import Testing
 
 @testable import BridgeServer
@@ -73,14 +74,15 @@ import Testing
     "http://127.0.0.1:8420/v1/commerce/usage", "http://[::1]:1/",
   ])
   func `an address that keeps usage and key to itself is good`(address: String) {
-    #expect(BridgeEndpointAddress.problem(of: address) == nil)
+    #expect(RemoteAddress.problem(of: address) == nil)
   }
 
   @Test(arguments: [
     "", "commerce.example", "ftp://x", "http://commerce.example", "http://localhost.example/",
     "https://", "https://user:secret@x/", "https://x/#a", "https://x y/", "http://127.0.0.1@x/",
+    "http://localhost:1@x/",
   ])
   func `any other is refused`(address: String) {
-    #expect(BridgeEndpointAddress.problem(of: address) != nil)
+    #expect(RemoteAddress.problem(of: address) != nil)
   }
 }

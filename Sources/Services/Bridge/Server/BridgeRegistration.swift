@@ -1,5 +1,6 @@
 package import StackmeterCommerce
 package import StackmeterCore
+internal import StackmeterRuntime
 
 /// With which commerce service this installation is registered, and how usage is reported to it.
 package struct BridgeRegistration: Hashable, Sendable {
@@ -73,7 +74,7 @@ extension BridgeRegistration {
     site = reader.text("site", isNeeded: true)
     model = reader.model()
     endpoint = reader.text("endpoint", isNeeded: model != .disconnected && model != .capacity)
-    if !endpoint.isEmpty, let problem = BridgeEndpointAddress.problem(of: endpoint) {
+    if !endpoint.isEmpty, let problem = RemoteAddress.problem(of: endpoint) {
       reader.problems.append("endpoint: \(problem)")
     }
     key = reader.text("key", isNeeded: model != .capacity)
@@ -193,28 +194,5 @@ private struct RegistrationReader {
       }
     }
     return map
-  }
-}
-
-/// Where a commerce service may be.
-enum BridgeEndpointAddress {
-  /// Usage and the key travel encrypted, unless they stay on this host. Nil where the address is good.
-  static func problem(of address: String) -> String? {
-    guard let scheme = ["https://", "http://"].first(where: { address.hasPrefix($0) }) else {
-      return "must begin with https://"
-    }
-    let rest = address.dropFirst(scheme.count)
-    let authority = rest.prefix { !"/?#".contains($0) }
-    guard !authority.isEmpty, !authority.contains("@"), !address.contains("#"),
-      address.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
-    else { return "must be an address with a host, and without a name, password or fragment" }
-    guard scheme == "http://" else { return nil }
-    let host =
-      authority.hasPrefix("[")
-      ? authority.prefix { $0 != "]" } + "]" : authority.prefix { $0 != ":" }
-    guard ["localhost", "127.0.0.1", "[::1]"].contains(String(host)) else {
-      return "must begin with https://, as it is not this host"
-    }
-    return nil
   }
 }
