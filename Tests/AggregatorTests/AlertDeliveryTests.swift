@@ -87,11 +87,11 @@ import Testing
 
   @Test func `many are told in rounds, and none twice by two who tell`() async throws {
     try await withAlerts(20) { fixture in
-      let (one, other) = (fixture.delivery, fixture.delivery)
+      let (one, other, aggregator) = (fixture.delivery, fixture.delivery, fixture.aggregator)
       var told = 0
       for _ in 0..<3 {
-        async let first = one.round(fixture.aggregator)
-        async let second = other.round(fixture.aggregator)
+        async let first = one.round(aggregator)
+        async let second = other.round(aggregator)
         let counts = await [first, second]
         #expect(counts.allSatisfy { $0 <= AlertDelivery.alertsAtOnce })
         told += counts.reduce(0, +)

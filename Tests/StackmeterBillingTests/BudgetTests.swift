@@ -79,7 +79,7 @@ import Testing
 
       try services.store.count(
         [
-          UsedQuantity(hour: "2026-11-04T00", window: "2026-11-16T01", quantity: "4"),
+          UsedQuantity(hour: "2026-11-04T00", window: "2026-11-16T00", quantity: "4"),
           UsedQuantity(subscription: "b", hour: "2026-11-16T02", quantity: "1"),
         ], open: "2026-11-17T00")
       let second = try evaluate(services)
