@@ -39,6 +39,7 @@ import Testing
       "stackmeter.v1.ExplainResponse": "aggregation",
       "stackmeter.v1.QuarantineEntry": "entries",
       "stackmeter.v1.ResolveQuarantineRequest": "numbers",
+      "stackmeter.v1.ControlBridgeRequest": "action",
     ]
     let error = wireError { () throws(WireError) in try fixture.repack([], .standard) }
     #expect(error?.field == needed[fixture.name])
