@@ -3,6 +3,28 @@ internal import StackmeterCommerce
 internal import StackmeterCore
 internal import StackmeterStore
 
+/// A batch that was sent, and what came of it.
+///
+/// A type of its own: with a tuple of the batch and a `Result`, Swift 6.3.1 makes an optimized program that crashes when the
+/// group hands it over.
+private struct Try: Sendable {
+  let batch: OutgoingBatch
+  /// Nil where nobody knows what became of it.
+  let answer: HTTPAnswer?
+  let problem: String
+
+  init(_ batch: OutgoingBatch, by sender: any CommerceSender) async {
+    self.batch = batch
+    do {
+      answer = try await sender.send(batch)
+      problem = ""
+    } catch {
+      answer = nil
+      problem = "\(error)"
+    }
+  }
+}
+
 extension Bridge {
   /// Sends what the outbox has, as long as the registration says so.
   func send() async {
@@ -38,40 +60,27 @@ extension Bridge {
     self.sender = sender
     let batches = try await outbox.take(limit)
     guard !batches.isEmpty else { return await sending.wait() }
-    let answers = await withTaskGroup(of: (OutgoingBatch, Result<HTTPAnswer, any Error>).self) {
-      group in
-      for batch in batches {
-        group.addTask {
-          do {
-            return (batch, .success(try await sender.send(batch)))
-          } catch {
-            return (batch, .failure(error))
-          }
-        }
-      }
-      var answers: [(OutgoingBatch, Result<HTTPAnswer, any Error>)] = []
-      for await answer in group { answers.append(answer) }
-      return answers
+    let tries = await withTaskGroup(of: Try.self) { group in
+      for batch in batches { group.addTask { await Try(batch, by: sender) } }
+      var tries: [Try] = []
+      for await one in group { tries.append(one) }
+      return tries
     }
     attempts += UInt64(batches.count)
     // An end by cancellation says nothing about the service.
     if Task.isCancelled { return }
-    try await apply(answers, outbox)
+    try await apply(tries, outbox)
   }
 
   /// Each answer is one transaction. Where any batch could not be settled, there is a pause.
-  private func apply(
-    _ answers: [(OutgoingBatch, Result<HTTPAnswer, any Error>)], _ outbox: Outbox
-  ) async throws {
+  private func apply(_ tries: [Try], _ outbox: Outbox) async throws {
     var failure: (problem: String, retryAfter: Duration?)?
     var refusal: String?
-    for (batch, answer) in answers {
-      let verdict: Verdict =
-        switch answer {
-        case .success(let answer): Verdict(answer, to: batch, at: clock.now())
-        case .failure(let error): .again("\(error)", after: nil)
-        }
-      switch try await settle(batch, verdict, outbox) {
+    for one in tries {
+      let verdict =
+        one.answer.map { Verdict($0, to: one.batch, at: clock.now()) }
+        ?? .again(one.problem, after: nil)
+      switch try await settle(one.batch, verdict, outbox) {
       case .again(let problem, let retryAfter):
         failures += 1
         failure = (problem, [failure?.retryAfter, retryAfter].compactMap(\.self).max())
