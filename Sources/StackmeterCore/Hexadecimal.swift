@@ -1,10 +1,18 @@
 /// The bytes in lower-case hexadecimal digits.
 package func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-  let digits = Array("0123456789abcdef".utf8)
-  var text: [UInt8] = []
-  for byte in bytes {
-    text.append(digits[Int(byte >> 4)])
-    text.append(digits[Int(byte & 15)])
+  // Whatever sequence it is, the loop is over an array.
+  let bytes = Array(bytes)
+  return String(unsafeUninitializedCapacity: bytes.count * 2) { text in
+    var place = 0
+    for byte in bytes {
+      text[place] = hexadecimalDigit(byte >> 4)
+      text[place + 1] = hexadecimalDigit(byte & 15)
+      place += 2
+    }
+    return place
   }
-  return String(decoding: text, as: UTF8.self)
+}
+
+private func hexadecimalDigit(_ value: UInt8) -> UInt8 {
+  value < 10 ? UInt8(ascii: "0") + value : UInt8(ascii: "a") + value - 10
 }

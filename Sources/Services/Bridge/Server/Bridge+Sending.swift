@@ -5,8 +5,8 @@ internal import StackmeterStore
 
 /// A batch that was sent, and what came of it.
 ///
-/// A type of its own: with a tuple of the batch and a `Result`, Swift 6.3.1 makes an optimized program that crashes when the
-/// group hands it over.
+/// A type of its own: with a tuple of the batch and a `Result`, Swift 6.3.1 makes an optimized program that crashes
+/// when the group hands it over.
 private struct Try: Sendable {
   let batch: OutgoingBatch
   /// Nil where nobody knows what became of it.

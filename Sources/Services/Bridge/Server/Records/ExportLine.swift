@@ -12,67 +12,98 @@ struct ExportLine {
   /// quantity, the window and the cell.
   let rest: ArraySlice<UInt8>
 
-  private static let start = Array("{\"id\":\"".utf8)
-  private static let hash = Array("\"contentHash\":\"".utf8)
-  private static let subscription = Array("\"subscriptionId\":".utf8)
-  private static let meter = Array("\"meterId\":".utf8)
-  private static let resource = Array(",\"resourceUri\":".utf8)
-
   /// Nil where it is another text. `line` has no line feed.
   init?(_ line: ArraySlice<UInt8>) {
-    var place = line.startIndex
-    func skip(_ text: [UInt8]) -> Bool {
-      guard line[place...].starts(with: text) else { return false }
-      place += text.count
-      return true
-    }
-    func plainText() -> ArraySlice<UInt8>? {
-      guard let end = line[place...].firstIndex(of: UInt8(ascii: "\"")),
-        end + 1 < line.endIndex, line[end + 1] == UInt8(ascii: ",")
-      else { return nil }
-      defer { place = end + 2 }
-      return line[place..<end]
-    }
-    guard skip(ExportLine.start), let id = plainText(), skip(ExportLine.hash), plainText() != nil,
-      skip(ExportLine.subscription), let subscription = ExportLine.string(line, &place),
-      skip(Array(",".utf8)), skip(ExportLine.meter),
-      let meter = ExportLine.string(line, &place),
-      line[place...].starts(with: ExportLine.resource), ExportLine.isWhole(line[place...])
+    guard let parts = line.withUnsafeBytes({ Parts($0) }) else { return nil }
+    let start = line.startIndex
+    id = line[start + parts.id.lowerBound..<start + parts.id.upperBound]
+    subscription = parts.subscription
+    meter = parts.meter
+    rest = line[start + parts.rest..<line.endIndex - 1]
+  }
+}
+
+/// Where the parts of a line are.
+private struct Parts {
+  let id: Range<Int>
+  let subscription: String
+  let meter: String
+  /// Where what is passed on begins.
+  let rest: Int
+
+  /// The name of a cell, each byte of it escaped, and what stands around it.
+  private static let cellBytesMax = 64 * 6 + 16
+
+  init?(_ line: UnsafeRawBufferPointer) {
+    var scanner = Scanner(line: line)
+    guard scanner.skip("{\"id\":\""), let id = scanner.plainText(),
+      scanner.skip("\"contentHash\":\""), scanner.plainText() != nil,
+      scanner.skip("\"subscriptionId\":"), let subscription = scanner.string(),
+      scanner.skip(",\"meterId\":"), let meter = scanner.string(),
+      scanner.has(",\"resourceUri\":", at: scanner.place), Parts.isWhole(scanner)
     else { return nil }
-    self.id = id
-    self.subscription = subscription
-    self.meter = meter
-    rest = line[place..<line.endIndex - 1]
+    (self.id, self.subscription, self.meter) = (id, subscription, meter)
+    rest = scanner.place
   }
 
   /// Whether the last member is there, and ends the line. No text has its name with quotation marks that are not
   /// escaped.
-  private static func isWhole(_ rest: ArraySlice<UInt8>) -> Bool {
-    guard rest.suffix(2).elementsEqual(end) else { return false }
-    let tail = rest.suffix(cellBytesMax)
-    return tail.indices.contains { tail[$0...].starts(with: cell) }
+  private static func isWhole(_ scanner: Scanner) -> Bool {
+    let end = scanner.line.count
+    guard scanner.has("\"}", at: end - 2) else { return false }
+    var place = end - 2
+    while place > max(scanner.place, end - cellBytesMax) {
+      place -= 1
+      if scanner.has("\",\"cell\":\"", at: place) { return true }
+    }
+    return false
+  }
+}
+
+/// Goes over the bytes of a line.
+private struct Scanner {
+  let line: UnsafeRawBufferPointer
+  var place = 0
+
+  @inline(__always)
+  func has(_ text: StaticString, at place: Int) -> Bool {
+    let count = text.utf8CodeUnitCount
+    guard place >= 0, place + count <= line.count, line[place] == text.utf8Start[0] else {
+      return false
+    }
+    return UnsafeRawBufferPointer(rebasing: line[place..<place + count]).hasSameBytes(
+      as: UnsafeRawBufferPointer(start: text.utf8Start, count: count))
   }
 
-  private static let end = Array("\"}".utf8)
-  private static let cell = Array("\",\"cell\":\"".utf8)
-  /// The name of a cell, each byte of it escaped, and what stands around it.
-  private static let cellBytesMax = 64 * 6 + 16
+  mutating func skip(_ text: StaticString) -> Bool {
+    guard has(text, at: place) else { return false }
+    place += text.utf8CodeUnitCount
+    return true
+  }
 
-  /// The text of a JSON string that begins at `place`, which is moved behind it.
-  private static func string(_ line: ArraySlice<UInt8>, _ place: inout Int) -> String? {
-    guard place < line.endIndex, line[place] == UInt8(ascii: "\"") else { return nil }
-    var end = place + 1
+  /// Passes a text without escapes, whose first quotation mark was passed, and the comma behind it.
+  mutating func plainText() -> Range<Int>? {
+    let start = place
+    while place < line.count, line[place] != UInt8(ascii: "\"") { place += 1 }
+    let end = place
+    return skip("\",") ? start..<end : nil
+  }
+
+  /// Passes a JSON string, and gives its text.
+  mutating func string() -> String? {
+    guard skip("\"") else { return nil }
+    let start = place
     var hasEscape = false
-    while end < line.endIndex, line[end] != UInt8(ascii: "\"") {
-      if line[end] == UInt8(ascii: "\\") {
+    while place < line.count, line[place] != UInt8(ascii: "\"") {
+      if line[place] == UInt8(ascii: "\\") {
         hasEscape = true
-        end += 1
+        place += 1
       }
-      end += 1
+      place += 1
     }
-    guard end < line.endIndex else { return nil }
-    defer { place = end + 1 }
-    guard hasEscape else { return String(decoding: line[place + 1..<end], as: UTF8.self) }
-    return (try? JSONValue(parsing: Array(line[place...end]), limits: .event))?.string
+    guard place < line.count else { return nil }
+    place += 1
+    guard hasEscape else { return String(decoding: line[start..<place - 1], as: UTF8.self) }
+    return (try? JSONValue(parsing: Array(line[start - 1..<place]), limits: .event))?.string
   }
 }
