@@ -86,7 +86,6 @@ package struct BudgetEvaluation: Sendable {
           of: member.id, first..<max(first, open), period.hours, isProvisional: false)
       }
     } catch { throw .store(error) }
-    var counted = ledger
     var failure: BudgetError?
     var state = RatingState()
     do throws(RatingError) {
@@ -94,11 +93,10 @@ package struct BudgetEvaluation: Sendable {
         usage, carried: &state, settled: open >= period.end.firstHour ? period : nil, closed: nil
       ) { charge in
         guard failure == nil else { return }
-        do throws(BudgetError) { try counted.add(charge) } catch { failure = error }
+        do throws(BudgetError) { try ledger.add(charge) } catch { failure = error }
       }
     } catch { throw .rating(error) }
     if let failure { throw .budget(failure) }
-    ledger = counted
   }
 
   private mutating func take(_ state: BudgetState, _ source: String, _ now: Instant) {

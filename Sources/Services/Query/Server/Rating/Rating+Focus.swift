@@ -123,24 +123,21 @@ private struct FocusPart {
     var count: Int64 = 0
     var full: Int64?
     var failure: FocusError?
-    var part = writer
-    let bytes = bytes
     do throws(ChargeList.Problem) {
       try bill.charges.visit { charge, _ in
         defer { count += 1 }
         guard full == nil, failure == nil else { return }
         do throws(FocusError) {
           if count < offset {
-            try part.pass(charge)
-          } else if part.byteCount < bytes {
-            try part.add(charge)
+            try writer.pass(charge)
+          } else if writer.byteCount < bytes {
+            try writer.add(charge)
           } else {
             full = count
           }
         } catch { failure = error }
       }
     } catch { throw .list(bill.statement.subscription.id, error) }
-    writer = part
     if let failure { throw .focus(failure) }
     if let full {
       writer.pause()
