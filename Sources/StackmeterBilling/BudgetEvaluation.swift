@@ -77,8 +77,7 @@ package struct BudgetEvaluation: Sendable {
     _ member: Subscription, _ period: BillingPeriod, _ rater: Rater, _ reader: any UsageReader,
     _ open: Hour, _ ledger: inout BudgetLedger
   ) throws(Problem) {
-    // Usage may be reported up to five minutes early.
-    let first = Hour(index: period.start.firstHour.index - 1)
+    let first = period.firstWindow
     let usage: [UsageAggregate]
     do throws(StoreError) {
       usage = try reader.snapshot { (reader) throws(StoreError) in

@@ -41,8 +41,7 @@ package struct CardTrial {
   package func visit(
     _ reader: any UsageReader, _ body: (PriceDifference) -> Bool
   ) throws(BillingProblem) -> Subscription? {
-    // Usage may be reported up to five minutes early.
-    let windows = Hour(index: period.start.firstHour.index - 1)..<Hour.max
+    let windows = period.firstWindow..<Hour.max
     for subscription in subscriptions {
       let usage: [UsageAggregate]
       do throws(StoreError) {

@@ -40,8 +40,7 @@ package struct StatementHistory: Sendable {
     last = statement.map { BillingPeriod(containing: $0.period.lowerBound) }
     coveredUntil = covered
     isEnded = openWindow >= period.end.firstHour
-    // Usage may be reported up to five minutes early.
-    ownWindows = min(Hour(index: period.start.firstHour.index - 1), end)..<end
+    ownWindows = min(period.firstWindow, end)..<end
 
     // Between the last statement, or the first day that has prices, and this period nothing may be used.
     let gapStart =
@@ -120,4 +119,9 @@ package struct StatementHistory: Sendable {
         ? $0.period < $1.period : $0.meter.utf8.lexicographicallyPrecedes($1.meter.utf8)
     }
   }
+}
+
+extension BillingPeriod {
+  /// The first reporting window that may have usage of it: usage may be reported up to five minutes early.
+  var firstWindow: Hour { Hour(index: start.firstHour.index - 1) }
 }
