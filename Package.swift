@@ -191,9 +191,9 @@ let package = Package(
       [
         "StackmeterCompression", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
         "StackmeterRuntime", "StackmeterStore", "StackmeterJournal", "StackmeterAudit",
-        "StackmeterRating", "StackmeterWebhooks", "AggregatorClient", "BridgeClient",
+        "StackmeterRating", "StackmeterDelivery", "AggregatorClient", "BridgeClient",
         "CollectorClient", "QueryClient", "GatewayServer", "AggregatorServer", argumentParser,
-        asyncHTTPClient, crypto, grpc, nio, nioHTTP1, unixSignals,
+        crypto, grpc, unixSignals,
       ]),
 
     // A PostgreSQL server of the host's package, for the load generator and the tests.
@@ -267,9 +267,8 @@ let package = Package(
       [
         "CStackmeterSupport", "StackmeterCommand", "StackmeterCompression", "StackmeterCore",
         "StackmeterRating", "StackmeterWire", "StackmeterRPC", "StackmeterRuntime",
-        "StackmeterTesting", "StackmeterWebhooks", "BridgeClient", "CollectorClient",
-        "QueryClient",
-        argumentParser, grpc, grpcInProcess, logging,
+        "StackmeterTesting", "StackmeterDelivery", "StackmeterWebhooks", "BridgeClient",
+        "CollectorClient", "QueryClient", argumentParser, grpc, grpcInProcess, logging,
       ]),
     tests(
       "StackmeterBenchTests",

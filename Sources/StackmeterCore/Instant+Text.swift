@@ -65,6 +65,18 @@ extension Day: CustomStringConvertible {
 extension Hour: CustomStringConvertible {
   /// The hour's first instant, `2026-11-23T15:00:00Z`.
   package var description: String { start.description }
+
+  /// `2026112315`, as in ids and in names of files, where texts are in the order of their hours. The first eight are the
+  /// day's, the first six the month's.
+  package var digits: String {
+    AsciiText.make { text in
+      let date = CivilDate(day)
+      text.number(UInt64(date.year), digits: 4)
+      text.number(UInt64(date.month), digits: 2)
+      text.number(UInt64(date.day), digits: 2)
+      text.number(UInt64(index - day.firstHour.index), digits: 2)
+    }
+  }
 }
 
 extension Instant: CustomStringConvertible {

@@ -165,9 +165,9 @@ import Testing
   @Test func `an export that takes longer than a connection may rest is not cut off`()
     async throws
   {
-    try await withGateway(limits: ConnectionLimits(idleTimeMax: .milliseconds(100))) { gateway in
+    try await withGateway(limits: ConnectionLimits(idleTimeMax: .milliseconds(500))) { gateway in
       gateway.query.with { script in
-        script.exportTime = .milliseconds(80)
+        script.exportTime = .milliseconds(100)
         script.exports = (1...8).map {
           Self.part("\($0)\n", rows: UInt64($0), next: $0 < 8 ? "t" : "")
         }

@@ -3,6 +3,7 @@ internal import GRPCCore
 internal import Glibc
 internal import QueryClient
 internal import StackmeterCore
+internal import StackmeterDelivery
 internal import StackmeterRPC
 internal import StackmeterRuntime
 internal import StackmeterTesting
@@ -177,8 +178,7 @@ private final class FakeReceiver: Sendable {
       _ = try await follow(usage, sink, "\(directory)/.cursor")
       for index in 0..<5 {
         let window = Hour(index: FollowedUsage.first.index + Int64(index))
-        let digits = window.description.filter(\.isNumber).prefix(10)
-        let path = "\(directory)/usage-\(digits).ndjson"
+        let path = "\(directory)/usage-\(window.digits).ndjson"
         let lines = FollowedUsage.lines(Int64(index)..<Int64(index) + 1)
         guard !lines.isEmpty else {
           #expect(access(path, F_OK) != 0)
@@ -197,15 +197,18 @@ private final class FakeReceiver: Sendable {
     try await withTemporaryDirectory { directory in
       let receiver = try FakeReceiver(failures: 1)
       defer { receiver.stop() }
-      let secret = try #require(
-        WebhookSecret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"))
+      let text = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+      let secret = try #require(WebhookSecret(text))
+      let file = "\(directory)/secret"
+      try DurableFile.write(Array("\(text)\n".utf8), to: file)
       let clock = SimulatedClock()
       let sink = WebhookSink(
-        address: "http://127.0.0.1:\(receiver.port)/usage", secret: secret, clock: clock)
+        address: "http://127.0.0.1:\(receiver.port)/usage", secrets: WebhookSecretFile(path: file),
+        clock: clock)
       let usage = FollowedUsage()
       usage.closed.withLock { $0 = 2 }
       _ = try await follow(usage, sink, "\(directory)/cursor")
-      try await sink.close()
+      await sink.close()
       let bodies = receiver.taken.map {
         String(decoding: $0.body, as: UTF8.self).filter { $0 != "\n" }
       }
@@ -216,6 +219,21 @@ private final class FakeReceiver: Sendable {
         for header in expected { #expect(message.headers[header.name] == header.value) }
       }
       #expect(Set(receiver.taken.map { $0.headers["webhook-id"] }).count == bodies.count)
+    }
+  }
+
+  @Test(arguments: [
+    "", "\n", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2hvcnQ=",
+    "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\nmore",
+    String(repeating: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", count: 3),
+    String(repeating: " ", count: 5000),
+  ])
+  func `a file without a secret, or with more than two, is refused`(text: String) async throws {
+    try await withTemporaryDirectory { directory in
+      try DurableFile.write(Array(text.utf8), to: "\(directory)/secret")
+      #expect(throws: SettingsError.self) {
+        try WebhookSecretFile(path: "\(directory)/secret").secrets()
+      }
     }
   }
 

@@ -83,6 +83,7 @@ import Testing
     let hour = Instant(seconds: 1_795_446_000).hour
     #expect(hour.end == hour.next.start)
     #expect(hour.description == "2026-11-23T15:00:00Z")
+    #expect(hour.digits == "2026112315")
     #expect(hour.day.end == hour.day.next.start)
     #expect(hour.day.description == "2026-11-23")
     #expect(hour.day.firstHour.start == hour.day.start)

@@ -110,10 +110,9 @@ import Testing
     "StackmeterCommand": [
       "StackmeterCompression", "StackmeterCore", "StackmeterWire", "StackmeterRPC",
       "StackmeterRuntime", "StackmeterStore", "StackmeterJournal", "StackmeterAudit",
-      "StackmeterRating", "StackmeterWebhooks", "AggregatorClient", "BridgeClient",
+      "StackmeterRating", "StackmeterDelivery", "AggregatorClient", "BridgeClient",
       "CollectorClient", "QueryClient", "GatewayServer", "AggregatorServer", "ArgumentParser",
-      "AsyncHTTPClient", "Crypto", "GRPCCore", "NIOCore", "NIOHTTP1", "UnixSignals", "Glibc",
-      "Synchronization",
+      "Crypto", "GRPCCore", "UnixSignals", "Glibc", "Synchronization",
     ],
     "LocalPostgreSQL": ["StackmeterRuntime", "Glibc", "Synchronization"],
     "StackmeterBench": [

@@ -81,10 +81,12 @@ struct Program {
       return try await Task.sleep(for: .seconds(1 << 30))
     }
     let sender = WebhookSender(
-      url: settings.budgetWebhook, secretPath: settings.budgetSecret, clock: SystemClock())
+      url: settings.budgetWebhook, secrets: WebhookSecretFile(path: settings.budgetSecret),
+      answerMax: AlertDelivery.answerMax, clock: SystemClock())
     do {
-      try await AlertDelivery(clock: SystemClock()) { await sender.send(id: $0, event: $1) }
-        .run(aggregator)
+      try await AlertDelivery(clock: SystemClock()) {
+        await sender.send(id: $0, type: "application/cloudevents+json", body: $1)
+      }.run(aggregator)
     } catch {
       await sender.close()
       throw error

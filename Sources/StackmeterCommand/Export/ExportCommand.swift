@@ -2,8 +2,8 @@ internal import ArgumentParser
 internal import Glibc
 internal import QueryClient
 internal import StackmeterCore
+internal import StackmeterDelivery
 internal import StackmeterRuntime
-internal import StackmeterWebhooks
 internal import StackmeterWire
 
 /// `stackmeter export`: the usage of closed windows in a file, or the statements of a period as FOCUS.
@@ -174,22 +174,21 @@ struct ExportCommand: AsyncParsableCommand {
       }
       StandardStream.error.write("the next window: \(next)\n")
     } catch {
-      try? await webhook?.close()
+      await webhook?.close()
       throw error
     }
-    try await webhook?.close()
+    await webhook?.close()
   }
 
   private func webhook() throws -> WebhookSink? {
     guard let webhookSecret else { return nil }
-    let text = String(decoding: try fileContent(webhookSecret, bytesMax: 4096), as: UTF8.self)
-    guard let secret = WebhookSecret(String(text.filter { !$0.isWhitespace })) else {
-      throw CommandFailure(
-        "\(webhookSecret): must have a secret: \(WebhookSecret.prefix) and the base64 of "
-          + "\(WebhookSecret.byteCounts.lowerBound) to \(WebhookSecret.byteCounts.upperBound) bytes",
-        exitCode: EX_CONFIG)
+    let secrets = WebhookSecretFile(path: webhookSecret)
+    do throws(SettingsError) {
+      _ = try secrets.secrets()
+    } catch {
+      throw CommandFailure("\(error)", exitCode: EX_CONFIG)
     }
-    return WebhookSink(address: file, secret: secret)
+    return WebhookSink(address: file, secrets: secrets)
   }
 
   func question() throws(CommandFailure) -> ExportUsageRequest {

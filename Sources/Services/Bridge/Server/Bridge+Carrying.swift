@@ -63,9 +63,7 @@ struct CarriedFile {
     let text = try GzipDecoder.decode(
       batch.body, GzipLimits(outputBytesMax: CommerceBatch.receivedBytesMax, ratioMax: 1000))
     let signature = CommerceSignature.text(.usage, batch: batch.id, text, key: key)
-    // 2026112315: files are in the order of their windows.
-    let window = batch.window.description.filter(\.isNumber).prefix(10)
-    name = "usage-\(window)-\(batch.id).json.gz"
+    name = "usage-\(batch.window.digits)-\(batch.id).json.gz"
     content = Array("\(signature)\n".utf8) + batch.body
   }
 

@@ -65,8 +65,7 @@ struct RowIdentity {
       case .daily: 8
       case .monthly: 6
       }
-    let description = hour.description.utf8.lazy.filter { (0x30...0x39).contains($0) }
-    return String(decoding: Array(description.prefix(digits)), as: UTF8.self)
+    return String(hour.digits.prefix(digits))
   }
 }
 

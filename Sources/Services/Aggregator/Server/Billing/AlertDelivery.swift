@@ -8,6 +8,8 @@ internal import StackmeterStore
 package struct AlertDelivery: Sendable {
   /// Alerts that are told at once.
   static let alertsAtOnce = 8
+  /// How long a receiver may take.
+  package static let answerMax: Duration = .seconds(5)
   /// How long an alert is left to whoever has taken it. Longer than a try may last.
   static let lease: Duration = .seconds(30)
   /// The pause after the first try that has failed; each is twice as long as the one before.

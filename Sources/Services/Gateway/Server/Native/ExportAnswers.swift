@@ -58,7 +58,7 @@ struct ExportAnswers: Sendable {
     headers[.contentType] =
       isCSV ? "text/csv; charset=utf-8; header=present" : "application/x-ndjson"
     let name =
-      "stackmeter-\(kind)-\(ExportAnswers.digits(from))-\(ExportAnswers.digits(to))"
+      "stackmeter-\(kind)-\(from.digits)-\(to.digits)"
       + (isCSV ? ".csv" : ".ndjson")
     headers[.contentDisposition] = "attachment; filename=\"\(name)\""
     headers[.stackmeterFrom] = from.description
@@ -81,11 +81,6 @@ struct ExportAnswers: Sendable {
       try await send(part.data)
       return [.stackmeterRows: String(part.rows)]
     }
-  }
-
-  /// `2026112315`.
-  private static func digits(_ hour: Hour) -> String {
-    String(hour.description.filter(\.isNumber).prefix(10))
   }
 
   /// The same question about the same closed windows has the same bytes.
