@@ -127,13 +127,21 @@ extension Statement {
     var uses: [PostingUse] = []
     var credits: [Credit] = []
     var numbers: [String: Int64] = [:]
-    for (posting, used) in postings where posting.currency == currency.code {
+    // Shares of costs stand before what an operator writes by hand.
+    let ordered =
+      postings.filter { $0.posting.kind == .shared }
+      + postings.filter { $0.posting.kind != .shared }
+    for (posting, used) in ordered where posting.currency == currency.code {
       guard posting.granted < period.end, let amount = Money(amount: posting.amount, currency)
       else { continue }
       switch posting.kind {
-      case .adjustment:
+      case .adjustment, .shared:
         guard used.isEmpty else { continue }
-        try adjust(by: amount, reason: posting.reason)
+        if posting.kind == .shared {
+          try share(amount, text: posting.reason)
+        } else {
+          try adjust(by: amount, reason: posting.reason)
+        }
         uses.append(PostingUse(posting: posting.id, amount: posting.amount))
       case .credit:
         let spent = used.compactMap { Money(amount: $0.amount, currency) }

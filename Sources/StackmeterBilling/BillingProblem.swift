@@ -17,6 +17,8 @@ package enum BillingProblem: Error, Equatable, CustomStringConvertible {
   case earlierOpen(subscription: String, period: BillingPeriod)
   /// The document is larger than documents may be.
   case tooLong(subscription: String, bytes: Int)
+  /// More subscriptions would bear one cost than may.
+  case tooManyBearers(max: Int)
   case rating(RatingError)
   case statement(StatementError)
   case store(StoreError)
@@ -38,6 +40,8 @@ package enum BillingProblem: Error, Equatable, CustomStringConvertible {
     case .tooLong(let subscription, let bytes):
       "the statement of \(subscription) would have \(bytes) bytes, and at most "
         + "\(BillingLimits.documentBytesMax) are taken"
+    case .tooManyBearers(let max):
+      "more subscriptions would bear the cost than are taken, which is \(max)"
     case .rating(let error): "\(error)"
     case .statement(let error): "\(error)"
     case .store(let error): "\(error)"

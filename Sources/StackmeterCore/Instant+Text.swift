@@ -66,8 +66,8 @@ extension Hour: CustomStringConvertible {
   /// The hour's first instant, `2026-11-23T15:00:00Z`.
   package var description: String { start.description }
 
-  /// `2026112315`, as in ids and in names of files, where texts are in the order of their hours. The first eight are the
-  /// day's, the first six the month's.
+  /// `2026112315`, as in ids and names of files: texts are in the order of their hours. The first eight are the day's,
+  /// the first six the month's.
   package var digits: String {
     AsciiText.make { text in
       let date = CivilDate(day)

@@ -132,6 +132,30 @@ extension Stackmeter__V1__WritePostingResponse: CMessage {
   }
 }
 
+extension Stackmeter__V1__ShareCostRequest: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__share_cost_request__init(message)
+  }
+}
+
+extension Stackmeter__V1__ShareWeight: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__share_weight__init(message)
+  }
+}
+
+extension Stackmeter__V1__CostShare: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__cost_share__init(message)
+  }
+}
+
+extension Stackmeter__V1__ShareCostResponse: CMessage {
+  package static func initialize(_ message: UnsafeMutablePointer<Self>) {
+    stackmeter__v1__share_cost_response__init(message)
+  }
+}
+
 extension Stackmeter__V1__ListRatesRequest: CMessage {
   package static func initialize(_ message: UnsafeMutablePointer<Self>) {
     stackmeter__v1__list_rates_request__init(message)

@@ -137,7 +137,7 @@ final class FailingStore: UsageStore {
       try store.note(alert: id, delivered: delivered, nextTry: nextTry, problem: problem)
     }
   }
-  func put(posting: Posting) throws(StoreError) -> Int64 {
-    try call { (store) throws(StoreError) in try store.put(posting: posting) }
+  func put(postings: [Posting]) throws(StoreError) -> [Int64] {
+    try call { (store) throws(StoreError) in try store.put(postings: postings) }
   }
 }

@@ -35,6 +35,7 @@ extension RunningGateway {
     "Collector/ConfirmApplied": "for the aggregator", "Collector/FindUsage": "for query",
     "Billing/ApplyRateCard": "for the command", "Billing/CloseStatements": "for the command",
     "Billing/WritePosting": "for the command",
+    "Billing/ShareCost": "for the command",
     "Query/ExportUsage": "parts of a file, which the gateway puts together",
     "Aggregator/GetStatus": "the gateway does not call it", "Aggregator/Restate": "for the command",
     "Bridge/GetStatus": "it is in the status", "Bridge/SetRegistration": "for the command",

@@ -223,7 +223,7 @@ private final class FakeReceiver: Sendable {
   }
 
   @Test(arguments: [
-    "", "\n", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2hvcnQ=",
+    "", "\n", "whsec_", "whsec_%fKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_c2hvcnQ=",
     "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\nmore",
     String(repeating: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n", count: 3),
     String(repeating: " ", count: 5000),

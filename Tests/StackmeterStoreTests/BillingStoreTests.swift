@@ -76,10 +76,11 @@ import Testing
       let reader = try place.reader()
       try store.commit([(1, Sample.series("a"), 1, Quantity(1))], next: 2, open: 20)
       let state = RatedState(period: Day(index: 0), meter: "cpu", state: "x")
-      let posted = try store.put(
-        posting: Posting(
+      let posted = try store.put(postings: [
+        Posting(
           id: 0, kind: .credit, subscription: "a", amount: "5.00", currency: "EUR", reason: "è",
-          granted: Day(index: 1), expires: nil))
+          granted: Day(index: 1), expires: nil)
+      ])[0]
       #expect(try store.lastStatement(of: 2026) == 0)
       let first = statement(
         1, states: [state], uses: [PostingUse(posting: posted, amount: "2.00")])
@@ -163,10 +164,15 @@ import Testing
           id: id, kind: kind, subscription: subscription, amount: "-3.10", currency: "EUR",
           reason: "r", granted: Day(index: 5), expires: expires.map { Day(index: $0) })
       }
-      #expect(try store.put(posting: posting(0, .credit, "a", 60)) == 1)
-      #expect(try store.put(posting: posting(0, .adjustment, "b", nil)) == 2)
-      #expect(try store.put(posting: posting(7, .credit, "a", -3)) == 7)
-      #expect(throws: StoreError.self) { try store.put(posting: posting(7, .credit, "a", nil)) }
+      #expect(
+        try store.put(postings: [posting(0, .credit, "a", 60), posting(0, .shared, "b", nil)])
+          == [1, 2])
+      #expect(try store.put(postings: [posting(7, .credit, "a", -3)]) == [7])
+      // All of them, or nothing.
+      #expect(throws: StoreError.self) {
+        try store.put(postings: [posting(0, .credit, "a", nil), posting(7, .credit, "a", nil)])
+      }
+      #expect(try store.put(postings: []) == [])
       try store.put(statements: [
         statement(1, uses: [PostingUse(posting: 1, amount: "1.00")]),
         statement(
@@ -183,7 +189,7 @@ import Testing
       #expect(try read(nil, 0) == ["1 ", "2 ", "7 "])
       #expect(
         try reader.postings(of: "b", usedBefore: nil).map(\.posting)
-          == [posting(2, .adjustment, "b", nil)])
+          == [posting(2, .shared, "b", nil)])
       #expect(
         try reader.postings(of: "a", usedBefore: nil).map(\.posting)
           == [posting(1, .credit, "a", 60), posting(7, .credit, "a", -3)])
@@ -263,10 +269,11 @@ import Testing
       try store.commit([(1, Sample.series("a"), 1, Quantity(1))], next: 2, open: 900)
       let first = card(1, -30)
       try store.put(rateCard: first.0, text: first.1)
-      _ = try store.put(
-        posting: Posting(
+      _ = try store.put(postings: [
+        Posting(
           id: 4, kind: .credit, subscription: "a", amount: "5", currency: "EUR", reason: "r",
-          granted: Day(index: 1), expires: nil))
+          granted: Day(index: 1), expires: nil)
+      ])
       for number in Int64(1)...45 {
         try store.put(statements: [
           statement(

@@ -165,6 +165,25 @@ extension WireFixture {
       [
         WritePostingResponse(id: 0, currency: ""), WritePostingResponse(id: .max, currency: "EUR"),
       ]),
+    WireFixture(
+      "stackmeter.v1.ShareCostRequest",
+      [
+        ShareCostRequest(period: "", amount: "", reason: "", by: ""),
+        ShareCostRequest(
+          period: "2026-11", amount: "-1.50", reason: "ü", by: "weights", meter: "M",
+          weights: [
+            .init(subscription: "a", weight: Quantity.max), .init(subscription: "", weight: .zero),
+          ], payer: "b", isDryRun: true, acceptsEstimated: true),
+      ]),
+    WireFixture(
+      "stackmeter.v1.ShareCostResponse",
+      [
+        ShareCostResponse(shares: [], currency: "", isKnown: false),
+        ShareCostResponse(
+          shares: [
+            .init(subscription: "a", amount: "1.50"), .init(subscription: "", amount: ""),
+          ], currency: "EUR", isKnown: true),
+      ]),
   ]
 }
 

@@ -10,11 +10,12 @@ struct StatementsCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "statements",
     abstract:
-      "Show what subscriptions owe, close statements, and write down credits and adjustments.",
+      "Show what subscriptions owe, close statements, and write down credits, adjustments and shares of costs.",
     subcommands: [
       StatementsListCommand.self, StatementsShowCommand.self, StatementsCloseCommand.self,
-      StatementsCreditCommand.self, StatementsAdjustCommand.self, StatementsReconcileCommand.self,
-      StatementsShowbackCommand.self, StatementsExplainCommand.self,
+      StatementsCreditCommand.self, StatementsAdjustCommand.self, StatementsShareCommand.self,
+      StatementsReconcileCommand.self, StatementsShowbackCommand.self,
+      StatementsExplainCommand.self,
     ], defaultSubcommand: StatementsListCommand.self)
 }
 

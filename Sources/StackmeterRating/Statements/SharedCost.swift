@@ -37,47 +37,75 @@ package struct SharedCost: Hashable, Sendable {
     self.payer = payer
   }
 
-  /// Adds a line to each statement that has a share, and takes the whole off that of the payer.
-  ///
-  /// - Parameter usage: The usage of a subscription by meter, for a key that asks for it.
-  package func distribute(
-    over statements: inout [Statement], usage: (_ subscription: String, _ meter: String) -> Quantity
-  ) throws(SharedCostError) {
-    let bearers = statements.indices.filter { statements[$0].subscription.id != payer }
-      .sorted { statements[$0].subscription.id.byteOrder(statements[$1].subscription.id) < 0 }
-    var weights: [Quantity] = []
-    for index in bearers { weights.append(weight(of: statements[index], usage)) }
-    let shares: [Money]
-    do throws(MoneyError) { shares = try amount.allocated(by: weights) } catch {
-      throw .money(description, error)
+  /// Who may bear a share.
+  package struct Bearer: Hashable, Sendable {
+    package let subscription: String
+    /// What its statement comes to.
+    package let total: Money
+    /// What it used of the meter that the key asks for; zero where it asks for none.
+    package let usage: Quantity
+
+    package init(subscription: String, total: Money, usage: Quantity = .zero) {
+      self.subscription = subscription
+      self.total = total
+      self.usage = usage
     }
-    let payerIndex = statements.firstIndex { $0.subscription.id == payer }
-    if let payer, payerIndex == nil { throw .noPayer(description, payer) }
-    var result = statements
-    do throws(StatementError) {
-      for (index, share) in zip(bearers, shares) where !share.isZero {
-        let line = "\(description), a share of \(amount) \(key.text)"
-        try result[index].append(
-          StatementLine(.shared, share, line, period: result[index].period))
-      }
-      if let payerIndex {
-        try result[payerIndex].append(
-          StatementLine(
-            .shared, amount.negated, "\(description), handed on \(key.text)",
-            period: result[payerIndex].period))
-      }
-    } catch { throw .statement(description, error) }
-    statements = result
   }
 
-  private func weight(of statement: Statement, _ usage: (String, String) -> Quantity) -> Quantity {
+  /// What stands on a statement of it.
+  package struct Share: Hashable, Sendable {
+    package let subscription: String
+    /// Below zero for the payer.
+    package let amount: Money
+    /// What the line says.
+    package let text: String
+  }
+
+  /// The meter whose usage the key asks for.
+  package var meter: String? {
+    if case .usage(let meter) = key { meter } else { nil }
+  }
+
+  /// What the line of a share says.
+  package var shareText: String { "\(description), a share of \(amount) \(key.text)" }
+
+  /// What the line of the payer says.
+  package var payerText: String { "\(description), handed on \(key.text)" }
+
+  /// The shares in the order of the subscriptions' ids; then the whole, taken off the payer. Who bears nothing has
+  /// none.
+  package func shares(of bearers: [Bearer]) throws(SharedCostError) -> [Share] {
+    if let payer, !bearers.contains(where: { $0.subscription == payer }) {
+      throw .noPayer(description, payer)
+    }
+    let bearers = bearers.filter { $0.subscription != payer }
+      .sorted { $0.subscription.byteOrder($1.subscription) < 0 }
+    do throws(MoneyError) {
+      var weights: [Quantity] = []
+      for bearer in bearers { weights.append(try weight(of: bearer)) }
+      var shares = zip(bearers, try amount.allocated(by: weights)).compactMap { bearer, share in
+        share.isZero
+          ? nil : Share(subscription: bearer.subscription, amount: share, text: shareText)
+      }
+      if let payer {
+        shares.append(Share(subscription: payer, amount: amount.negated, text: payerText))
+      }
+      return shares
+    } catch { throw .money(description, error) }
+  }
+
+  private func weight(of bearer: Bearer) throws(MoneyError) -> Quantity {
+    guard bearer.total.currency == amount.currency else {
+      throw .twoCurrencies(amount.currency.code, bearer.total.currency.code)
+    }
     switch key {
     case .equal: return Quantity(1)
-    case .weights(let weights): return weights[statement.subscription.id] ?? .zero
-    case .usage(let meter): return max(.zero, usage(statement.subscription.id, meter))
+    case .weights(let weights): return weights[bearer.subscription] ?? .zero
+    case .usage: return max(.zero, bearer.usage)
     case .totals:
       // Only the proportion counts, so that smallest units can stand for units.
-      return statement.total.flatMap { Quantity(attos: max(0, $0.minorUnits)) } ?? .zero
+      guard let weight = Quantity(attos: max(0, bearer.total.minorUnits)) else { throw .tooLarge }
+      return weight
     }
   }
 }
@@ -85,7 +113,6 @@ package struct SharedCost: Hashable, Sendable {
 /// Why a cost cannot be shared.
 package enum SharedCostError: Error, Equatable, CustomStringConvertible {
   case money(String, MoneyError)
-  case statement(String, StatementError)
   case noPayer(String, String)
 
   package var description: String {
@@ -93,7 +120,6 @@ package enum SharedCostError: Error, Equatable, CustomStringConvertible {
     case .money(let cost, .noWeight):
       "\(cost): nobody has a share of it: no subscription has a weight above zero"
     case .money(let cost, let error): "\(cost): \(error)"
-    case .statement(let cost, let error): "\(cost): \(error)"
     case .noPayer(let cost, let payer):
       "\(cost): \(payer), which is to be relieved of it, has no statement"
     }

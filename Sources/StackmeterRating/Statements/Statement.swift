@@ -89,6 +89,11 @@ package struct Statement: Hashable, Sendable {
     }
   }
 
+  /// Adds a share of a cost that several bear, or the whole where that is handed on to them.
+  package mutating func share(_ amount: Money, text: String) throws(StatementError) {
+    try append(StatementLine(.shared, amount, text, period: period))
+  }
+
   /// Adds what an operator charges or gives back, with the reason.
   package mutating func adjust(by amount: Money, reason: String) throws(StatementError) {
     try append(StatementLine(.manual, amount, reason, period: period))

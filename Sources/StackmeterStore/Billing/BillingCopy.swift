@@ -23,7 +23,7 @@ package struct BillingCopy {
     let postings = Set(try new.postings(of: nil, usedBefore: nil).map(\.posting))
     for (posting, _) in try old.postings(of: nil, usedBefore: nil)
     where !postings.contains(posting) {
-      _ = try store.put(posting: posting)
+      _ = try store.put(postings: [posting])
     }
     var place: StatementPlace?
     while true {

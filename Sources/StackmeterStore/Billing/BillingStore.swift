@@ -14,8 +14,8 @@ package protocol BillingStore: BudgetStore {
   /// subscription has ended, and none is of a period before that one's; else the database refuses all of them.
   func put(statements: [NewStatement]) throws(StoreError)
 
-  /// Writes an amount down under its number, or under the next one where that is 0; which one it has.
-  func put(posting: Posting) throws(StoreError) -> Int64
+  /// Writes amounts down, each under its number, or under the next one where that is 0; which ones they have.
+  func put(postings: [Posting]) throws(StoreError) -> [Int64]
 }
 
 /// The reading half of rate cards and statements.
@@ -81,4 +81,6 @@ package enum BillingLimits {
   /// What is written down for one subscription.
   package static let postingsMax = 10_000
   package static let reasonBytesMax = 256
+  /// Subscriptions that bear one cost together: what one answer can name.
+  package static let bearersMax = 10_000
 }

@@ -92,6 +92,8 @@ package struct Posting: Hashable, Sendable {
     case credit
     /// Charged, or given back, by one statement.
     case adjustment
+    /// A share of a cost that several bear, charged by one statement.
+    case shared
   }
 
   package let id: Int64

@@ -87,24 +87,29 @@ extension PostgreSQLUsageStore: BillingStore {
       ])
   }
 
-  package func put(posting: Posting) throws(StoreError) -> Int64 {
+  package func put(postings: [Posting]) throws(StoreError) -> [Int64] {
     try writing { (connection) throws(StoreError) in
-      try connection.query(
-        """
-        INSERT INTO posting
-        SELECT CASE WHEN $1::bigint = 0 THEN coalesce(max(id), 0) + 1 ELSE $1::bigint END,
-          $2::text, $3::text, $4::text, $5::text, $6::text, $7::bigint,
-          CASE WHEN $8::bigint = \(Int64.min + 1) THEN NULL ELSE $8::bigint END
-        FROM posting RETURNING id
-        """,
-        [
-          PostgreSQLParameter(posting.id), PostgreSQLParameter(posting.kind.rawValue),
-          PostgreSQLParameter(posting.subscription), PostgreSQLParameter(posting.amount),
-          PostgreSQLParameter(posting.currency), PostgreSQLParameter(posting.reason),
-          PostgreSQLParameter(posting.granted.index),
-          PostgreSQLParameter(posting.expires?.index ?? .min + 1),
-        ]
-      ).integer(0, 0)
+      var ids: [Int64] = []
+      for posting in postings {
+        ids.append(
+          try connection.query(
+            """
+            INSERT INTO posting
+            SELECT CASE WHEN $1::bigint = 0 THEN coalesce(max(id), 0) + 1 ELSE $1::bigint END,
+              $2::text, $3::text, $4::text, $5::text, $6::text, $7::bigint,
+              CASE WHEN $8::bigint = \(Int64.min + 1) THEN NULL ELSE $8::bigint END
+            FROM posting RETURNING id
+            """,
+            [
+              PostgreSQLParameter(posting.id), PostgreSQLParameter(posting.kind.rawValue),
+              PostgreSQLParameter(posting.subscription), PostgreSQLParameter(posting.amount),
+              PostgreSQLParameter(posting.currency), PostgreSQLParameter(posting.reason),
+              PostgreSQLParameter(posting.granted.index),
+              PostgreSQLParameter(posting.expires?.index ?? .min + 1),
+            ]
+          ).integer(0, 0))
+      }
+      return ids
     }
   }
 }

@@ -61,17 +61,27 @@ extension SQLiteUsageStore: BillingStore {
     }
   }
 
-  package func put(posting: Posting) throws(StoreError) -> Int64 {
+  package func put(postings: [Posting]) throws(StoreError) -> [Int64] {
     let insert = try connection.prepare("INSERT INTO posting VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
-    if posting.id == 0 { insert.bindNull(1) } else { insert.bind(1, posting.id) }
-    insert.bind(2, posting.kind.rawValue)
-    insert.bind(3, posting.subscription)
-    insert.bind(4, posting.amount)
-    insert.bind(5, posting.currency)
-    insert.bind(6, posting.reason)
-    insert.bind(7, posting.granted.index)
-    if let expires = posting.expires { insert.bind(8, expires.index) } else { insert.bindNull(8) }
-    try insert.run()
-    return connection.lastRow
+    return try connection.transaction { () throws(StoreError) in
+      var ids: [Int64] = []
+      for posting in postings {
+        if posting.id == 0 { insert.bindNull(1) } else { insert.bind(1, posting.id) }
+        insert.bind(2, posting.kind.rawValue)
+        insert.bind(3, posting.subscription)
+        insert.bind(4, posting.amount)
+        insert.bind(5, posting.currency)
+        insert.bind(6, posting.reason)
+        insert.bind(7, posting.granted.index)
+        if let expires = posting.expires {
+          insert.bind(8, expires.index)
+        } else {
+          insert.bindNull(8)
+        }
+        try insert.run()
+        ids.append(connection.lastRow)
+      }
+      return ids
+    }
   }
 }

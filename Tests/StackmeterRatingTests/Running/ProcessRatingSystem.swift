@@ -23,6 +23,7 @@ struct ProcessRatingSystem: RatingSystem {
   private var isDirectoryNew = false
   private var pending: [ScriptUsage] = []
   private var postings: [WritePostingRequest] = []
+  private var shares: [ShareCostRequest] = []
   private var reported = 0
   private var closed: Set<BillingPeriod> = []
 
@@ -130,7 +131,17 @@ struct ProcessRatingSystem: RatingSystem {
   mutating func share(
     _ description: String, _ amount: String, by key: SharedCost.Key, payer: String?
   ) throws {
-    throw ScriptFailure(line: 0, message: "no service divides costs")
+    var request = ShareCostRequest(
+      period: "", amount: amount, reason: description, by: "", payer: payer ?? "")
+    switch key {
+    case .equal: request.by = "equal"
+    case .totals: request.by = "totals"
+    case .usage(let meter): (request.by, request.meter) = ("usage", meter)
+    case .weights(let weights):
+      request.by = "weights"
+      request.weights = weights.map { .init(subscription: $0, weight: $1) }
+    }
+    shares.append(request)
   }
 
   /// Has the services believe that it is `time` or later, and know the directory.
@@ -191,6 +202,20 @@ struct ProcessRatingSystem: RatingSystem {
       let status = try? await cluster.call("query") { try await QueryClient($0).status() }
       return status.flatMap { $0.openWindow >= end ? true : nil }
     }
+    for share in shares {
+      var share = share
+      share.period = "\(period)"
+      for isKnown in [false, true] {
+        let asked = share
+        let answer = try await cluster.call("aggregator") { channel in
+          try await BillingClient(channel).shareCost(asked)
+        }
+        guard answer.isKnown == isKnown else {
+          throw ScriptFailure(line: 0, message: "shared otherwise than once: \(answer)")
+        }
+      }
+    }
+    shares = []
     let due = postings
     postings = []
     for posting in due {

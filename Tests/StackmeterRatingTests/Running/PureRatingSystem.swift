@@ -105,9 +105,17 @@ struct PureRatingSystem: RatingSystem {
     var statements = drafts.map(\.statement)
     let usage = used.filter { BillingPeriod(containing: $0.usageStart.hour.day) == period }
     for cost in shares {
-      try cost.distribute(over: &statements) { subscription, meter in
-        usage.filter { $0.series.subscription == subscription && $0.series.meter == meter }
-          .reduce(.zero) { $0.adding($1.quantity)! }
+      let bearers = statements.compactMap { statement -> SharedCost.Bearer? in
+        guard let total = statement.total, !statement.lines.isEmpty else { return nil }
+        let id = statement.subscription.id
+        return SharedCost.Bearer(
+          subscription: id, total: total,
+          usage: usage.filter { $0.series.subscription == id && $0.series.meter == cost.meter }
+            .reduce(.zero) { $0.adding($1.quantity)! })
+      }
+      for share in try cost.shares(of: bearers) {
+        let index = statements.firstIndex { $0.subscription.id == share.subscription }!
+        try statements[index].share(share.amount, text: share.text)
       }
     }
     shares = []

@@ -167,7 +167,16 @@ struct ScriptRunner<System: RatingSystem> {
     case "equally": key = .equal
     case "by-totals": key = .totals
     case "by-usage": key = .usage(meter: rest.popFirst() ?? "")
-    default: throw failure("a cost is shared equally, by-totals or by-usage METER")
+    case "by-weights":
+      var weights: [String: Quantity] = [:]
+      while let pair = rest.first?.split(separator: "="), pair.count == 2 {
+        weights[String(pair[0])] = try Quantity(parsing: pair[1])
+        rest.removeFirst()
+      }
+      key = .weights(weights)
+    default:
+      throw failure(
+        "a cost is shared equally, by-totals, by-usage METER or by-weights SUBSCRIPTION=NUMBER …")
     }
     let payer = rest.popFirst() == "paid-by" ? rest.popFirst() : nil
     try await system.share(words[0], words[1], by: key, payer: payer)

@@ -46,13 +46,20 @@ import Testing
   }
 
   @Test func `a shared cost is divided to the last cent and taken off its payer`() throws {
-    var statements = try statements(["a": "10", "b": "20", "c": "30", "d": "5"])
-    let before = statements.map { $0.total!.minorUnits }
     let eur = MoneyTests.eur
+    let totals: KeyValuePairs<String, Int128> = ["d": 500, "c": 3000, "b": 2000, "a": 1000]
+    func all(_ cost: SharedCost, usage: [String: Quantity] = [:]) throws -> [SharedCost.Share] {
+      try cost.shares(
+        of: totals.map {
+          SharedCost.Bearer(
+            subscription: $0, total: Money($1, eur), usage: usage[$0] ?? .zero)
+        })
+    }
     func shares(_ cost: SharedCost, usage: [String: Quantity] = [:]) throws -> [Int128] {
-      var changed = statements
-      try cost.distribute(over: &changed) { subscription, _ in usage[subscription] ?? .zero }
-      return zip(changed, before).map { $0.total!.minorUnits - $1 }
+      let all = try all(cost, usage: usage)
+      return ["a", "b", "c", "d"].map { id in
+        all.first { $0.subscription == id }?.amount.minorUnits ?? 0
+      }
     }
     #expect(
       try shares(SharedCost("firewall", Money(1000, eur), by: .equal, payer: "d"))
@@ -77,16 +84,19 @@ import Testing
     #expect(throws: SharedCostError.noPayer("rent", "z")) {
       try shares(SharedCost("rent", Money(1, eur), by: .equal, payer: "z"))
     }
-    #expect(throws: SharedCostError.statement("rent", .twoCurrencies("EUR", "JPY"))) {
+    #expect(throws: SharedCostError.money("rent", .twoCurrencies("JPY", "EUR"))) {
       try shares(SharedCost("rent", Money(9, MoneyTests.jpy), by: .equal))
     }
-    try SharedCost("firewall", Money(1000, eur), by: .equal, payer: "d").distribute(
-      over: &statements
-    ) { _, _ in .zero }
+    let firewall = try all(SharedCost("firewall", Money(1000, eur), by: .equal, payer: "d"))
+    #expect(firewall.map(\.subscription) == ["a", "b", "c", "d"])
+    #expect(firewall[0].text == "firewall, a share of 10.00 EUR in equal parts")
+    #expect(firewall[3].text == "firewall, handed on in equal parts")
+    #expect(firewall.reduce(0) { $0 + $1.amount.minorUnits } == 0)
+    var statement = try #require(try statements(["a": "10"]).first)
+    try statement.share(firewall[0].amount, text: firewall[0].text)
     #expect(
-      statements[0].lines.last?.title
-        == "shared: firewall, a share of 10.00 EUR in equal parts")
-    #expect(statements[3].lines.last?.title == "shared: firewall, handed on in equal parts")
+      statement.lines.last?.title == "shared: firewall, a share of 10.00 EUR in equal parts")
+    #expect(statement.total == Money(1334, eur))
   }
 
   @Test func `cost by tag sums to the total, with what has no tag`() throws {

@@ -997,6 +997,186 @@ void   stackmeter__v1__write_posting_response__free_unpacked
   assert(message->base.descriptor == &stackmeter__v1__write_posting_response__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   stackmeter__v1__share_cost_request__init
+                     (Stackmeter__V1__ShareCostRequest         *message)
+{
+  static const Stackmeter__V1__ShareCostRequest init_value = STACKMETER__V1__SHARE_COST_REQUEST__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__share_cost_request__get_packed_size
+                     (const Stackmeter__V1__ShareCostRequest *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__share_cost_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__share_cost_request__pack
+                     (const Stackmeter__V1__ShareCostRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__share_cost_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__share_cost_request__pack_to_buffer
+                     (const Stackmeter__V1__ShareCostRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__share_cost_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ShareCostRequest *
+       stackmeter__v1__share_cost_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ShareCostRequest *)
+     protobuf_c_message_unpack (&stackmeter__v1__share_cost_request__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__share_cost_request__free_unpacked
+                     (Stackmeter__V1__ShareCostRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__share_cost_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__share_weight__init
+                     (Stackmeter__V1__ShareWeight         *message)
+{
+  static const Stackmeter__V1__ShareWeight init_value = STACKMETER__V1__SHARE_WEIGHT__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__share_weight__get_packed_size
+                     (const Stackmeter__V1__ShareWeight *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__share_weight__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__share_weight__pack
+                     (const Stackmeter__V1__ShareWeight *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__share_weight__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__share_weight__pack_to_buffer
+                     (const Stackmeter__V1__ShareWeight *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__share_weight__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ShareWeight *
+       stackmeter__v1__share_weight__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ShareWeight *)
+     protobuf_c_message_unpack (&stackmeter__v1__share_weight__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__share_weight__free_unpacked
+                     (Stackmeter__V1__ShareWeight *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__share_weight__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__cost_share__init
+                     (Stackmeter__V1__CostShare         *message)
+{
+  static const Stackmeter__V1__CostShare init_value = STACKMETER__V1__COST_SHARE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__cost_share__get_packed_size
+                     (const Stackmeter__V1__CostShare *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__cost_share__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__cost_share__pack
+                     (const Stackmeter__V1__CostShare *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__cost_share__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__cost_share__pack_to_buffer
+                     (const Stackmeter__V1__CostShare *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__cost_share__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__CostShare *
+       stackmeter__v1__cost_share__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__CostShare *)
+     protobuf_c_message_unpack (&stackmeter__v1__cost_share__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__cost_share__free_unpacked
+                     (Stackmeter__V1__CostShare *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__cost_share__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   stackmeter__v1__share_cost_response__init
+                     (Stackmeter__V1__ShareCostResponse         *message)
+{
+  static const Stackmeter__V1__ShareCostResponse init_value = STACKMETER__V1__SHARE_COST_RESPONSE__INIT;
+  *message = init_value;
+}
+size_t stackmeter__v1__share_cost_response__get_packed_size
+                     (const Stackmeter__V1__ShareCostResponse *message)
+{
+  assert(message->base.descriptor == &stackmeter__v1__share_cost_response__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t stackmeter__v1__share_cost_response__pack
+                     (const Stackmeter__V1__ShareCostResponse *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &stackmeter__v1__share_cost_response__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t stackmeter__v1__share_cost_response__pack_to_buffer
+                     (const Stackmeter__V1__ShareCostResponse *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &stackmeter__v1__share_cost_response__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Stackmeter__V1__ShareCostResponse *
+       stackmeter__v1__share_cost_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Stackmeter__V1__ShareCostResponse *)
+     protobuf_c_message_unpack (&stackmeter__v1__share_cost_response__descriptor,
+                                allocator, len, data);
+}
+void   stackmeter__v1__share_cost_response__free_unpacked
+                     (Stackmeter__V1__ShareCostResponse *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &stackmeter__v1__share_cost_response__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   stackmeter__v1__try_rate_card_request__init
                      (Stackmeter__V1__TryRateCardRequest         *message)
 {
@@ -3498,6 +3678,314 @@ const ProtobufCMessageDescriptor stackmeter__v1__write_posting_response__descrip
   (ProtobufCMessageInit) stackmeter__v1__write_posting_response__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor stackmeter__v1__share_cost_request__field_descriptors[9] =
+{
+  {
+    "period",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ShareCostRequest, period),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "amount",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ShareCostRequest, amount),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reason",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ShareCostRequest, reason),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "by",
+    4,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ShareCostRequest, by),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "meter",
+    5,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ShareCostRequest, meter),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "weights",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__ShareCostRequest, n_weights),
+    offsetof(Stackmeter__V1__ShareCostRequest, weights),
+    &stackmeter__v1__share_weight__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "payer",
+    7,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ShareCostRequest, payer),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "dry_run",
+    8,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ShareCostRequest, dry_run),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "accept_estimated",
+    9,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ShareCostRequest, accept_estimated),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__share_cost_request__field_indices_by_name[] = {
+  8,   /* field[8] = accept_estimated */
+  1,   /* field[1] = amount */
+  3,   /* field[3] = by */
+  7,   /* field[7] = dry_run */
+  4,   /* field[4] = meter */
+  6,   /* field[6] = payer */
+  0,   /* field[0] = period */
+  2,   /* field[2] = reason */
+  5,   /* field[5] = weights */
+};
+static const ProtobufCIntRange stackmeter__v1__share_cost_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 9 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__share_cost_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ShareCostRequest",
+  "ShareCostRequest",
+  "Stackmeter__V1__ShareCostRequest",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ShareCostRequest),
+  9,
+  stackmeter__v1__share_cost_request__field_descriptors,
+  stackmeter__v1__share_cost_request__field_indices_by_name,
+  1,  stackmeter__v1__share_cost_request__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__share_cost_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__share_weight__field_descriptors[2] =
+{
+  {
+    "subscription",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ShareWeight, subscription),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "weight",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ShareWeight, weight),
+    &stackmeter__v1__quantity__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__share_weight__field_indices_by_name[] = {
+  0,   /* field[0] = subscription */
+  1,   /* field[1] = weight */
+};
+static const ProtobufCIntRange stackmeter__v1__share_weight__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__share_weight__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ShareWeight",
+  "ShareWeight",
+  "Stackmeter__V1__ShareWeight",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ShareWeight),
+  2,
+  stackmeter__v1__share_weight__field_descriptors,
+  stackmeter__v1__share_weight__field_indices_by_name,
+  1,  stackmeter__v1__share_weight__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__share_weight__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__cost_share__field_descriptors[2] =
+{
+  {
+    "subscription",
+    1,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CostShare, subscription),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "amount",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__CostShare, amount),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__cost_share__field_indices_by_name[] = {
+  1,   /* field[1] = amount */
+  0,   /* field[0] = subscription */
+};
+static const ProtobufCIntRange stackmeter__v1__cost_share__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__cost_share__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.CostShare",
+  "CostShare",
+  "Stackmeter__V1__CostShare",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__CostShare),
+  2,
+  stackmeter__v1__cost_share__field_descriptors,
+  stackmeter__v1__cost_share__field_indices_by_name,
+  1,  stackmeter__v1__cost_share__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__cost_share__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor stackmeter__v1__share_cost_response__field_descriptors[3] =
+{
+  {
+    "shares",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Stackmeter__V1__ShareCostResponse, n_shares),
+    offsetof(Stackmeter__V1__ShareCostResponse, shares),
+    &stackmeter__v1__cost_share__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "currency",
+    2,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_STRING,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ShareCostResponse, currency),
+    NULL,
+    &protobuf_c_empty_string,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "known",
+    3,
+    PROTOBUF_C_LABEL_NONE,
+    PROTOBUF_C_TYPE_BOOL,
+    0,   /* quantifier_offset */
+    offsetof(Stackmeter__V1__ShareCostResponse, known),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned stackmeter__v1__share_cost_response__field_indices_by_name[] = {
+  1,   /* field[1] = currency */
+  2,   /* field[2] = known */
+  0,   /* field[0] = shares */
+};
+static const ProtobufCIntRange stackmeter__v1__share_cost_response__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor stackmeter__v1__share_cost_response__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "stackmeter.v1.ShareCostResponse",
+  "ShareCostResponse",
+  "Stackmeter__V1__ShareCostResponse",
+  "stackmeter.v1",
+  sizeof(Stackmeter__V1__ShareCostResponse),
+  3,
+  stackmeter__v1__share_cost_response__field_descriptors,
+  stackmeter__v1__share_cost_response__field_indices_by_name,
+  1,  stackmeter__v1__share_cost_response__number_ranges,
+  (ProtobufCMessageInit) stackmeter__v1__share_cost_response__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor stackmeter__v1__try_rate_card_request__field_descriptors[6] =
 {
   {
@@ -4647,15 +5135,17 @@ void stackmeter__v1__rating__init (Stackmeter__V1__Rating_Service *service,
                                      &stackmeter__v1__rating__descriptor,
                                      (ProtobufCServiceDestroy) destroy);
 }
-static const ProtobufCMethodDescriptor stackmeter__v1__billing__method_descriptors[3] =
+static const ProtobufCMethodDescriptor stackmeter__v1__billing__method_descriptors[4] =
 {
   { "ApplyRateCard", &stackmeter__v1__apply_rate_card_request__descriptor, &stackmeter__v1__apply_rate_card_response__descriptor },
   { "CloseStatements", &stackmeter__v1__close_statements_request__descriptor, &stackmeter__v1__close_statements_response__descriptor },
   { "WritePosting", &stackmeter__v1__write_posting_request__descriptor, &stackmeter__v1__write_posting_response__descriptor },
+  { "ShareCost", &stackmeter__v1__share_cost_request__descriptor, &stackmeter__v1__share_cost_response__descriptor },
 };
 const unsigned stackmeter__v1__billing__method_indices_by_name[] = {
   0,        /* ApplyRateCard */
   1,        /* CloseStatements */
+  3,        /* ShareCost */
   2         /* WritePosting */
 };
 const ProtobufCServiceDescriptor stackmeter__v1__billing__descriptor =
@@ -4665,7 +5155,7 @@ const ProtobufCServiceDescriptor stackmeter__v1__billing__descriptor =
   "Billing",
   "Stackmeter__V1__Billing",
   "stackmeter.v1",
-  3,
+  4,
   stackmeter__v1__billing__method_descriptors,
   stackmeter__v1__billing__method_indices_by_name
 };
@@ -4692,6 +5182,14 @@ void stackmeter__v1__billing__write_posting(ProtobufCService *service,
 {
   assert(service->descriptor == &stackmeter__v1__billing__descriptor);
   service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void stackmeter__v1__billing__share_cost(ProtobufCService *service,
+                                         const Stackmeter__V1__ShareCostRequest *input,
+                                         Stackmeter__V1__ShareCostResponse_Closure closure,
+                                         void *closure_data)
+{
+  assert(service->descriptor == &stackmeter__v1__billing__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void stackmeter__v1__billing__init (Stackmeter__V1__Billing_Service *service,
                                     Stackmeter__V1__Billing_ServiceDestroy destroy)

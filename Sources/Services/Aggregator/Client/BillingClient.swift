@@ -11,6 +11,8 @@ package enum BillingMethods {
     service, "CloseStatements")
   package static let writePosting = RPCMethod<WritePostingRequest, WritePostingResponse>(
     service, "WritePosting")
+  package static let shareCost = RPCMethod<ShareCostRequest, ShareCostResponse>(
+    service, "ShareCost")
 }
 
 /// Has the aggregator write what bills are made of.
@@ -45,5 +47,12 @@ package struct BillingClient: Sendable {
     _ request: WritePostingRequest
   ) async throws(RPCError) -> WritePostingResponse {
     try await channel.call(BillingMethods.writePosting, request, timeout: BillingClient.timeout)
+  }
+
+  /// Divides a cost between subscriptions. May be repeated blindly.
+  package func shareCost(
+    _ request: ShareCostRequest
+  ) async throws(RPCError) -> ShareCostResponse {
+    try await channel.call(BillingMethods.shareCost, request, timeout: BillingClient.closeTimeout)
   }
 }

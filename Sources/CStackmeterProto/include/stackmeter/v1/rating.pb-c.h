@@ -39,6 +39,10 @@ typedef struct Stackmeter__V1__StatementRefusal Stackmeter__V1__StatementRefusal
 typedef struct Stackmeter__V1__CloseStatementsResponse Stackmeter__V1__CloseStatementsResponse;
 typedef struct Stackmeter__V1__WritePostingRequest Stackmeter__V1__WritePostingRequest;
 typedef struct Stackmeter__V1__WritePostingResponse Stackmeter__V1__WritePostingResponse;
+typedef struct Stackmeter__V1__ShareCostRequest Stackmeter__V1__ShareCostRequest;
+typedef struct Stackmeter__V1__ShareWeight Stackmeter__V1__ShareWeight;
+typedef struct Stackmeter__V1__CostShare Stackmeter__V1__CostShare;
+typedef struct Stackmeter__V1__ShareCostResponse Stackmeter__V1__ShareCostResponse;
 typedef struct Stackmeter__V1__TryRateCardRequest Stackmeter__V1__TryRateCardRequest;
 typedef struct Stackmeter__V1__TriedLine Stackmeter__V1__TriedLine;
 typedef struct Stackmeter__V1__TriedStatement Stackmeter__V1__TriedStatement;
@@ -582,6 +586,99 @@ struct  Stackmeter__V1__WritePostingResponse
 #define STACKMETER__V1__WRITE_POSTING_RESPONSE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__write_posting_response__descriptor) \
     , 0, (char *)protobuf_c_empty_string }
+
+
+struct  Stackmeter__V1__ShareCostRequest
+{
+  ProtobufCMessage base;
+  /*
+   * `2026-11`. It is over, and none of its statements is closed.
+   */
+  char *period;
+  /*
+   * A decimal with the digits of the currency; not zero.
+   */
+  char *amount;
+  /*
+   * What the statements say, before the amount and the key.
+   */
+  char *reason;
+  /*
+   * equal, totals, usage or weights.
+   */
+  char *by;
+  /*
+   * By usage: of this meter in the period.
+   */
+  char *meter;
+  /*
+   * By weights: at most 10,000. Who is not among them bears nothing.
+   */
+  size_t n_weights;
+  Stackmeter__V1__ShareWeight **weights;
+  /*
+   * The subscription that the whole is taken off, and which bears no share; empty for none.
+   */
+  char *payer;
+  /*
+   * Only say what the shares would be.
+   */
+  protobuf_c_boolean dry_run;
+  /*
+   * Usage that some declared source has not reported yet is known to be missing.
+   */
+  protobuf_c_boolean accept_estimated;
+};
+#define STACKMETER__V1__SHARE_COST_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__share_cost_request__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string, 0,NULL, (char *)protobuf_c_empty_string, 0, 0 }
+
+
+struct  Stackmeter__V1__ShareWeight
+{
+  ProtobufCMessage base;
+  char *subscription;
+  /*
+   * Not below zero; only the proportion counts.
+   */
+  Stackmeter__V1__Quantity *weight;
+};
+#define STACKMETER__V1__SHARE_WEIGHT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__share_weight__descriptor) \
+    , (char *)protobuf_c_empty_string, NULL }
+
+
+struct  Stackmeter__V1__CostShare
+{
+  ProtobufCMessage base;
+  char *subscription;
+  /*
+   * A decimal with the digits of the currency; that of the payer has the sign of what is taken off.
+   */
+  char *amount;
+};
+#define STACKMETER__V1__COST_SHARE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__cost_share__descriptor) \
+    , (char *)protobuf_c_empty_string, (char *)protobuf_c_empty_string }
+
+
+struct  Stackmeter__V1__ShareCostResponse
+{
+  ProtobufCMessage base;
+  /*
+   * By subscription, that of the payer last; of a cost that was shared before by subscription.
+   */
+  size_t n_shares;
+  Stackmeter__V1__CostShare **shares;
+  char *currency;
+  /*
+   * It was shared before.
+   */
+  protobuf_c_boolean known;
+};
+#define STACKMETER__V1__SHARE_COST_RESPONSE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&stackmeter__v1__share_cost_response__descriptor) \
+    , 0,NULL, (char *)protobuf_c_empty_string, 0 }
 
 
 struct  Stackmeter__V1__TryRateCardRequest
@@ -1275,6 +1372,82 @@ Stackmeter__V1__WritePostingResponse *
 void   stackmeter__v1__write_posting_response__free_unpacked
                      (Stackmeter__V1__WritePostingResponse *message,
                       ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ShareCostRequest methods */
+void   stackmeter__v1__share_cost_request__init
+                     (Stackmeter__V1__ShareCostRequest         *message);
+size_t stackmeter__v1__share_cost_request__get_packed_size
+                     (const Stackmeter__V1__ShareCostRequest   *message);
+size_t stackmeter__v1__share_cost_request__pack
+                     (const Stackmeter__V1__ShareCostRequest   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__share_cost_request__pack_to_buffer
+                     (const Stackmeter__V1__ShareCostRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ShareCostRequest *
+       stackmeter__v1__share_cost_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__share_cost_request__free_unpacked
+                     (Stackmeter__V1__ShareCostRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ShareWeight methods */
+void   stackmeter__v1__share_weight__init
+                     (Stackmeter__V1__ShareWeight         *message);
+size_t stackmeter__v1__share_weight__get_packed_size
+                     (const Stackmeter__V1__ShareWeight   *message);
+size_t stackmeter__v1__share_weight__pack
+                     (const Stackmeter__V1__ShareWeight   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__share_weight__pack_to_buffer
+                     (const Stackmeter__V1__ShareWeight   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ShareWeight *
+       stackmeter__v1__share_weight__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__share_weight__free_unpacked
+                     (Stackmeter__V1__ShareWeight *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__CostShare methods */
+void   stackmeter__v1__cost_share__init
+                     (Stackmeter__V1__CostShare         *message);
+size_t stackmeter__v1__cost_share__get_packed_size
+                     (const Stackmeter__V1__CostShare   *message);
+size_t stackmeter__v1__cost_share__pack
+                     (const Stackmeter__V1__CostShare   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__cost_share__pack_to_buffer
+                     (const Stackmeter__V1__CostShare   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__CostShare *
+       stackmeter__v1__cost_share__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__cost_share__free_unpacked
+                     (Stackmeter__V1__CostShare *message,
+                      ProtobufCAllocator *allocator);
+/* Stackmeter__V1__ShareCostResponse methods */
+void   stackmeter__v1__share_cost_response__init
+                     (Stackmeter__V1__ShareCostResponse         *message);
+size_t stackmeter__v1__share_cost_response__get_packed_size
+                     (const Stackmeter__V1__ShareCostResponse   *message);
+size_t stackmeter__v1__share_cost_response__pack
+                     (const Stackmeter__V1__ShareCostResponse   *message,
+                      uint8_t             *out);
+size_t stackmeter__v1__share_cost_response__pack_to_buffer
+                     (const Stackmeter__V1__ShareCostResponse   *message,
+                      ProtobufCBuffer     *buffer);
+Stackmeter__V1__ShareCostResponse *
+       stackmeter__v1__share_cost_response__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   stackmeter__v1__share_cost_response__free_unpacked
+                     (Stackmeter__V1__ShareCostResponse *message,
+                      ProtobufCAllocator *allocator);
 /* Stackmeter__V1__TryRateCardRequest methods */
 void   stackmeter__v1__try_rate_card_request__init
                      (Stackmeter__V1__TryRateCardRequest         *message);
@@ -1552,6 +1725,18 @@ typedef void (*Stackmeter__V1__WritePostingRequest_Closure)
 typedef void (*Stackmeter__V1__WritePostingResponse_Closure)
                  (const Stackmeter__V1__WritePostingResponse *message,
                   void *closure_data);
+typedef void (*Stackmeter__V1__ShareCostRequest_Closure)
+                 (const Stackmeter__V1__ShareCostRequest *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__ShareWeight_Closure)
+                 (const Stackmeter__V1__ShareWeight *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__CostShare_Closure)
+                 (const Stackmeter__V1__CostShare *message,
+                  void *closure_data);
+typedef void (*Stackmeter__V1__ShareCostResponse_Closure)
+                 (const Stackmeter__V1__ShareCostResponse *message,
+                  void *closure_data);
 typedef void (*Stackmeter__V1__TryRateCardRequest_Closure)
                  (const Stackmeter__V1__TryRateCardRequest *message,
                   void *closure_data);
@@ -1715,6 +1900,10 @@ struct Stackmeter__V1__Billing_Service
                         const Stackmeter__V1__WritePostingRequest *input,
                         Stackmeter__V1__WritePostingResponse_Closure closure,
                         void *closure_data);
+  void (*share_cost)(Stackmeter__V1__Billing_Service *service,
+                     const Stackmeter__V1__ShareCostRequest *input,
+                     Stackmeter__V1__ShareCostResponse_Closure closure,
+                     void *closure_data);
 };
 typedef void (*Stackmeter__V1__Billing_ServiceDestroy)(Stackmeter__V1__Billing_Service *);
 void stackmeter__v1__billing__init (Stackmeter__V1__Billing_Service *service,
@@ -1725,7 +1914,8 @@ void stackmeter__v1__billing__init (Stackmeter__V1__Billing_Service *service,
     { STACKMETER__V1__BILLING__BASE_INIT,\
       function_prefix__ ## apply_rate_card,\
       function_prefix__ ## close_statements,\
-      function_prefix__ ## write_posting  }
+      function_prefix__ ## write_posting,\
+      function_prefix__ ## share_cost  }
 void stackmeter__v1__billing__apply_rate_card(ProtobufCService *service,
                                               const Stackmeter__V1__ApplyRateCardRequest *input,
                                               Stackmeter__V1__ApplyRateCardResponse_Closure closure,
@@ -1738,6 +1928,10 @@ void stackmeter__v1__billing__write_posting(ProtobufCService *service,
                                             const Stackmeter__V1__WritePostingRequest *input,
                                             Stackmeter__V1__WritePostingResponse_Closure closure,
                                             void *closure_data);
+void stackmeter__v1__billing__share_cost(ProtobufCService *service,
+                                         const Stackmeter__V1__ShareCostRequest *input,
+                                         Stackmeter__V1__ShareCostResponse_Closure closure,
+                                         void *closure_data);
 
 /* --- descriptors --- */
 
@@ -1763,6 +1957,10 @@ extern const ProtobufCMessageDescriptor stackmeter__v1__statement_refusal__descr
 extern const ProtobufCMessageDescriptor stackmeter__v1__close_statements_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__write_posting_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__write_posting_response__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__share_cost_request__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__share_weight__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__cost_share__descriptor;
+extern const ProtobufCMessageDescriptor stackmeter__v1__share_cost_response__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__try_rate_card_request__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__tried_line__descriptor;
 extern const ProtobufCMessageDescriptor stackmeter__v1__tried_statement__descriptor;

@@ -34,7 +34,7 @@ extension Aggregator {
     let posting = try request.posting(currency)
     do throws(StoreError) {
       return WritePostingResponse(
-        id: try counter.store.put(posting: posting), currency: currency.code)
+        id: try counter.store.put(postings: [posting])[0], currency: currency.code)
     } catch { throw .store(error) }
   }
 }
@@ -42,7 +42,7 @@ extension Aggregator {
 extension WritePostingRequest {
   /// What is to be written; throws what is wrong with it.
   fileprivate func posting(_ currency: Currency) throws(BillingError) -> Posting {
-    guard let kind = Posting.Kind(rawValue: kind) else {
+    guard let kind = Posting.Kind(rawValue: kind), kind != .shared else {
       throw .invalid(field: "kind", problem: "must be credit or adjustment")
     }
     let money: Money

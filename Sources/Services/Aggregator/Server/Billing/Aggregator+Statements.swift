@@ -66,6 +66,39 @@ extension Aggregator {
   }
 }
 
+/// A period that is over, with all of its reporting windows closed, and what it is priced by.
+struct EndedPeriod {
+  let period: BillingPeriod
+  let reader: any UsageReader
+  let cards: RateCards
+  private let missing: MissingSources
+
+  init(_ period: BillingPeriod, _ billing: BillingConfiguration) throws(BillingError) {
+    let read: (reader: any UsageReader, cards: RateCards?, openWindow: Hour)
+    do throws(StoreError) {
+      let reader = try billing.open()
+      read = (reader, try RateCards(billing.card, reader), try reader.openWindow())
+      missing = Completeness(openWindow: read.openWindow, sources: try reader.sources())
+        .missing(until: period.end.start)
+    } catch { throw .store(error) }
+    guard let cards = read.cards else {
+      throw .refused(BillingProblem.noCard(name: billing.card, period: period).description)
+    }
+    guard read.openWindow >= period.end.firstHour else {
+      throw .refused(BillingProblem.notEnded(period: period).description)
+    }
+    (self.period, reader, self.cards) = (period, read.reader, cards)
+  }
+
+  /// Throws where sources have not reported all of it.
+  func checkComplete() throws(BillingError) {
+    guard missing.isEmpty else {
+      throw .refused(
+        BillingProblem.estimated(period: period, missing: missing.description).description)
+    }
+  }
+}
+
 /// What a call makes of some subscriptions: drafts that can be closed, and what is said of the others.
 private struct StatementDrafts: Sendable {
   let card: String
@@ -84,28 +117,12 @@ private struct StatementDrafts: Sendable {
     _ period: BillingPeriod, _ request: CloseStatementsRequest, _ billing: BillingConfiguration
   ) throws(BillingError) {
     card = billing.card
-    let read: (reader: any UsageReader, cards: RateCards?, openWindow: Hour)
-    let missing: MissingSources
-    do throws(StoreError) {
-      let reader = try billing.open()
-      read = (reader, try RateCards(billing.card, reader), try reader.openWindow())
-      missing = Completeness(openWindow: read.openWindow, sources: try reader.sources())
-        .missing(until: period.end.start)
-    } catch { throw .store(error) }
-    guard let cards = read.cards else {
-      throw .refused(BillingProblem.noCard(name: billing.card, period: period).description)
-    }
-    guard read.openWindow >= period.end.firstHour else {
-      throw .refused(BillingProblem.notEnded(period: period).description)
-    }
-    do throws(StoreError) { try take(period, request, cards, read.reader) } catch {
+    let ended = try EndedPeriod(period, billing)
+    do throws(StoreError) { try take(period, request, ended.cards, ended.reader) } catch {
       throw .store(error)
     }
     // What is closed already stays so whoever is missing now.
-    guard ready.isEmpty || missing.isEmpty || request.acceptsEstimated else {
-      throw .refused(
-        BillingProblem.estimated(period: period, missing: missing.description).description)
-    }
+    if !ready.isEmpty, !request.acceptsEstimated { try ended.checkComplete() }
   }
 
   private mutating func take(

@@ -26,5 +26,6 @@ package struct BillingEndpoint: RPCEndpoint {
     routes.unary(BillingMethods.applyRateCard) { try await aggregator().apply($0) }
     routes.unary(BillingMethods.closeStatements) { try await aggregator().closeStatements($0) }
     routes.unary(BillingMethods.writePosting) { try await aggregator().write($0) }
+    routes.unary(BillingMethods.shareCost) { try await aggregator().share($0) }
   }
 }

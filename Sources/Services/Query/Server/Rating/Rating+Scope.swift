@@ -62,7 +62,7 @@ extension QueryError {
     switch problem {
     case .store(let error): self = .store(error)
     case .noCard: self = .missing(problem.description)
-    case .rating, .statement, .tooLong: self = .tooWide(problem.description)
+    case .rating, .statement, .tooLong, .tooManyBearers: self = .tooWide(problem.description)
     case .notEnded, .estimated, .closed, .closedLater, .earlierOpen:
       self = .forbidden(problem.description)
     }
