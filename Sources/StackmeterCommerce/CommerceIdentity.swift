@@ -4,8 +4,8 @@ internal import StackmeterCore
 /// The ids by which a commerce service knows records and batches again. The same usage has the same ids, whoever
 /// makes them, however often and after whatever crash.
 package enum CommerceIdentity {
-  private static let recordPrefix = "r1-"
-  private static let batchPrefix = "b1-"
+  private static let recordPrefix = Array("r1-".utf8)
+  private static let batchPrefix = Array("b1-".utf8)
   /// How many bytes of a SHA-256 an id has.
   private static let digestBytes = 16
   /// Bytes of an id.
@@ -17,23 +17,35 @@ package enum CommerceIdentity {
   ///   - row: The id of the row in every export: cell and series, usage hour, reporting window.
   ///   - revision: 0 for what a closed window says, which never changes.
   package static func record(row: some Sequence<UInt8>, revision: UInt32) -> String {
-    var content = Array(row)
-    withUnsafeBytes(of: revision.littleEndian) { content.append(contentsOf: $0) }
-    return recordPrefix + digest(of: content)
+    var id: [UInt8] = []
+    Array(row).withUnsafeBytes { append(record: $0, revision: revision, to: &id) }
+    return String(decoding: id, as: UTF8.self)
   }
 
-  /// The id of a batch: of its records' ids in their order.
-  package static func batch(records: [String]) -> String {
-    var content: [UInt8] = []
-    content.reserveCapacity(records.count * (idBytes + 1))
-    for id in records {
-      content.append(contentsOf: id.utf8)
-      content.append(0)
+  /// The same, where the row's id lies in other bytes.
+  package static func append(
+    record row: UnsafeRawBufferPointer, revision: UInt32, to id: inout [UInt8]
+  ) {
+    var hash = SHA256()
+    hash.update(bufferPointer: row)
+    withUnsafeBytes(of: revision.littleEndian) { hash.update(bufferPointer: $0) }
+    append(recordPrefix, hash.finalize(), to: &id)
+  }
+
+  /// The id of a batch: of its records' ids in their order, each with `recordEnd` behind it.
+  package static func batch(records: [UInt8]) -> String {
+    var id: [UInt8] = []
+    append(batchPrefix, SHA256.hash(data: records), to: &id)
+    return String(decoding: id, as: UTF8.self)
+  }
+
+  /// What stands behind a record's id where a batch's id is made of it.
+  package static let recordEnd: UInt8 = 0
+
+  private static func append(_ prefix: [UInt8], _ digest: SHA256.Digest, to id: inout [UInt8]) {
+    id.append(contentsOf: prefix)
+    digest.withUnsafeBytes {
+      appendHexadecimal(UnsafeRawBufferPointer(rebasing: $0.prefix(digestBytes)), to: &id)
     }
-    return batchPrefix + digest(of: content)
-  }
-
-  private static func digest(of content: [UInt8]) -> String {
-    SHA256.hash(data: content).withUnsafeBytes { hexadecimal($0.prefix(digestBytes)) }
   }
 }

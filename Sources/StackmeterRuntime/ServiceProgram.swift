@@ -1,3 +1,4 @@
+internal import CStackmeterSupport
 internal import Glibc
 package import Logging
 package import ServiceLifecycle
@@ -13,11 +14,16 @@ internal import UnixSignals
 /// Exit codes: 0 after a graceful stop, 64 for wrong arguments, 78 for wrong settings, 1 for all else.
 package enum ServiceProgram {
   /// Runs the parts that `makeParts` builds, which stop in the reverse order. Returns only to end the process.
+  ///
+  /// Threads that allocate at once get heaps of their own, each of which keeps what was freed in it. A service that is
+  /// to be small has at most `heapsMax` of them.
   package static func main(
-    _ name: String, _ makeParts: (Settings, Logger) async throws -> [any Service]
+    _ name: String, heapsMax: Int32? = nil,
+    _ makeParts: (Settings, Logger) async throws -> [any Service]
   ) async -> Never {
     signal(SIGPIPE, SIG_IGN)
     raiseDescriptorLimit()
+    if let heapsMax { _ = stackmeter_limit_heaps(heapsMax) }
     var logger = Logger(label: name) { _ in JSONLinesLogHandler(service: name) }
     let arguments = parse(CommandLine.arguments, name)
     do {

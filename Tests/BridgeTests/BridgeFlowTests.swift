@@ -7,8 +7,10 @@ import StackmeterCompression
 import StackmeterCore
 import StackmeterRPC
 import StackmeterRuntime
+import StackmeterStore
 import StackmeterTesting
 import StackmeterWire
+import Synchronization
 import Testing
 
 @testable import BridgeServer
@@ -228,6 +230,76 @@ import Testing
       let status = try await settled(bridge, usage)
       #expect(commerce.quantities == expected)
       #expect(status.acknowledged == UInt64(expected.count))
+    }
+  }
+
+  @Test func `while a part waits for the outbox, the next one is asked for, and no more`()
+    async throws
+  {
+    var random = try SeededRandom()
+    let usage = FakeUsage(rowsOfPart: 7)
+    let expected = usage.close(rows: 40, using: &random).merging(
+      usage.close(rows: 10, using: &random)
+    ) { $1 }
+    // How many parts are in the outbox when one is asked for.
+    let kept = Mutex<[Int64]>([])
+    let begin = StopSignal()
+    try await withBridge(usage) { bridge, commerce in
+      usage.beforeEach { question in
+        if question == 1 { await begin.wait() }
+        if question > 2, let cursor = try await bridge.outbox?.cursor() {
+          // The first window has six parts, the second one two.
+          let before = [0, 6, 8][Int(cursor.window.index - usage.first.index)]
+          kept.withLock { $0.append(Int64(before) + cursor.rows / 7) }
+        }
+      }
+      _ = try await bridge.register(registration(commerce, from: usage.first))
+      _ = try await eventually { usage.questions == 1 ? true : nil }
+      // Somebody else writes, so that the first part waits.
+      let other = try await OutboxSchema.open("\(bridge.directory)/outbox.sqlite")
+      try other.execute("BEGIN IMMEDIATE")
+      begin.raise()
+      _ = try await eventually { usage.questions == 2 ? true : nil }
+      try other.execute("ROLLBACK")
+      other.close()
+      _ = try await settled(bridge, usage)
+      #expect(commerce.quantities == expected)
+      // When the third is asked for, the first is kept, or the second as well by then; and so on.
+      for (part, kept) in zip(1...7, kept.withLock { $0 }) {
+        #expect([part, part + 1].contains(Int(kept)))
+      }
+    }
+  }
+
+  @Test func `windows that are to be sent again at any moment come again once`() async throws {
+    var random = try SeededRandom()
+    let usage = FakeUsage(rowsOfPart: 3)
+    var expected: [String: Quantity] = [:]
+    for rows in [4, 0, 9, 1, 12, 3, 7, 2] {
+      expected.merge(usage.close(rows: rows, using: &random)) { $1 }
+    }
+    let sums = expected
+    let chance = Mutex(random)
+    try await withBridge(usage) { bridge, commerce in
+      usage.beforeEach { question in
+        guard question % 3 == 0, question < 90 else { return }
+        let windows = chance.withLock { random in
+          let first = Int64.random(in: 0..<8, using: &random)
+          return Hour(
+            index: usage.first.index + first)..<Hour(
+              index: usage.first.index + Int64.random(in: first...8, using: &random))
+        }
+        _ = try await bridge.control(.resendWindows(windows))
+      }
+      _ = try await bridge.register(registration(commerce, from: usage.first))
+      let status = try await eventually {
+        let status = await bridge.status()
+        return usage.questions >= 90 && status.nextWindow == usage.openWindow
+          && status.pending + status.sent == 0 ? status : nil
+      }
+      #expect(commerce.quantities == sums)
+      #expect(commerce.conflicts.isEmpty)
+      #expect(status.acknowledged == UInt64(sums.count) && status.refused == 0)
     }
   }
 

@@ -17,6 +17,7 @@ final class FakeUsage: RPCEndpoint {
     var lines: [[String]] = []
     var tokenSalt = 0
     var questions = 0
+    var before: @Sendable (Int) async throws -> Void = { _ in }
   }
 
   let first: Hour
@@ -33,6 +34,11 @@ final class FakeUsage: RPCEndpoint {
   }
 
   var questions: Int { state.withLock { $0.questions } }
+
+  /// Does something before a part is given; it is told how many were asked for.
+  func beforeEach(_ body: @escaping @Sendable (Int) async throws -> Void) {
+    state.withLock { $0.before = body }
+  }
 
   /// Tokens that were given out are not known any more, as if the file with query's key had been lost.
   func forgetTokens() {
@@ -82,12 +88,18 @@ final class FakeUsage: RPCEndpoint {
       status.openWindow = openWindow
       return status
     }
-    routes.unary(QueryMethods.exportUsage) { [self] in try part($0) }
+    routes.unary(QueryMethods.exportUsage) { [self] request in
+      let (question, before) = state.withLock { state in
+        state.questions += 1
+        return (state.questions, state.before)
+      }
+      try await before(question)
+      return try part(request)
+    }
   }
 
   private func part(_ request: ExportUsageRequest) throws -> ExportUsageResponse {
     try state.withLock { state in
-      state.questions += 1
       let window = request.from!
       let index = Int(window.index - first.index)
       guard request.to == window.next, request.format == .ndjson else {

@@ -19,11 +19,17 @@ func exportLine(
 }
 
 @Suite struct RecordTests {
-  private func line(_ text: String) -> ExportLine? { ExportLine(Array(text.utf8)[...]) }
+  private func isRow(_ text: some Sequence<UInt8>) -> Bool {
+    Array(text).withUnsafeBytes { ExportLine($0) != nil }
+  }
 
-  private func registration(_ members: String = "") throws -> BridgeRegistration {
+  private static let window = Hour(index: 7)
+
+  private func registration(
+    _ members: String = "", model: String = "payAsYouUse"
+  ) throws -> BridgeRegistration {
     let text =
-      #"{"site":"s","model":"payAsYouUse","endpoint":"https://x/","key":"k"\#(members)}"#
+      #"{"site":"s","model":"\#(model)","endpoint":"https://x/","key":"k"\#(members)}"#
     return try BridgeRegistration(json: Array(text.utf8))
   }
 
@@ -33,15 +39,19 @@ func exportLine(
       isBillable: isBillable)
   }
 
+  /// The record that is made of a row, as it is in its batch.
   private func record(
-    _ text: String, _ members: String = "", meters: [Meter] = []
+    _ text: String, _ members: String = "", model: String = "payAsYouUse", meters: [Meter] = []
   ) throws -> CommerceRecord? {
-    var mapper = RecordMapper(try registration(members), meters: meters)
-    let row = try #require(line(text))
-    guard let mapped = mapper.record(row) else { return nil }
-    let value = try JSONValue(parsing: mapped.json, limits: .event)
+    var mapper = RecordMapper(try registration(members, model: model), meters: meters)
+    let batches = try mapper.batches(
+      of: Array("\(text)\n".utf8), droppingFirst: 0, window: Self.window)
+    guard let batch = batches.first else { return nil }
+    let records = try #require(OpenedBatch(batch.body)).records
+    try #require(batches.count == 1 && batch.records == 1 && records.count == 1)
+    let value = try JSONValue(parsing: records[0].json, limits: .event)
     let record = try CommerceRecord(json: value, path: "record")
-    #expect(record.id == mapped.id)
+    #expect(record.id == records[0].id)
     return record
   }
 
@@ -81,13 +91,8 @@ func exportLine(
   }
 
   @Test func `development has a price of zero`() throws {
-    let text = #"{"site":"s","model":"development","endpoint":"https://x/","key":"k"}"#
-    var mapper = RecordMapper(try BridgeRegistration(json: Array(text.utf8)), meters: [])
-    let row = try #require(line(exportLine()))
-    let made = mapper.record(row)
-    let mapped = try #require(made)
-    let value = try JSONValue(parsing: mapped.json, limits: .event)
-    #expect(try CommerceRecord(json: value, path: "").unitPrice == .zero)
+    let made = try record(exportLine(), model: "development")
+    #expect(try #require(made).unitPrice == .zero)
   }
 
   @Test func `texts with escapes are read as what they say`() throws {
@@ -101,13 +106,82 @@ func exportLine(
     "", "{}", "{\"id\":\"a\"}", "null", #"{"end":true,"rows":1,"from":"","to":""}"#,
   ])
   func `another text is no row`(text: String) {
-    #expect(line(text) == nil)
+    #expect(!isRow(text.utf8))
   }
 
   @Test func `each beginning of a row is no row`() {
     let whole = Array(exportLine().utf8)
     // The last member could be shorter: what ends with a brace is query's business.
-    for count in 0..<whole.count { #expect(ExportLine(whole[..<count]) == nil, "\(count)") }
+    for count in 0..<whole.count { #expect(!isRow(whole[..<count]), "\(count)") }
+  }
+
+  @Test func `the bytes of a batch are the same for ever`() throws {
+    let mapping = #","meters":{"m1":"CPU-H"},"defaultCustomer":"c-0""#
+    let other = "ff112233445566778899aabbccddeeff-2026112315-2026112316"
+    let part = [
+      exportLine(), exportLine(meter: "m2"), exportLine(id: other, meter: "M3", quantity: "-2"), "",
+    ].joined(separator: "\n")
+    var mapper = RecordMapper(try registration(mapping), meters: [meter("M2", isBillable: false)])
+    // Twice, as some of it is remembered.
+    for _ in 0..<2 {
+      let batches = try mapper.batches(
+        of: Array(part.utf8), droppingFirst: 0, window: Hour(index: 498_736))
+      // What Python's hashlib makes of the rows' ids.
+      #expect(batches.map(\.id) == ["b1-95b77f496319fffd2aba11d1d6421aeb"])
+      let text = try GzipDecoder.decode(batches[0].body, GzipLimits(outputBytesMax: 1 << 20))
+      let rest =
+        #""resourceUri":"/vm/\"1","location":"local","tags":{"b":"2","a":"ü"},"additionalInfo":"","#
+        + #""usageStart":"2026-11-23T15:00:00Z","usageEnd":"2026-11-23T16:00:00Z","#
+      let end = #""window":"2026-11-23T16:00:00Z","cell":"local"}"#
+      let expected =
+        #"{"batch":"b1-95b77f496319fffd2aba11d1d6421aeb","site":"s","model":"payAsYouUse","#
+        + #""window":"2026-11-23T16:00:00Z","records":["#
+        + #"{"id":"r1-fdc08fddf85fc3dcc55fbc743d4dfa64","revision":0,"subscription":"S1","#
+        + #""customer":"c-0","meter":"CPU-H","localMeter":"M1","# + rest + #""quantity":"1.5","#
+        + end + #",{"id":"r1-5d44057b4950308191620c15e8108b10","revision":0,"subscription":"S1","#
+        + #""customer":"c-0","meter":"M3","localMeter":"M3","# + rest + #""quantity":"-2","# + end
+        + "]}"
+      #expect(String(decoding: text, as: UTF8.self) == expected)
+    }
+  }
+
+  @Test func `a part is taken from any of its rows, and refused where one is none`() throws {
+    var mapper = RecordMapper(try registration(), meters: [])
+    let lines = (0..<5).map { exportLine(id: "\($0)", subscription: "S\($0 % 2)") + "\n" }
+    let part = Array(lines.joined().utf8)
+    #expect(part.withUnsafeBytes(ExportLines.count) == 5)
+    for dropped in 0...6 {
+      let batches = try mapper.batches(of: part, droppingFirst: dropped, window: Self.window)
+      let records = try batches.flatMap { try #require(OpenedBatch($0.body)).records.map(\.id) }
+      #expect(
+        records
+          == (0..<5).dropFirst(dropped).map {
+            CommerceIdentity.record(row: "\($0)".utf8, revision: 0)
+          })
+    }
+    #expect(try mapper.batches(of: [], droppingFirst: 0, window: Self.window).isEmpty)
+    // Its last line feed is missing, a line is empty, or an escape is none.
+    for foreign in [
+      part.dropLast(), part + [10], part + Array((exportLine(meter: #"\x"#) + "\n").utf8),
+    ] {
+      #expect(throws: ForeignLine()) {
+        _ = try mapper.batches(of: Array(foreign), droppingFirst: 0, window: Self.window)
+      }
+    }
+  }
+
+  @Test func `more subscriptions and meters than are remembered are mapped as well`() throws {
+    var mapper = RecordMapper(
+      try registration(#","customers":{"s10500":"late"}"#), meters: [])
+    let count = RecordMapper.textsMax + 1000
+    let lines = (0..<count).map { exportLine(id: "\($0)", subscription: "S\($0)") + "\n" }
+    let batches = try mapper.batches(
+      of: Array(lines.joined().utf8), droppingFirst: 0, window: Self.window)
+    #expect(batches.reduce(0) { $0 + $1.records } == count)
+    let records = try #require(OpenedBatch(batches[10].body)).records
+    let value = try JSONValue(parsing: records[500].json, limits: .event)
+    let record = try CommerceRecord(json: value, path: "record")
+    #expect(record.subscription == "S10500" && record.customer == "late")
   }
 
   @Test func `ids are the same for ever`() {
@@ -120,8 +194,8 @@ func exportLine(
         row: "00112233445566778899aabbccddeeff-2026112315-2026112316".utf8, revision: 1)
         != "r1-fdc08fddf85fc3dcc55fbc743d4dfa64")
     #expect(
-      CommerceIdentity.batch(records: ["r1-a", "r1-b"]) == "b1-ee84bf508a95d5e2d53011b779ddfc5b")
-    #expect(CommerceIdentity.batch(records: ["r1-a", "r1-b"]).utf8.count == 35)
+      CommerceIdentity.batch(records: Array("r1-a\0r1-b\0".utf8))
+        == "b1-ee84bf508a95d5e2d53011b779ddfc5b")
   }
 
   @Test func `batches have at most so many records and bytes, and halves have all of them`() throws

@@ -200,6 +200,42 @@ import Testing
     }
   }
 
+  @Test func `a file is the same whatever files were made before it`() async throws {
+    try await withPlace { place in
+      let rows = (0..<30).map { number in
+        (
+          Int64(499_632 + number % 26), Self.series("s\(number % 3)", uri: "=\(number % 5)"),
+          Int64(499_632), Quantity(Int32(number))
+        )
+      }
+      try place.count(rows, next: 3, open: 499_700)
+      var questions: [ExportUsageRequest] = []
+      for format in [ExportUsageRequest.Format.csv, .ndjson] {
+        for granularity in [Granularity.hourly, .daily] {
+          questions.append(
+            ExportUsageRequest(caller: .operator, granularity: granularity, format: format))
+          questions.append(
+            ExportUsageRequest(
+              caller: .tenant(subscriptions: ["s1"]), granularity: granularity, format: format))
+        }
+        questions.append(
+          ExportUsageRequest(
+            caller: .operator, format: format, restatedSince: Hour(index: 499_650)))
+      }
+      var alone: [String] = []
+      for question in questions {
+        _ = place.query.exportTexts.take(question.format)
+        alone.append(try await place.file(question).text)
+      }
+      #expect(Set(alone).count == questions.count)
+      for _ in 0..<2 {
+        for (question, text) in zip(questions, alone) {
+          #expect(try await place.file(question).text == text)
+        }
+      }
+    }
+  }
+
   @Test func `what was restated since an export is a delta of each series and usage day`()
     async throws
   {

@@ -1,3 +1,4 @@
+import BridgeClient
 import CollectorClient
 import Glibc
 import StackmeterCore
@@ -279,6 +280,56 @@ private final class LoadEnd: Sendable {
         #expect(restoredTotals == totals && restoredHashes == hashes)
       }
     }
+  }
+
+  /// How far the bridge was, what waits and what was refused; but not the secret that it sends with.
+  @Test
+  func `the outbox of the bridge outlives the host, and sends nothing until it is registered`()
+    async throws
+  {
+    try await withCluster(overrides: Self.overrides) { cluster in
+      _ = try writeHistory(cluster.settings)
+      for service in ["collector", "aggregator", "query", "bridge"] { try cluster.start(service) }
+      try await cluster.serving("collector", "aggregator", "query", "bridge")
+      _ = try await closedWindows(cluster)
+      let first = Hour(index: SystemClock().now().hour.index - Int64(Self.windows))
+      try await register(cluster, from: first)
+      let before = try await eventually {
+        let status = try await bridgeStatus(cluster)
+        return status.nextWindow.index >= first.index + Int64(Self.windows) && status.pending > 0
+          ? status : nil
+      }
+      let backup = "\(cluster.directory)/backup"
+      let made = try await cluster.command("backup", backup)
+      try #require(made.status == .exited(0), "\(made.output)")
+      #expect(access("\(backup)/bridge/outbox.sqlite", F_OK) == 0)
+      #expect(access("\(backup)/bridge/registration.json", F_OK) != 0)
+      try await withRestored(backup) { restored in
+        try restored.start("bridge")
+        try await restored.serving("bridge")
+        let idle = try await bridgeStatus(restored)
+        #expect(idle.state == "unregistered")
+        // It goes on where it was, wherever somebody says that it shall begin.
+        try await register(restored, from: Hour(index: 400_000))
+        let after = try await bridgeStatus(restored)
+        #expect(after.nextWindow >= before.nextWindow && after.pending >= before.pending)
+        #expect(after.oldestWindow == before.oldestWindow)
+      }
+    }
+  }
+
+  private func register(_ cluster: Cluster, from: Hour) async throws {
+    let path = "\(cluster.directory)/registration.json"
+    try Array(
+      (#"{"site":"s","model":"capacity","endpoint":"http://127.0.0.1:1/","key":"secret","#
+        + #""from":"\#(from)"}"#).utf8
+    ).write(to: path)
+    let told = try await cluster.command("bridge", "register", path)
+    try #require(told.status == .exited(0), "\(told.output)")
+  }
+
+  private func bridgeStatus(_ cluster: Cluster) async throws -> BridgeStatus {
+    try await cluster.call("bridge") { try await BridgeClient($0).status() }
   }
 
   /// What somebody at the host changes is in the log, and the log is in the backup.

@@ -7,7 +7,7 @@ import StackmeterRuntime
 @main
 struct Program {
   static func main() async {
-    await ServiceProgram.main("bridge") { settings, logger in
+    await ServiceProgram.main("bridge", heapsMax: 2) { settings, logger in
       try StateLock.makeDirectory(settings.stateDirectory)
       let query = try RPCConnection(socketPath: settings.socketPath("query"))
       let bridge = try Bridge(

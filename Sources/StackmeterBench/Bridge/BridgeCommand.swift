@@ -4,7 +4,7 @@ internal import ArgumentParser
 struct BridgeCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "bridge",
-    abstract: "Have the bridge collect a backlog of closed windows, and then send it.",
+    abstract: "Have the bridge collect a backlog of closed windows, and send it.",
     discussion: """
       Build with -c release. The commerce service is in this program, at a real socket; it unpacks every batch, and \
       knows each record. Exits with 1 where not every record has arrived once, or the sum is another.
@@ -31,6 +31,11 @@ struct BridgeOptions: ParsableArguments {
   var directory = "/var/tmp"
   @Option(help: "The file of meters for the services.")
   var catalog = "deploy/config/meters.json"
+  @Flag(
+    help:
+      "Send while it is collected, as a bridge does; otherwise afterwards, so that each has a figure."
+  )
+  var atOnce = false
   @Flag(help: "As a JSON object.")
   var json = false
 

@@ -5,7 +5,7 @@ internal import StackmeterRPC
 internal import StackmeterRuntime
 internal import StackmeterWire
 
-/// A backlog of closed windows: collected while the bridge is paused, then sent.
+/// A backlog of closed windows: collected while the bridge is paused, then sent; or both at once.
 struct BridgeRun {
   /// How long either may take.
   private static let timeMax: Duration = .seconds(3600)
@@ -33,7 +33,8 @@ struct BridgeRun {
     defer { sink.stop() }
     let expected = Self.expected(dataset)
     let figures = try await withRPCChannel(socketPath: bridge.socketPath) { channel in
-      try await run(BridgeClient(channel), bridge, sink, dataset, records: expected.records)
+      try await run(
+        BridgeClient(channel), bridge, query, sink, dataset, records: expected.records)
     }
     try await bridge.kill()
     try await query.kill()
@@ -56,30 +57,38 @@ struct BridgeRun {
   }
 
   private func run(
-    _ client: BridgeClient, _ bridge: ServiceProcess, _ sink: CommerceSink,
-    _ dataset: UsageDataset, records: Int
+    _ client: BridgeClient, _ bridge: ServiceProcess, _ query: ServiceProcess,
+    _ sink: CommerceSink, _ dataset: UsageDataset, records: Int
   ) async throws -> [(String, [Figure])] {
     let from = Hour(index: dataset.windows.lowerBound)
     let document =
       #"{"site":"bench","model":"payAsYouUse","endpoint":"http://127.0.0.1:\#(sink.port)/","#
-      + #""key":"bench","from":"\#(from)","paused":true}"#
-    let collecting = ContinuousClock.now
+      + #""key":"bench","from":"\#(from)","paused":\#(!options.atOnce)}"#
+    let memory = { Figure.mebibytes("bridge memory at most", bridge.figures.residentBytesMax) }
+    let queryBefore = query.figures.cpu
+    let queryCPU = {
+      Figure.cpu("cpu of query", query.figures.cpu - queryBefore, per: "records", UInt64(records))
+    }
+    let begin = ContinuousClock.now
     _ = try await client.register(RegisterBridgeRequest(document: Array(document.utf8)))
+    if options.atOnce {
+      try await wait(client) { $0.acknowledged == UInt64(records) }
+      let elapsed = ContinuousClock.now - begin
+      return [
+        ("drain", figures(records, elapsed, bridge.figures.cpu) + [queryCPU(), memory()])
+      ]
+    }
     try await wait(client) { $0.nextWindow.index >= dataset.windows.upperBound }
-    let collected = ContinuousClock.now - collecting
-    let before = bridge.figures
+    let collected = ContinuousClock.now - begin
+    let before = bridge.figures.cpu
+    let collecting = figures(records, collected, before) + [queryCPU(), memory()]
     let sending = ContinuousClock.now
     _ = try await client.control(.resume)
     try await wait(client) { $0.acknowledged == UInt64(records) }
     let sent = ContinuousClock.now - sending
-    let after = bridge.figures
     return [
-      ("collect", figures(records, collected, before.cpu)),
-      (
-        "send",
-        figures(records, sent, after.cpu - before.cpu)
-          + [.mebibytes("bridge memory at most", after.residentBytesMax)]
-      ),
+      ("collect", collecting),
+      ("send", figures(records, sent, bridge.figures.cpu - before) + [memory()]),
     ]
   }
 

@@ -7,10 +7,10 @@ internal import StackmeterStore
 
 /// One backup of a Stackmeter that may run meanwhile.
 ///
-/// The usage database is copied first, then the journal, then the quarantine up to the first resolution that speaks of
-/// a position the copied journal does not have. So the database never is ahead of the journal, and what was refused is
-/// in one of the two logs. It is written beside its name, read again, and renamed. A usage database in PostgreSQL is
-/// left to PostgreSQL's own tools.
+/// The bridge's outbox is copied first, then the usage database, then the journal, then the quarantine up to the first
+/// resolution that speaks of a position the copied journal does not have. So the outbox never is ahead of the database,
+/// nor that of the journal, and what was refused is in one of the two logs. It is written beside its name, read again,
+/// and renamed. A usage database in PostgreSQL is left to PostgreSQL's own tools.
 struct Backup {
   /// How often a log is looked at again that changed while it was copied.
   private static let attemptsMax = 10
@@ -55,6 +55,7 @@ struct Backup {
     try FileCopy.makeDirectory(partial, mode: 0o700)
     var files: [String: FileCopy.Content] = [:]
     var content = BackupContent(madeTime: now.description, cell: settings.cell)
+    try copyOutbox(&files)
     if settings.storePostgreSQL.isEmpty {
       content.databasePosition = try copyDatabase(&files)
     } else {
@@ -84,7 +85,7 @@ struct Backup {
       }
     }
     try BackupCheck(directory: partial, content: content).run()
-    for name in ["journal", "quarantine", "audit", "settings"]
+    for name in ["journal", "quarantine", "audit", "bridge", "settings"]
     where FileCopy.exists("\(partial)/\(name)") {
       try FileCopy.sync("\(partial)/\(name)")
     }
@@ -94,6 +95,19 @@ struct Backup {
     return Outcome(
       content: content, fileCount: files.count,
       byteCount: files.values.reduce(0) { $0 + $1.byteCount })
+  }
+
+  /// How far the bridge has read, what waits and what was refused. The registration is left out, as it has a secret.
+  private func copyOutbox(_ files: inout [String: FileCopy.Content]) throws {
+    let name = BackupCheck.outbox
+    let source = "\(settings.stateDirectory)/\(name)"
+    guard FileCopy.exists(source) else { return }
+    try FileCopy.makeDirectory("\(partial)/bridge", mode: 0o700)
+    let path = "\(partial)/\(name)"
+    try SQLite(source, .reader).copy(to: path)
+    chmod(path, 0o600)
+    try FileCopy.sync(path)
+    files[name] = try FileCopy.content(of: path)
   }
 
   /// Gives the position that the copy is at; nil where there is no database yet.

@@ -4,9 +4,10 @@ internal import StackmeterJournal
 internal import StackmeterStore
 
 /// Reads the content of a backup, or of what was restored from one: every record of its logs, every page and every
-/// closed window of its database, and whether they belong together.
+/// closed window of its database, every page of the bridge's outbox, and whether they belong together.
 struct BackupCheck {
   static let database = "usage.sqlite"
+  static let outbox = "bridge/outbox.sqlite"
   private static let rowsPerStep = 20_000
 
   let directory: String
@@ -15,6 +16,7 @@ struct BackupCheck {
   func run() throws {
     let journal = try check("journal", content.journal)
     _ = try check("quarantine", content.quarantine)
+    try checkOutbox()
     guard let position = content.databasePosition else { return }
     try checkDatabase(position, journal)
   }
@@ -41,6 +43,14 @@ struct BackupCheck {
     while try reader.next(upTo: tail) != nil {}
     guard id?.description == log.id else { throw failure("the \(name) is that of another log") }
     return id
+  }
+
+  private func checkOutbox() throws {
+    let path = "\(directory)/\(BackupCheck.outbox)"
+    guard FileCopy.exists(path) else { return }
+    if let problem = try SQLite(path, .reader).integrityProblems().first {
+      throw failure("the bridge's outbox: \(problem)")
+    }
   }
 
   private func checkDatabase(_ expected: UInt64, _ journal: LogID?) throws {

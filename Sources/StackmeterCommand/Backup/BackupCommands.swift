@@ -6,11 +6,10 @@ struct BackupCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "backup", abstract: "Copy everything to a new directory, while it runs.",
     discussion: """
-      Copies the usage database, the journal, the quarantine, the audit log, keys and settings, reads all of it \
-      again, and only \
-      then gives the directory its name. It takes as long as reading everything does; nothing waits for it. A usage \
-      database in PostgreSQL is not in it: run pg_dump first, then this, so that the journal has all that the dump was \
-      made from.
+      Copies the usage database, the journal, the quarantine, the audit log, the bridge's outbox, keys and settings, \
+      reads all of it again, and only then gives the directory its name. It takes as long as reading everything does; \
+      nothing waits for it. A usage database in PostgreSQL is not in it: run pg_dump first, then this, so that the \
+      journal has all that the dump was made from.
       """)
 
   @OptionGroup var options: SettingsOptions

@@ -162,7 +162,9 @@ struct Restore {
   /// The journal comes last: a collector that is started where this was interrupted makes another one, which the
   /// aggregator refuses to count into the database.
   private func putInPlace() throws {
-    var order = ["query.key", "agent.json", "quarantine", BackupCheck.database, "journal"]
+    var order = [
+      "query.key", "agent.json", "quarantine", "bridge", BackupCheck.database, "journal",
+    ]
     if !FileCopy.exists(settings.auditDirectory) { order.insert("audit", at: 0) }
     for name in order where FileCopy.exists("\(work)/\(name)") {
       try FileCopy.rename("\(work)/\(name)", to: "\(settings.stateDirectory)/\(name)")

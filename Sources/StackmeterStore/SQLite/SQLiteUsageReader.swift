@@ -235,13 +235,6 @@ package final class SQLiteUsageReader: UsageReader {
   private static func disorder(_ rows: String) -> StoreError {
     StoreError(.system, "the usage database is damaged: \(rows) are not in order")
   }
-
-  package func integrityProblems() throws(StoreError) -> [String] {
-    let statement = try connection.prepare("PRAGMA integrity_check(10)")
-    var problems: [String] = []
-    while try statement.step() { problems.append(statement.text(0)) }
-    return problems == ["ok"] ? [] : problems
-  }
 }
 
 extension MissingSources {

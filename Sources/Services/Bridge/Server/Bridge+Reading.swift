@@ -6,10 +6,38 @@ internal import StackmeterStore
 internal import StackmeterWire
 
 /// Why closed windows could not be read.
-private struct ReadFailure: Error {
-  let problem: String
-  /// The token of the part is not known any more: the window is read from its beginning.
-  var isToken = false
+private struct ReadFailure: Error, CustomStringConvertible {
+  let description: String
+}
+
+/// A part of a closed window's rows, as query gives it.
+private struct WindowPart: Sendable {
+  /// Where it was asked for.
+  let place: ReadCursor
+  let data: [UInt8]
+  /// The rows of the window up to its end.
+  let rows: Int64
+  /// Leads to the next part of the window; empty for the last one.
+  let token: String
+
+  /// Rows at its beginning that are in batches already: where query had forgotten a token, it has begun anew.
+  var knownRows: Int {
+    let count = Int64(data.withUnsafeBytes(ExportLines.count))
+    return Int(max(0, place.rows - (rows - count)))
+  }
+
+  /// How far the window is read with it; nil where that is at its end.
+  var nextInWindow: ReadCursor? {
+    guard !token.isEmpty else { return nil }
+    return ReadCursor(
+      window: place.window, token: token, rows: max(place.rows, rows), isAgain: place.isAgain)
+  }
+
+  /// What is read after it, unless other windows are to be read again.
+  var next: ReadCursor {
+    nextInWindow
+      ?? ReadCursor(window: place.window.next, token: "", rows: 0, isAgain: place.isAgain)
+  }
 }
 
 extension Bridge {
@@ -22,10 +50,8 @@ extension Bridge {
       }
       var isMore = false
       do {
-        isMore = try await readPart(registration, outbox)
+        isMore = try await readOn(registration, outbox)
         note(readProblem: "")
-      } catch let failure as ReadFailure {
-        note(readProblem: failure.problem)
       } catch {
         note(readProblem: "\(error)")
       }
@@ -39,54 +65,53 @@ extension Bridge {
     updateAlerts()
   }
 
-  /// Reads one part of the next window. False where that is not closed.
-  private func readPart(
+  /// Reads part after part. While one is put into the outbox, the next one is asked for, and no more.
+  ///
+  /// False where the next window is not closed. True where there is something else to be read than what was asked
+  /// for, or by another registration.
+  private func readOn(
     _ registration: BridgeRegistration, _ outbox: Outbox
   ) async throws -> Bool {
-    guard var cursor = try await outbox.cursor() else { return false }
-    let place = cursor
-    var response = try await export(cursor)
-    if response == nil {
-      cursor.token = ""
-      response = try await export(cursor)
+    guard let place = try await outbox.cursor(), var part = try await part(at: place) else {
+      return false
     }
-    guard let response, !response.windows.isEmpty else { return false }
-    let lines = response.data.split(separator: UInt8(ascii: "\n"))
-    // Where the token was forgotten, some rows of the window come that are in batches already.
-    let known = max(0, place.rows - (Int64(clamping: response.rows) - Int64(lines.count)))
-    var mapper = RecordMapper(registration, meters: try await query.listMeters())
-    var builder = BatchBuilder(
-      site: registration.site, model: registration.model, window: cursor.window)
-    for line in lines.dropFirst(Int(known)) {
-      guard let row = ExportLine(line) else {
-        throw ReadFailure(problem: "query answers with a row that is no export's")
-      }
-      if let record = mapper.record(row) { builder.add(id: record.id, json: record.json) }
+    let maker = BatchMaker(registration, meters: try await query.listMeters())
+    while true {
+      let read = part
+      async let ahead = self.part(at: read.next)
+      let batches = try await maker.batches(
+        of: read.data, droppingFirst: read.knownRows, window: read.place.window)
+      // The registration may be another one meanwhile; then the part is read once more.
+      guard self.registration == registration else { return true }
+      try await outbox.add(batches, at: read.place, next: read.nextInWindow)
+      if !batches.isEmpty { sending.wake() }
+      note(readProblem: "")
+      // The outbox alone knows how far everything is read: what was asked for is no more than a guess.
+      guard try await outbox.cursor() == read.next else { return true }
+      guard let next = try await ahead else { return false }
+      part = next
     }
-    var next: ReadCursor?
-    if !response.nextPageToken.isEmpty {
-      next = place
-      next?.token = response.nextPageToken
-      next?.rows = max(place.rows, Int64(clamping: response.rows))
-    }
-    // The registration may be another one meanwhile; then the part is read once more.
-    guard self.registration == registration else { return true }
-    let batches = builder.finish()
-    try await outbox.add(batches, at: place, next: next)
-    if !batches.isEmpty { sending.wake() }
-    return true
+  }
+
+  /// The part of a window that begins there; nil where the window is not closed.
+  private func part(at place: ReadCursor) async throws -> WindowPart? {
+    var response = try await export(place.window, token: place.token)
+    if response == nil { response = try await export(place.window, token: "") }
+    guard let response, !response.windows.isEmpty else { return nil }
+    return WindowPart(
+      place: place, data: response.data, rows: Int64(clamping: response.rows),
+      token: response.nextPageToken)
   }
 
   /// Nil where query does not know the token.
-  private func export(_ cursor: ReadCursor) async throws -> ExportUsageResponse? {
+  private func export(_ window: Hour, token: String) async throws -> ExportUsageResponse? {
     let request = ExportUsageRequest(
-      caller: .operator, from: cursor.window, to: cursor.window.next, format: .ndjson,
-      pageToken: cursor.token)
+      caller: .operator, from: window, to: window.next, format: .ndjson, pageToken: token)
     do throws(RPCError) {
       return try await query.exportUsage(request)
     } catch {
-      if error.code == .invalidArgument, !cursor.token.isEmpty { return nil }
-      throw ReadFailure(problem: "query: \(error.message)")
+      if error.code == .invalidArgument, !token.isEmpty { return nil }
+      throw ReadFailure(description: "query: \(error.message)")
     }
   }
 }

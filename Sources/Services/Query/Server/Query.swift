@@ -6,7 +6,6 @@ package import Logging
 package import StackmeterCore
 package import StackmeterStore
 package import StackmeterWire
-internal import Synchronization
 
 /// Answers every question about usage, within what its caller may see.
 package final class Query: Sendable {
@@ -14,9 +13,7 @@ package final class Query: Sendable {
   private let tokens: PageTokens
   let explainTokens: ExplainTokens
   let exportTokens: ExportTokens
-  /// Of the exports that are under way, what they have learned of series.
-  let exportRows = Mutex<[(question: ExportQuestion, rows: ExportRow)]>([])
-  static let exportRowsMax = 4
+  let exportTexts = ExportTextsPool()
   let collector: CollectorClient
   private let aggregator: AggregatorClient
   /// Nil where there is none.

@@ -40,7 +40,7 @@ enum OutboxSchema {
     // A commit that a power cut takes back is made again: the windows are read anew, or sent anew with the same ids.
     try database.execute(
       "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"
-        + "PRAGMA cache_size = -4096;")
+        + "PRAGMA cache_size = -1024;")
     let statement = try database.prepare("PRAGMA user_version")
     guard try statement.step() else { throw StoreError(.system, "\(path): has no version") }
     let found = statement.integer(0)

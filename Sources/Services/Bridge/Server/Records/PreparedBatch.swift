@@ -16,7 +16,9 @@ struct BatchBuilder {
   private let site: String
   private let model: CommerceModel
   private let window: Hour
-  private var ids: [String] = []
+  private var records = 0
+  /// Of the records, each with its end.
+  private var ids: [UInt8] = []
   private var texts: [UInt8] = []
   private(set) var batches: [PreparedBatch] = []
 
@@ -27,13 +29,19 @@ struct BatchBuilder {
   }
 
   mutating func add(id: String, json: [UInt8]) {
-    if ids.count >= CommerceBatch.recordsMax
-      || (!ids.isEmpty && texts.count + json.count > CommerceBatch.bytesMax)
+    add(id: Array(id.utf8), json: json)
+  }
+
+  mutating func add(id: [UInt8], json: [UInt8]) {
+    if records >= CommerceBatch.recordsMax
+      || (records > 0 && texts.count + json.count > CommerceBatch.bytesMax)
     {
       cut()
     }
-    if !ids.isEmpty { texts.append(UInt8(ascii: ",")) }
-    ids.append(id)
+    if records > 0 { texts.append(UInt8(ascii: ",")) }
+    records += 1
+    ids.append(contentsOf: id)
+    ids.append(CommerceIdentity.recordEnd)
     texts.append(contentsOf: json)
   }
 
@@ -45,7 +53,7 @@ struct BatchBuilder {
   }
 
   private mutating func cut() {
-    guard !ids.isEmpty else { return }
+    guard records > 0 else { return }
     let id = CommerceIdentity.batch(records: ids)
     let encoder = GzipEncoder(.fast)
     var body: [UInt8] = []
@@ -55,7 +63,8 @@ struct BatchBuilder {
     encoder.write(texts, to: &body)
     encoder.write(CommerceBatch.textEnd, to: &body)
     encoder.finish(to: &body)
-    batches.append(PreparedBatch(id: id, window: window, records: ids.count, body: body))
+    batches.append(PreparedBatch(id: id, window: window, records: records, body: body))
+    records = 0
     ids.removeAll(keepingCapacity: true)
     texts.removeAll(keepingCapacity: true)
   }

@@ -6,43 +6,19 @@ internal import StackmeterWire
 ///
 /// Most of a record is the same in every record of its series, so that it is made once and copied.
 struct ExportRow {
-  /// What is the same in every record of a series.
-  struct SeriesText {
-    /// The series' part of an id, in hexadecimal digits.
-    let idDigits: [UInt8]
-    /// The same as bytes, for content hashes.
-    let idBytes: [UInt8]
-    /// From the subscription up to the additional info, with what stands in front of and behind them.
-    let members: [UInt8]
-    /// The last member.
-    let cell: [UInt8]
-
-    var byteCount: Int { 256 + idDigits.count + members.count + cell.count }
-  }
-
-  private struct SeriesOfCell: Hashable {
-    let series: Series
-    let cell: ExactText?
-  }
-
-  /// What is kept of series from one part of a file to the next. Past it, all is forgotten.
-  static let seriesBytesMax = 32 << 20
-
-  private let format: ExportUsageRequest.Format
+  /// What was learned of series, by this file or an earlier one.
+  private(set) var texts: ExportTexts
   private let granularity: Granularity
-  private let ownCell: String
   /// For deltas of restated days: the windows that they are of, as a part of their ids.
   private let restated: Range<Hour>?
-  private var series: [SeriesOfCell: SeriesText] = [:]
-  private var seriesBytes = 0
   // The times of one record are mostly those of the one before.
   private var usage = PeriodText()
   private var window = PeriodText()
 
-  init(_ request: ExportUsageRequest, windows: Range<Hour>, cell: String) {
-    format = request.format
+  /// `texts` are of the request's format.
+  init(_ request: ExportUsageRequest, windows: Range<Hour>, _ texts: ExportTexts) {
+    self.texts = texts
     granularity = request.restatedSince == nil ? request.granularity : .daily
-    ownCell = cell
     restated = request.restatedSince == nil ? nil : windows
   }
 
@@ -73,11 +49,11 @@ struct ExportRow {
 
   /// Appends one record.
   mutating func write(_ aggregate: UsageAggregate, to output: inout [UInt8]) {
-    let text = seriesText(aggregate)
+    let text = texts.text(of: aggregate)
     let usageStart = aggregate.usageStart.hour
     usage.set(usageStart, granularity)
     window.set(aggregate.window, granularity)
-    let isCSV = format == .csv
+    let isCSV = texts.format == .csv
     output.append(contentsOf: isCSV ? ExportRow.csvStart : ExportRow.jsonStart)
     output.append(contentsOf: text.idDigits)
     output.append(0x2D)
@@ -117,7 +93,8 @@ struct ExportRow {
   /// (hours since 1970, i64), the quantity in 10⁻¹⁸ (i128), and 1, 2 or 3 for hours, days and months (u8).
   /// Little-endian.
   private func appendHash(
-    of aggregate: UsageAggregate, _ text: SeriesText, _ usageStart: Hour, _ output: inout [UInt8]
+    of aggregate: UsageAggregate, _ text: ExportTexts.SeriesText, _ usageStart: Hour,
+    _ output: inout [UInt8]
   ) {
     let kind: UInt8 =
       switch granularity {
@@ -136,76 +113,9 @@ struct ExportRow {
       content.storeBytes(of: kind, toByteOffset: 48, as: UInt8.self)
       return SHA256.hash(data: UnsafeRawBufferPointer(content))
     }
-    digest.withUnsafeBytes { ExportRow.appendDigits(of: $0.prefix(16), &output) }
-  }
-
-  private static let digits = Array("0123456789abcdef".utf8)
-
-  private static func appendDigits(of bytes: some Sequence<UInt8>, _ output: inout [UInt8]) {
-    for byte in bytes {
-      output.append(digits[Int(byte >> 4)])
-      output.append(digits[Int(byte & 15)])
+    digest.withUnsafeBytes {
+      appendHexadecimal(UnsafeRawBufferPointer(rebasing: $0.prefix(16)), to: &output)
     }
-  }
-
-  private mutating func seriesText(_ aggregate: UsageAggregate) -> SeriesText {
-    let key = SeriesOfCell(
-      series: aggregate.series, cell: aggregate.cell.map { ExactText($0) })
-    if let known = series[key] { return known }
-    let cell = aggregate.cell ?? ownCell
-    let idBytes = Array(
-      RowIdentity.digest(of: aggregate.series, cell: cell).prefix(RowIdentity.seriesBytes))
-    var idDigits: [UInt8] = []
-    ExportRow.appendDigits(of: idBytes, &idDigits)
-    let text = SeriesText(
-      idDigits: idDigits, idBytes: idBytes,
-      members: format == .csv
-        ? ExportRow.csvMembers(aggregate.series) : ExportRow.jsonMembers(aggregate.series),
-      cell: format == .csv ? ExportRow.csvCell(cell) : ExportRow.jsonCell(cell))
-    seriesBytes += text.byteCount
-    if seriesBytes > ExportRow.seriesBytesMax {
-      series = [:]
-      seriesBytes = text.byteCount
-    }
-    series[key] = text
-    return text
-  }
-
-  private static func csvMembers(_ series: Series) -> [UInt8] {
-    var bytes = Array("\",".utf8)
-    series.forEachText { text in
-      bytes.append(0x22)
-      CSVText.append(text, to: &bytes)
-      bytes.append(contentsOf: "\",".utf8)
-    }
-    bytes.append(0x22)
-    return bytes
-  }
-
-  private static func csvCell(_ cell: String) -> [UInt8] {
-    var bytes = csvNext
-    CSVText.append(cell, to: &bytes)
-    return bytes + Array("\"\r\n".utf8)
-  }
-
-  private static func jsonMembers(_ series: Series) -> [UInt8] {
-    var writer = JSONWriter()
-    writer.object { writer in
-      writer.member("subscriptionId", string: series.subscription)
-      writer.member("meterId", string: series.meter)
-      writer.member("resourceUri", string: series.resource.uri)
-      writer.member("location", string: series.resource.location)
-      writer.member("tags", raw: series.resource.tags.isEmpty ? "{}" : series.resource.tags)
-      writer.member("additionalInfo", string: series.resource.additionalInfo)
-    }
-    return Array("\",".utf8) + writer.bytes.dropFirst().dropLast()
-      + Array(",\"usageStart\":\"".utf8)
-  }
-
-  private static func jsonCell(_ cell: String) -> [UInt8] {
-    var writer = JSONWriter()
-    writer.string(cell)
-    return Array("\",\"cell\":".utf8) + writer.bytes + Array("}\n".utf8)
   }
 
   /// The texts of a period, made anew where it is another than before.

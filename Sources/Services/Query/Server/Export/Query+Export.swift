@@ -1,7 +1,6 @@
 internal import StackmeterCore
 internal import StackmeterStore
 package import StackmeterWire
-internal import Synchronization
 
 /// The limits of one part of an export.
 enum ExportLimits {
@@ -29,13 +28,15 @@ extension Query {
     let filter = try await filter(
       request.caller, request.subscriptions, request.meters, request.series)
     let cursor = start
-    let (rows, tokens) = (takeExportRows(of: request), exportTokens)
-    let (response, used) = try await readers.read { (reader) throws(StoreError) in
-      var part = ExportPart(request, tokens, rows)
+    let (known, tokens) = (exportTexts.take(request.format), exportTokens)
+    let (response, texts) = try await readers.read { (reader) throws(StoreError) in
+      let texts =
+        if let known { known } else { ExportTexts(request.format, cell: try reader.cell()) }
+      var part = ExportPart(request, tokens, texts)
       let response = try part.read(reader, filter, cursor)
-      return (response, part.rows)
+      return (response, part.texts)
     }
-    give(used, of: request)
+    exportTexts.give(texts, isEnd: response.nextPageToken.isEmpty)
     return response
   }
 
@@ -56,51 +57,19 @@ extension Query {
         field: "restated_since", problem: "is where the windows begin; leave from_window out")
     }
   }
-
-  /// What the last part has learned of series, for the next part of a file of the same question. Nobody waits for it.
-  private func takeExportRows(of request: ExportUsageRequest) -> ExportRow? {
-    guard !request.pageToken.isEmpty else { return nil }
-    return exportRows.withLock { kept in
-      guard let last = kept.last(where: { $0.question == ExportQuestion(request) }) else {
-        return nil
-      }
-      kept.removeAll { $0.question == last.question }
-      return last.rows
-    }
-  }
-
-  private func give(_ rows: ExportRow?, of request: ExportUsageRequest) {
-    exportRows.withLock { kept in
-      kept.removeAll { $0.question == ExportQuestion(request) }
-      guard let rows else { return }
-      if kept.count >= Query.exportRowsMax { kept.removeFirst() }
-      kept.append((ExportQuestion(request), rows))
-    }
-  }
-}
-
-/// What tells one file from another.
-struct ExportQuestion: Hashable {
-  private let request: ExportUsageRequest
-
-  init(_ request: ExportUsageRequest) {
-    var request = request
-    request.pageToken = ""
-    self.request = request
-  }
 }
 
 /// One part of a file while it is made.
 struct ExportPart {
   private let request: ExportUsageRequest
   private let tokens: ExportTokens
-  /// Nil once the file is at its end.
-  private(set) var rows: ExportRow?
+  /// What is known of series, for the next part.
+  private(set) var texts: ExportTexts
 
-  init(_ request: ExportUsageRequest, _ tokens: ExportTokens, _ rows: ExportRow?) {
+  init(_ request: ExportUsageRequest, _ tokens: ExportTokens, _ texts: ExportTexts) {
     self.request = request
     self.tokens = tokens
-    self.rows = rows
+    self.texts = texts
   }
 
   mutating func read(
@@ -110,13 +79,7 @@ struct ExportPart {
     if let start { windows = start.windows } else { windows = try closedWindows(reader) }
     var data = start == nil ? ExportRow.head(request) : []
     var rowCount = start?.rows ?? 0
-    var writer: ExportRow
-    if let rows {
-      writer = rows
-    } else {
-      writer = ExportRow(request, windows: windows, cell: try reader.cell())
-    }
-    rows = nil
+    var writer = ExportRow(request, windows: windows, texts)
     var next: UsageCursor?
     if let filter, !windows.isEmpty {
       var scan = scan(windows, filter)
@@ -136,12 +99,8 @@ struct ExportPart {
         scan.bytesMax = .max
       }
     }
-    let isLast = next == nil
-    if isLast {
-      data += ExportRow.end(request, rows: rowCount, windows: windows)
-    } else {
-      rows = writer
-    }
+    texts = writer.texts
+    if next == nil { data += ExportRow.end(request, rows: rowCount, windows: windows) }
     return ExportUsageResponse(
       data: data, rows: rowCount,
       nextPageToken: next.map {
