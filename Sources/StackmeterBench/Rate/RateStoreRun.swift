@@ -120,18 +120,16 @@ struct RateStoreRun {
     var batch: [NewStatement] = []
     var after = ""
     while true {
-      let page = try reader.subscriptions(ids: nil, after: after, limit: 200)
+      let page = try reader.subscriptions(
+        ids: nil, after: after, limit: BillingLimits.draftsAtOnce)
       guard let last = page.last else { break }
       after = last.id
-      for subscription in page {
-        let draft = try reader.snapshot {
-          (reader) throws(StoreError) -> Result<StatementDraft, BillingProblem> in
-          do throws(BillingProblem) {
-            return .success(
-              try Biller(cards, subscription: subscription, period: RateDataset.period)
-                .draft(reader, closedOnly: true))
-          } catch { return .failure(error) }
-        }.get()
+      let biller = try Biller(cards, subscriptions: page, period: RateDataset.period)
+      let drafts = try reader.snapshot { (reader) throws(StoreError) in
+        try biller.drafts(reader, closedOnly: true)
+      }
+      for draft in drafts {
+        let draft = try draft.get()
         closed.add(draft.statement)
         batch.append(try draft.closed(&numbers, card: card, acceptsUnrated: false))
         if batch.count == BillingLimits.statementsAtOnce {
