@@ -23,7 +23,8 @@ extension Rating {
             return ReconcileResponse(
               statements: statements, nextAfter: walk.isLate ? walk.after : "")
           }
-          statements.append(try ReconciledStatement(bill, reader))
+          statements.append(
+            try ReconciledStatement(bill, try walk.charges(of: bill, reader), reader))
         } catch { throw .list(walk.after, error) }
       }
       return ReconcileResponse(statements: statements, nextAfter: walk.after)
@@ -33,16 +34,18 @@ extension Rating {
 
 extension ReconciledStatement {
   /// Usage is added up anew, by its meters, from the windows that the statement covers; not by what rated it.
-  fileprivate init(_ bill: Bill, _ reader: any UsageReader) throws(ChargeList.Problem) {
+  fileprivate init(
+    _ bill: Bill, _ charges: ChargeList, _ reader: any UsageReader
+  ) throws(ChargeList.Problem) {
     let statement = bill.statement
     var charged: Cost? = .zero
-    try bill.charges.visit { charge, _ in charged = charged?.adding(charge.cost) }
+    try charges.visit { charge, _ in charged = charged?.adding(charge.cost) }
     var used: [String: Quantity] = [:]
     do throws(StoreError) {
       let scan = TotalsScan(
         hours: statement.period.hours, groupings: [],
         filter: UsageFilter(subscriptions: [statement.subscription.id], meters: nil),
-        asOf: bill.charges.openWindow)
+        asOf: charges.openWindow)
       for total in try reader.totals(scan, limit: SummarizeResponse.totalsMax) {
         used[total.meter.asciiLowercased] = total.quantity
       }
