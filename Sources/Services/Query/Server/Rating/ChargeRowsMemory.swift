@@ -16,6 +16,8 @@ final class ChargeRowsMemory: Sendable {
     let period: BillingPeriod
     let openWindow: Hour
     let rows: ChargeRows
+    /// The subscription behind which it is of no use to the walk that has read it.
+    let last: String
   }
 
   private struct State {
@@ -42,7 +44,9 @@ final class ChargeRowsMemory: Sendable {
     var some = try subscriptions(state.withLock { $0.atOnce })[...]
     while true {
       if let rows = try read(Array(some)) {
-        remember(Entry(period: period, openWindow: openWindow, rows: rows))
+        if some.count > 1, let last = some.last {
+          remember(Entry(period: period, openWindow: openWindow, rows: rows, last: last))
+        }
         return rows
       }
       guard some.count > 1 else { return nil }
@@ -61,7 +65,7 @@ final class ChargeRowsMemory: Sendable {
       }
       guard let index else { return nil }
       let entry = state.entries.remove(at: index)
-      state.entries.append(entry)
+      if !entry.last.hasSameBytes(as: subscription) { state.entries.append(entry) }
       return entry.rows
     }
   }

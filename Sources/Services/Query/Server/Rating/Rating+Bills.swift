@@ -17,8 +17,8 @@ package struct BillsLimits: Sendable {
   /// Subscriptions whose bills are looked up together.
   static let subscriptionsAtOnce = 64
   /// The most whose usage is read together, and the most rows of it that are held.
-  static let rowsOfSubscriptionsMax = 256
-  static let rowsMax = 50_000
+  static let rowsOfSubscriptionsMax = 1_000
+  static let rowsMax = 100_000
 
   package init() {}
 }
