@@ -273,8 +273,8 @@ let package = Package(
     tests(
       "StackmeterBenchTests",
       [
-        "LocalPostgreSQL", "StackmeterBench", "StackmeterCore", "StackmeterStore",
-        "StackmeterTesting", argumentParser,
+        "LocalPostgreSQL", "StackmeterBench", "StackmeterCore", "StackmeterRating",
+        "StackmeterRuntime", "StackmeterStore", "StackmeterTesting", argumentParser,
       ]),
     tests("StackmeterTestingTests", ["StackmeterCore", "StackmeterTesting"]),
     tests("StackmeterODataTests", ["StackmeterOData", "StackmeterCore", "StackmeterTesting"]),

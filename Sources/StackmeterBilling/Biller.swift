@@ -5,25 +5,31 @@ package import StackmeterStore
 /// Makes statements of what a usage database has.
 ///
 /// It asks for sums by meter, location and day, so that its memory does not depend on how much was used: what a period
-/// costs is a function of these.
+/// costs is a function of these. Those of many subscriptions are asked for together.
 package struct Biller: Sendable {
   package let cards: RateCards
-  /// What the directory says of the subscription.
-  package let subscription: Subscription
+  /// What the directory says of the subscriptions.
+  package let subscriptions: [Subscription]
   package let period: BillingPeriod
 
   package init(
-    _ cards: RateCards, subscription: Subscription, period: BillingPeriod
+    _ cards: RateCards, subscriptions: [Subscription], period: BillingPeriod
   ) throws(BillingProblem) {
     guard !cards.book.indices(in: period).isEmpty else {
       throw .noCard(name: cards.book.name, period: period)
     }
     self.cards = cards
-    self.subscription = subscription
+    self.subscriptions = subscriptions
     self.period = period
   }
 
-  /// The draft of the statement as of now. In a snapshot of the reader.
+  package init(
+    _ cards: RateCards, subscription: Subscription, period: BillingPeriod
+  ) throws(BillingProblem) {
+    try self.init(cards, subscriptions: [subscription], period: period)
+  }
+
+  /// The draft of the statement as of now, where there is one subscription. In a snapshot of the reader.
   ///
   /// - Parameters:
   ///   - closedOnly: Without what the open window has, which may still change.
@@ -31,33 +37,72 @@ package struct Biller: Sendable {
   package func draft(
     _ reader: any UsageReader, closedOnly: Bool, openWindow: Hour? = nil
   ) throws(BillingProblem) -> StatementDraft {
-    let history: StatementHistory
-    var usage: [UsageAggregate] = []
-    let postings: [(posting: Posting, used: [PostingUse])]
+    let drafts: [Result<StatementDraft, BillingProblem>]
     do throws(StoreError) {
-      history = try StatementHistory(
-        reader, subscription.id, cards, period, openWindow: openWindow)
-      let open = history.openWindow
-      func add(_ windows: Range<Hour>, _ hours: Range<Hour>) throws(StoreError) {
-        usage += try reader.sums(
-          of: subscription.id, windows.clamped(to: Hour.min..<open), hours, isProvisional: false)
-        guard !closedOnly else { return }
-        usage += try reader.sums(
-          of: subscription.id, windows.clamped(to: open..<Hour.max), hours, isProvisional: true)
-      }
-      try add(history.ownWindows, period.hours)
-      try add(history.lateWindows, history.lateHours)
-      postings = try reader.postings(of: subscription.id, usedBefore: nil)
+      drafts = try self.drafts(reader, closedOnly: closedOnly, openWindow: openWindow)
     } catch { throw .store(error) }
-    return try draft(usage, history, postings)
+    return try drafts[0].get()
+  }
+
+  /// The drafts of the statements as of now, in the order of the subscriptions. In a snapshot of the reader.
+  package func drafts(
+    _ reader: any UsageReader, closedOnly: Bool, openWindow: Hour? = nil
+  ) throws(StoreError) -> [Result<StatementDraft, BillingProblem>] {
+    let histories = try subscriptions.map { (subscription) throws(StoreError) in
+      try StatementHistory(reader, subscription.id, cards, period, openWindow: openWindow)
+    }
+    let usage = try usage(histories, reader, closedOnly: closedOnly)
+    let rater = Rater(cards.book, subscriptions: subscriptions)
+    return try subscriptions.indices.map { (index) throws(StoreError) in
+      let id = subscriptions[index].id
+      let postings = try reader.postings(of: id, usedBefore: nil)
+      do throws(BillingProblem) {
+        return .success(try draft(id, usage[index], histories[index], postings, rater))
+      } catch { return .failure(error) }
+    }
+  }
+
+  /// What sums are asked for.
+  private struct Question: Hashable {
+    let windows: Range<Hour>
+    let hours: Range<Hour>
+    let isProvisional: Bool
+  }
+
+  /// The usage of each subscription. Most have the same questions.
+  private func usage(
+    _ histories: [StatementHistory], _ reader: any UsageReader, closedOnly: Bool
+  ) throws(StoreError) -> [[UsageAggregate]] {
+    var asking: [Question: [Int]] = [:]
+    for (index, history) in histories.enumerated() {
+      let open = history.openWindow
+      for (windows, hours) in [
+        (history.ownWindows, period.hours), (history.lateWindows, history.lateHours),
+      ] {
+        let closed = Question(
+          windows: windows.clamped(to: Hour.min..<open), hours: hours, isProvisional: false)
+        asking[closed, default: []].append(index)
+        guard !closedOnly else { continue }
+        let provisional = Question(
+          windows: windows.clamped(to: open..<Hour.max), hours: hours, isProvisional: true)
+        asking[provisional, default: []].append(index)
+      }
+    }
+    var usage = [[UsageAggregate]](repeating: [], count: histories.count)
+    for (question, indices) in asking {
+      let sums = try reader.sums(
+        of: indices.map { subscriptions[$0].id }, question.windows, question.hours,
+        isProvisional: question.isProvisional)
+      for (index, sums) in zip(indices, sums) { usage[index] += sums }
+    }
+    return usage
   }
 
   private func draft(
-    _ usage: [UsageAggregate], _ history: StatementHistory,
-    _ postings: [(posting: Posting, used: [PostingUse])]
+    _ id: String, _ usage: [UsageAggregate], _ history: StatementHistory,
+    _ postings: [(posting: Posting, used: [PostingUse])], _ rater: Rater
   ) throws(BillingProblem) -> StatementDraft {
-    let rater = Rater(cards.book, subscriptions: [subscription])
-    var builder = StatementBuilder(rater, subscription: subscription.id, period: period)
+    var builder = StatementBuilder(rater, subscription: id, period: period)
     var rated = history.rated
     var failure: StatementError?
     do throws(RatingError) {
@@ -93,19 +138,40 @@ package struct StatementDraft: Sendable {
 }
 
 extension UsageReader {
-  /// Sums as the rater takes them: aggregates without a resource.
+  /// Sums of each subscription as the rater takes them: aggregates without a resource.
+  func sums(
+    of subscriptions: [String], _ windows: Range<Hour>, _ hours: Range<Hour>, isProvisional: Bool
+  ) throws(StoreError) -> [[UsageAggregate]] {
+    guard !windows.isEmpty, !hours.isEmpty else {
+      return Array(repeating: [], count: subscriptions.count)
+    }
+    let found = try locatedUsage(of: subscriptions, windows: windows, hours: hours)
+    return zip(subscriptions, found).map { subscription, sums in
+      // Days of one meter and place are neighbours, and share a series.
+      var series: Series?
+      return sums.map { sum in
+        let known = series.flatMap {
+          $0.meter.hasSameBytes(as: sum.meter)
+            && $0.resource.location.hasSameBytes(as: sum.location) ? $0 : nil
+        }
+        let of =
+          known
+          ?? Series(
+            subscription: subscription, meter: sum.meter,
+            resource: Resource(uri: "", location: sum.location))
+        series = of
+        return UsageAggregate(
+          series: of, usageStart: sum.day.start, usageEnd: sum.day.end, quantity: sum.quantity,
+          window: windows.lowerBound, isProvisional: isProvisional)
+      }
+    }
+  }
+
+  /// The same of one.
   func sums(
     of subscription: String, _ windows: Range<Hour>, _ hours: Range<Hour>, isProvisional: Bool
   ) throws(StoreError) -> [UsageAggregate] {
-    guard !windows.isEmpty, !hours.isEmpty else { return [] }
-    return try locatedUsage(of: subscription, windows: windows, hours: hours).map { sum in
-      UsageAggregate(
-        series: Series(
-          subscription: subscription, meter: sum.meter,
-          resource: Resource(uri: "", location: sum.location)),
-        usageStart: sum.day.start, usageEnd: sum.day.end, quantity: sum.quantity,
-        window: windows.lowerBound, isProvisional: isProvisional)
-    }
+    try sums(of: [subscription], windows, hours, isProvisional: isProvisional)[0]
   }
 }
 

@@ -49,8 +49,11 @@ package struct BudgetEvaluation: Sendable {
       do throws(BudgetError) { ledger = try BudgetLedger(budgets, rater) } catch {
         throw .budget(error)
       }
-      for member in members {
-        try BudgetEvaluation.count(member, period, rater, reader, open, &ledger)
+      var rest = members[...]
+      while !rest.isEmpty {
+        let some = rest.prefix(BillingLimits.draftsAtOnce)
+        rest = rest.dropFirst(some.count)
+        try BudgetEvaluation.count(some, period, rater, reader, open, &ledger)
       }
       do throws(BudgetError) {
         for state in try ledger.states(of: period, closedBefore: open) { take(state, source, now) }
@@ -74,27 +77,29 @@ package struct BudgetEvaluation: Sendable {
   }
 
   private static func count(
-    _ member: Subscription, _ period: BillingPeriod, _ rater: Rater, _ reader: any UsageReader,
-    _ open: Hour, _ ledger: inout BudgetLedger
+    _ members: ArraySlice<Subscription>, _ period: BillingPeriod, _ rater: Rater,
+    _ reader: any UsageReader, _ open: Hour, _ ledger: inout BudgetLedger
   ) throws(Problem) {
     let first = period.firstWindow
-    let usage: [UsageAggregate]
+    let usage: [[UsageAggregate]]
     do throws(StoreError) {
       usage = try reader.snapshot { (reader) throws(StoreError) in
         try reader.sums(
-          of: member.id, first..<max(first, open), period.hours, isProvisional: false)
+          of: members.map(\.id), first..<max(first, open), period.hours, isProvisional: false)
       }
     } catch { throw .store(error) }
     var failure: BudgetError?
-    var state = RatingState()
-    do throws(RatingError) {
-      try rater.rate(
-        usage, carried: &state, settled: open >= period.end.firstHour ? period : nil, closed: nil
-      ) { charge in
-        guard failure == nil else { return }
-        do throws(BudgetError) { try ledger.add(charge) } catch { failure = error }
-      }
-    } catch { throw .rating(error) }
+    for used in usage {
+      var state = RatingState()
+      do throws(RatingError) {
+        try rater.rate(
+          used, carried: &state, settled: open >= period.end.firstHour ? period : nil, closed: nil
+        ) { charge in
+          guard failure == nil else { return }
+          do throws(BudgetError) { try ledger.add(charge) } catch { failure = error }
+        }
+      } catch { throw .rating(error) }
+    }
     if let failure { throw .budget(failure) }
   }
 

@@ -42,23 +42,30 @@ package struct CardTrial {
     _ reader: any UsageReader, _ body: (PriceDifference) -> Bool
   ) throws(BillingProblem) -> Subscription? {
     let windows = period.firstWindow..<Hour.max
-    for subscription in subscriptions {
-      let usage: [UsageAggregate]
+    var rest = subscriptions[...]
+    while !rest.isEmpty {
+      let some = rest.prefix(CardTrial.subscriptionsAtOnce)
+      rest = rest.dropFirst(some.count)
+      let sums: [[UsageAggregate]]
       do throws(StoreError) {
-        usage = try reader.snapshot { (reader) throws(StoreError) in
-          try reader.sums(of: subscription.id, windows, period.hours, isProvisional: !isEnded)
+        sums = try reader.snapshot { (reader) throws(StoreError) in
+          try reader.sums(of: some.map(\.id), windows, period.hours, isProvisional: !isEnded)
         }
       } catch { throw .store(error) }
-      if usage.isEmpty { continue }
-      let difference = PriceDifference(
-        subscription, currency,
-        current: try current.map { (rater) throws(BillingProblem) in
-          try statement(usage, of: subscription, rater)
-        }, tried: try statement(usage, of: subscription, tried))
-      if !body(difference) { return subscription }
+      for (subscription, usage) in zip(some, sums) where !usage.isEmpty {
+        let difference = PriceDifference(
+          subscription, currency,
+          current: try current.map { (rater) throws(BillingProblem) in
+            try statement(usage, of: subscription, rater)
+          }, tried: try statement(usage, of: subscription, tried))
+        if !body(difference) { return subscription }
+      }
     }
     return nil
   }
+
+  /// Whose usage is summed up together: `body` may say at any of them that it is enough.
+  private static let subscriptionsAtOnce = 100
 
   private func statement(
     _ usage: [UsageAggregate], of subscription: Subscription, _ rater: Rater

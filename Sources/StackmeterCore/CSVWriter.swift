@@ -31,8 +31,28 @@ package struct CSVWriter: Sendable {
     return bytes
   }
 
+  /// Adds what is CSV already: cells with what lies between them.
+  package mutating func append(written cells: [UInt8]) {
+    bytes.append(contentsOf: cells)
+  }
+
+  /// Adds digits, times and words of ours, which need no quotes.
+  package mutating func append(plain text: String) {
+    bytes.append(contentsOf: text.utf8)
+  }
+
+  /// One cell as `literal` writes it.
+  package static func cell(_ text: String) -> [UInt8] {
+    var writer = CSVWriter()
+    writer.append(text)
+    return writer.bytes
+  }
+
   private mutating func append(_ text: String) {
-    guard text.utf8.contains(where: CSVWriter.needsQuotes) else {
+    let isPlain =
+      text.utf8.withContiguousStorageIfAvailable { !$0.contains(where: CSVWriter.needsQuotes) }
+      ?? !text.utf8.contains(where: CSVWriter.needsQuotes)
+    guard !isPlain else {
       bytes.append(contentsOf: text.utf8)
       return
     }

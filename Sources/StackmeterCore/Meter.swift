@@ -186,9 +186,17 @@ private struct MeterReader {
 extension String {
   /// A–Z become a–z; all else stays. Names are compared by this, never by locale.
   package var asciiLowercased: String {
-    guard utf8.contains(where: { $0 >= 0x41 && $0 <= 0x5A }) else { return self }
-    return String(
-      decoding: utf8.map { $0 >= 0x41 && $0 <= 0x5A ? $0 | 0x20 : $0 }, as: UTF8.self)
+    func isUpper(_ byte: UInt8) -> Bool { byte &- 0x41 < 26 }
+    var text = self
+    return text.withUTF8 { bytes in
+      guard bytes.contains(where: isUpper) else { return self }
+      return String(unsafeUninitializedCapacity: bytes.count) { lowered in
+        for index in bytes.indices {
+          lowered[index] = bytes[index] | (isUpper(bytes[index]) ? 0x20 : 0)
+        }
+        return bytes.count
+      }
+    }
   }
 }
 

@@ -44,6 +44,12 @@ package protocol UsageReader: BillingReader {
     _ scan: UsageScan, after cursor: UsageCursor?, limit: Int
   ) throws(StoreError) -> (aggregates: [UsageAggregate], next: UsageCursor?)
 
+  /// All that some windows have of each of some subscriptions, in the order of windows and series; nil where that is
+  /// more than `limit` rows together.
+  func aggregates(
+    of subscriptions: [String], windows: Range<Hour>, limit: Int
+  ) throws(StoreError) -> [[UsageAggregate]]?
+
   /// At most `limit` sums, in the order of subscription, usage period and meter; and where the next page begins, where
   /// more may follow. After `deadline` no further subscription is begun, so a page may be short.
   func sums(
@@ -122,6 +128,31 @@ extension UsageReader {
       TotalsScan(
         hours: hours, groupings: (byDay ? [.day] : []) + (bySubscription ? [.subscription] : []),
         filter: filter), limit: limit)
+  }
+
+  /// The same, page by page.
+  package func aggregates(
+    of subscriptions: [String], windows: Range<Hour>, limit: Int
+  ) throws(StoreError) -> [[UsageAggregate]]? {
+    let indices = Dictionary(
+      subscriptions.enumerated().map { (ExactText($1), $0) }, uniquingKeysWith: { $1 })
+    var found = Array(repeating: [UsageAggregate](), count: subscriptions.count)
+    var count = 0
+    var cursor: UsageCursor?
+    repeat {
+      let page = try aggregates(
+        windows: windows, granularity: .hourly,
+        filter: UsageFilter(subscriptions: subscriptions, meters: nil), after: cursor,
+        limit: min(limit + 1, UsagePage.rowsMax))
+      count += page.aggregates.count
+      guard count <= limit else { return nil }
+      for row in page.aggregates {
+        guard let index = indices[ExactText(row.series.subscription)] else { continue }
+        found[index].append(row)
+      }
+      cursor = page.next
+    } while cursor != nil
+    return found
   }
 
   /// Rows by reported time, as they are now.

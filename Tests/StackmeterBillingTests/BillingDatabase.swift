@@ -61,6 +61,12 @@ extension UsageStore {
         windows[window.index, default: [:]][key, default: .zero].adding(quantity)
     }
     let openWindow = hour(open)
+    // What was open is closed now, whether more was reported in it or not.
+    if (Hour(index: 1)..<openWindow).contains(start.openWindow),
+      windows[start.openWindow.index] == nil
+    {
+      windows[start.openWindow.index] = [:]
+    }
     let changes = windows.sorted { $0.key < $1.key }.map { window, deltas in
       WindowChange(
         window: Hour(index: window),

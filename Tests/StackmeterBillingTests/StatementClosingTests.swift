@@ -307,19 +307,20 @@ import Testing
     try await withBillingServices(engine) { services in
       try services.store.add(card: pricesText)
       try services.store.count(
-        (0..<205).map {
-          UsedQuantity(subscription: "s\(1000 + $0)", hour: "2026-11-05T00", quantity: "\($0 + 1)")
+        (0..<1005).map {
+          UsedQuantity(
+            subscription: "s\(10_000 + $0)", hour: "2026-11-05T00", quantity: "\($0 + 1)")
         }, open: "2026-12-01T00")
       var request = CloseStatementsRequest(period: "2026-11")
       var numbers: [String] = []
       repeat {
         let response = try await services.billing.closeStatements(request)
-        #expect(response.closed.count <= 200 && response.refused == [])
+        #expect(response.closed.count <= BillingLimits.draftsAtOnce && response.refused == [])
         numbers += response.closed.map(\.number)
         request.after = response.nextAfter
       } while !request.after.isEmpty
-      #expect(numbers.count == 205 && Set(numbers).count == 205)
-      #expect(numbers.first == "2026-000001" && numbers.last == "2026-000205")
+      #expect(numbers.count == 1005 && Set(numbers).count == 1005)
+      #expect(numbers.first == "2026-000001" && numbers.last == "2026-001005")
       var list = ListStatementsRequest(caller: .operator, period: "2026-11", pageSize: 100)
       var found: [String] = []
       repeat {

@@ -260,6 +260,55 @@ import Testing
     }
   }
 
+  /// Few of many subscriptions are looked up in each window; where they are most of them, all rows are read.
+  @Test(arguments: Engine.allCases)
+  func `usage of many subscriptions is what each of them has by itself`(engine: Engine)
+    async throws
+  {
+    try await withDatabase(engine) { place in
+      var random = try SeededRandom()
+      let store = try place.store()
+      for window in Int64(100)..<130 {
+        let rows = (0..<12).compactMap { number -> (Int64, Series, Int64, Quantity)? in
+          guard random.next() % 3 != 0 else { return nil }
+          let series = Series(
+            // Their names are in another order than their numbers.
+            subscription: "s\(number * 7 % 12)", meter: "cpu",
+            resource: Resource(uri: "/\(number)", location: number % 3 == 0 ? "west" : ""))
+          return (window, series, window - Int64(random.next() % 3), Quantity(1))
+        }
+        try store.commit(rows, next: UInt64(window), open: min(window + 1, 129))
+      }
+      let reader = try place.reader()
+      let windows = Hour(index: 105)..<Hour(index: 1_000)
+      let hours = Hour(index: 110)..<Hour(index: 128)
+      let note: Comment = "STACKMETER_SEED=\(random.seed)"
+      for names in [(0..<12).map { "s\($0)" }, ["s3"], ["s9", "nobody", "s0", "s10"], []] {
+        let together = try reader.snapshot { (reader) throws(StoreError) in
+          try reader.locatedUsage(of: names, windows: windows, hours: hours)
+        }
+        let rows = try #require(try reader.aggregates(of: names, windows: windows, limit: 10_000))
+        #expect(together.count == names.count && rows.count == names.count)
+        for (name, (sums, aggregates)) in zip(names, zip(together, rows)) {
+          let alone = try reader.snapshot { (reader) throws(StoreError) in
+            try reader.locatedUsage(of: name, windows: windows, hours: hours)
+          }
+          #expect(sums == alone, note)
+          let paged = try reader.aggregates(
+            windows: windows, granularity: .hourly,
+            filter: UsageFilter(subscriptions: [name], meters: nil), after: nil, limit: 10_000
+          ).aggregates
+          #expect(aggregates == paged, note)
+          #expect(aggregates.isEmpty == (name == "nobody"), note)
+        }
+        let count = rows.reduce(0) { $0 + $1.count }
+        #expect(try reader.aggregates(of: names, windows: windows, limit: count) != nil)
+        guard count > 0 else { continue }
+        #expect(try reader.aggregates(of: names, windows: windows, limit: count - 1) == nil)
+      }
+    }
+  }
+
   @Test(arguments: Engine.allCases)
   func `another database takes all of it over, wherever it was interrupted`(engine: Engine)
     async throws

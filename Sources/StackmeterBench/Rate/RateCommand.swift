@@ -7,13 +7,16 @@ struct RateCommand: AsyncParsableCommand {
     abstract:
       "Rate a month of usage in memory, down to statements, and close them from a database.",
     discussion: """
-      Build with -c release. No service is started. Exits with 1 where a statement does not tie to the usage.
+      Build with -c release. No service is started but with --focus, and the programs are those beside this one. \
+      Exits with 1 where a statement does not tie to the usage, or a file not to the statements.
       """)
 
   @OptionGroup var options: RateOptions
 
   func run() async throws {
-    try await BenchCommand.show(json: options.json) { [options] in try RateRun(options).report() }
+    try await BenchCommand.show(json: options.json) { [options] in
+      try await RateRun(options).report()
+    }
   }
 }
 
@@ -23,6 +26,19 @@ struct RateOptions: ParsableArguments {
   var aggregates = EventCount(1_000_000)
   @Option(help: "Subscriptions.")
   var subscriptions = 10_000
+  @Flag(
+    help:
+      "What is closed is also asked for: as FOCUS, by showback and reconciliation, of a gateway."
+  )
+  var focus = false
+  @Option(help: "The form of the FOCUS file: 1.2, or 1.0 for version 1.0.0 of focus-validator.")
+  var focusVersion = "1.2"
+  @Option(
+    help: ArgumentHelp(
+      "Where the FOCUS file is kept; else it is removed.", valueName: "file"))
+  var keepFocus: String?
+  @Option(help: "The file of meters for the services.")
+  var catalog = "deploy/config/meters.json"
   @Option(help: "A directory on the disk to measure; all below it that is made is removed.")
   var directory = "/var/tmp"
   @Option(help: "Decides every quantity and the order of the rows.")
@@ -31,6 +47,9 @@ struct RateOptions: ParsableArguments {
   var json = false
 
   func validate() throws {
+    guard ["1.2", "1.0"].contains(focusVersion), focus || keepFocus == nil else {
+      throw ValidationError("--focus-version is 1.2 or 1.0, and --keep-focus goes with --focus")
+    }
     guard (1...1_000_000).contains(subscriptions) else {
       throw ValidationError("--subscriptions is \(subscriptions); 1 to 1000000 are taken")
     }

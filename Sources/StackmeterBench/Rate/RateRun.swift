@@ -1,5 +1,6 @@
 internal import StackmeterCore
 internal import StackmeterRating
+internal import StackmeterRuntime
 
 /// Rates a month, in order and out of it, and makes and checks the statements.
 struct RateRun {
@@ -9,11 +10,11 @@ struct RateRun {
     self.options = options
   }
 
-  func report() throws -> BenchReport {
+  func report() async throws -> BenchReport {
     var report = BenchReport()
     let rater = Rater(try RateDataset.book())
     let charges = try inOrder(rater, &report)
-    report.append("statements closed from a usage database", try closed(charges.cost))
+    try await close(expecting: charges.cost, &report)
     let shuffled = RateDataset(options, isShuffled: true)
     let again = try rate(shuffled, rater)
     guard again.cost == charges.cost, again.count == charges.count else {
@@ -31,12 +32,16 @@ struct RateRun {
     return charges
   }
 
-  private func closed(_ expected: Cost) throws -> [Figure] {
+  private func close(expecting cost: Cost, _ report: inout BenchReport) async throws {
     let directory = try BenchDirectory(below: options.directory)
-    return try withExtendedLifetime(directory) {
-      try RateStoreRun(
-        options: options, path: "\(directory.path)/usage.sqlite", expected: expected
-      ).figures()
+    try StateLock.makeDirectory("\(directory.path)/state")
+    let run = RateStoreRun(
+      options: options, path: "\(directory.path)/state/usage.sqlite", expected: cost)
+    let made = await blocking { Result { try run.close() } }
+    let (closed, figures) = try made.get()
+    report.append("statements closed from a usage database", figures)
+    if options.focus {
+      try await RateAnswers(options: options, directory: directory, closed: closed).report(&report)
     }
   }
 

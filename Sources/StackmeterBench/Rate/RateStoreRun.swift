@@ -2,6 +2,7 @@ internal import Glibc
 internal import StackmeterBilling
 internal import StackmeterCore
 internal import StackmeterRating
+internal import StackmeterRuntime
 internal import StackmeterStore
 
 /// Closes the statements of a month from a usage database, as the aggregator does: subscription by subscription, with
@@ -15,9 +16,10 @@ struct RateStoreRun {
   /// What all lines must come to.
   let expected: Cost
 
-  func figures() throws -> [Figure] {
+  func close() throws -> (closed: Closed, figures: [Figure]) {
     let store = try SQLiteUsageStore(path: path)
     defer { store.close() }
+    if options.focus { try store.replaceCatalog(try meterCatalog(options.catalog)) }
     let rows = try write(to: store)
     let card = RateDataset.card
     let text = Array(card.utf8)
@@ -35,7 +37,7 @@ struct RateStoreRun {
     guard closed.cost == expected, closed.statements == options.subscriptions else {
       throw BenchFailure("the closed statements do not tie to the charges")
     }
-    return [
+    let figures = [
       Figure("aggregates", rows, "aggregates"),
       Figure("statements", closed.statements, "statements"),
       Figure("lines", closed.lines, "lines"),
@@ -45,6 +47,7 @@ struct RateStoreRun {
       .mebibytes("memoryBefore", before.residentBytes),
       .mebibytes("memoryMax", after.residentBytesMax),
     ]
+    return (closed, figures)
   }
 
   /// Fills the database window by window; how many aggregates it has then.
@@ -57,8 +60,8 @@ struct RateStoreRun {
       try store.begin()
       if position == 1 {
         try store.put(
-          rules: (0..<RateDataset.meters).map {
-            MeterRule(meter: "meter-\($0)", fromPosition: 1, aggregation: .sum)
+          rules: RateDataset.meters.map {
+            MeterRule(meter: $0, fromPosition: 1, aggregation: .sum)
           })
       }
       position += 1
@@ -91,10 +94,20 @@ struct RateStoreRun {
         journalID: RateStoreRun.journalID))
   }
 
-  private struct Closed {
-    var statements = 0
-    var lines = 0
-    var cost: Cost? = .zero
+  /// What was closed.
+  struct Closed: Sendable {
+    fileprivate(set) var statements = 0
+    fileprivate(set) var lines = 0
+    fileprivate(set) var cost: Cost? = .zero
+    /// Of all statements, as they were rounded.
+    fileprivate(set) var total: Cost? = .zero
+
+    fileprivate mutating func add(_ statement: Statement) {
+      statements += 1
+      lines += statement.lines.count
+      for line in statement.lines { cost = cost?.adding(line.cost) }
+      total = total.flatMap { sum in statement.total?.cost.flatMap { sum.adding($0) } }
+    }
   }
 
   private func close(_ store: SQLiteUsageStore, _ card: String) throws -> Closed {
@@ -107,21 +120,17 @@ struct RateStoreRun {
     var batch: [NewStatement] = []
     var after = ""
     while true {
-      let page = try reader.subscriptions(ids: nil, after: after, limit: 200)
+      let page = try reader.subscriptions(
+        ids: nil, after: after, limit: BillingLimits.draftsAtOnce)
       guard let last = page.last else { break }
       after = last.id
-      for subscription in page {
-        let draft = try reader.snapshot {
-          (reader) throws(StoreError) -> Result<StatementDraft, BillingProblem> in
-          do throws(BillingProblem) {
-            return .success(
-              try Biller(cards, subscription: subscription, period: RateDataset.period)
-                .draft(reader, closedOnly: true))
-          } catch { return .failure(error) }
-        }.get()
-        closed.statements += 1
-        closed.lines += draft.statement.lines.count
-        for line in draft.statement.lines { closed.cost = closed.cost?.adding(line.cost) }
+      let biller = try Biller(cards, subscriptions: page, period: RateDataset.period)
+      let drafts = try reader.snapshot { (reader) throws(StoreError) in
+        try biller.drafts(reader, closedOnly: true)
+      }
+      for draft in drafts {
+        let draft = try draft.get()
+        closed.add(draft.statement)
         batch.append(try draft.closed(&numbers, card: card, acceptsUnrated: false))
         if batch.count == BillingLimits.statementsAtOnce {
           try store.put(statements: batch)

@@ -67,29 +67,9 @@ package struct Rater {
     _ usage: [UsageAggregate], carried: inout RatingState, settled: BillingPeriod?,
     closed: BillingPeriod? = nil, into body: (Charge) -> Void
   ) throws(RatingError) {
-    let sorted = usage.inRatingOrder
-    var unsettled = Set<MeterPeriod>()
-    if let settled {
-      unsettled = Set(
-        carried.meters.keys.filter { key in
-          key.period <= settled && closed.map { $0 < key.period } ?? true
-        })
-    }
-    var start = 0
-    while start < sorted.count {
-      let key = sorted[start].meterPeriod
-      var end = start + 1
-      while end < sorted.count, sorted[end].isSameMeterPeriod(as: sorted[start]) { end += 1 }
-      carried[key] = try rate(
-        sorted[start..<end], of: key, carried: carried[key],
-        isAdjustment: closed.map { key.period <= $0 } ?? false,
-        settles: settled.map { key.period <= $0 } ?? false, into: body)
-      unsettled.remove(key)
-      start = end
-    }
-    for key in unsettled.sorted() {
-      carried[key] = try rate([], of: key, carried: carried[key], settles: true, into: body)
-    }
+    var rows = RatedRows(self, usage, carried: carried, settled: settled, closed: closed)
+    while try rows.next(body) {}
+    carried = rows.carried
   }
 }
 
@@ -111,12 +91,5 @@ extension UsageAggregate {
     MeterPeriod(
       subscription: series.subscription, meter: series.meter,
       period: BillingPeriod(containing: usageStart.hour.day))
-  }
-
-  func isSameMeterPeriod(as other: UsageAggregate) -> Bool {
-    series.subscription.hasSameBytes(as: other.series.subscription)
-      && series.meter.asciiLowercased.hasSameBytes(as: other.series.meter.asciiLowercased)
-      && BillingPeriod(containing: usageStart.hour.day)
-        == BillingPeriod(containing: other.usageStart.hour.day)
   }
 }

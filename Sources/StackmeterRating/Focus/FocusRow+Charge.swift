@@ -78,8 +78,8 @@ extension FocusRow {
 
 extension Charge {
   /// The time of the usage; of what is of the whole period, the period.
-  fileprivate var start: Instant { usage?.usageStart ?? period.start.start }
-  fileprivate var end: Instant { usage?.usageEnd ?? period.end.start }
+  var start: Instant { usage?.usageStart ?? period.start.start }
+  var end: Instant { usage?.usageEnd ?? period.end.start }
 
   fileprivate var step: String { rate?.step(tier) ?? "" }
 

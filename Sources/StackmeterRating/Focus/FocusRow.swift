@@ -96,6 +96,8 @@ struct FocusRow: Hashable, Sendable {
   let kind: String
   let isProvisional: Bool
 
+  static func status(isProvisional: Bool) -> String { isProvisional ? "Provisional" : "Final" }
+
   /// The cell of a column; nil for null.
   func text(_ column: FocusColumn) -> String? {
     switch column {
@@ -140,7 +142,7 @@ struct FocusRow: Hashable, Sendable {
     case .tags: resource?.tags.filled
     case .billingMeterID: sku?.billingMeter
     case .chargeKind: kind
-    case .chargeStatus: isProvisional ? "Provisional" : "Final"
+    case .chargeStatus: FocusRow.status(isProvisional: isProvisional)
     case .meterUnit: sku?.unit.filled
     case .rateCard: sku?.rateCard
     case .reportingWindow: window?.description
@@ -161,9 +163,9 @@ extension String {
   fileprivate var pointed: String { utf8.contains(UInt8(ascii: ".")) ? self : self + ".0" }
 }
 
-extension Cost { fileprivate var focusText: String { description.pointed } }
+extension Cost { var focusText: String { description.pointed } }
 extension Price { fileprivate var focusText: String { description.pointed } }
-extension Quantity { fileprivate var focusText: String { description.pointed } }
+extension Quantity { var focusText: String { description.pointed } }
 
 extension Resource {
   /// The last part of the URI, where that says less than the whole.

@@ -8,9 +8,20 @@ enum FocusUnit {
     return known[words.asciiLowercased] ?? unit
   }
 
-  /// Packages that count when begun: `10000 Requests`.
+  /// Packages that count when begun: `10000 Requests`. FOCUS has a size in front of words only, and of no compound: ten
+  /// `Core-Hours` are `10 Core Hours`. What is no whole number of units are `Packages`: the price says of what.
   static func text(_ package: Quantity, _ unit: String) -> String {
-    package == Quantity(1) ? text(unit) : "\(package) \(text(unit))"
+    let unit = text(unit)
+    if package == Quantity(1) { return unit }
+    guard var count = Int128(package.description) else { return "Packages" }
+    var words = unit.split(separator: " ", maxSplits: 1)
+    if words.count == 2, let size = Int128(words[0]) {
+      let (product, overflow) = count.multipliedReportingOverflow(by: size)
+      guard !overflow else { return "Packages" }
+      count = product
+      words.removeFirst()
+    }
+    return "\(count) \(words.joined(separator: " ").replacing("-", with: " "))"
   }
 
   private static let known: [String: String] = [

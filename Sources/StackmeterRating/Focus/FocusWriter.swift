@@ -11,6 +11,7 @@ package struct FocusWriter: Sendable {
   package let form: FocusForm
   private let catalog: MeterCatalog
   private var meters: [ExactText: FocusMeter] = [:]
+  private var memory = FocusMemory()
   private var csv = CSVWriter()
   private var open: (statement: Statement, bill: FocusBill, charged: Cost)?
   /// The rows that were written, without that of the names.
@@ -39,17 +40,34 @@ package struct FocusWriter: Sendable {
   package mutating func begin(_ statement: Statement) {
     precondition(open == nil, "the statement before this has no end")
     open = (statement, FocusBill(statement, provider: provider), .zero)
+    memory.forget()
   }
 
   /// Writes a charge of the statement that was begun.
   package mutating func add(_ charge: Charge) throws(FocusError) {
-    try pass(charge)
+    try count(charge)
     guard let open else { return }
-    write(FocusRow(charge, of: meter(charge.meter), on: open.bill))
+    let meter = meter(charge.meter)
+    func row() -> FocusRow { FocusRow(charge, of: meter, on: open.bill) }
+    let template = memory.template(of: charge, form, row)
+    let contracted = charge.cost.focusText
+    let isOfUsage = charge.kind != .minimum
+    let consumed = isOfUsage ? charge.quantity.focusText : ""
+    let priced =
+      !isOfUsage || charge.rate == nil || charge.pricedQuantity == charge.quantity
+      ? consumed : charge.pricedQuantity.focusText
+    template.write(
+      FocusCells(
+        costs: (
+          charge.listPrice == charge.price ? contracted : charge.listCost.focusText, contracted
+        ), consumed: consumed, priced: priced, start: memory.text(charge.start),
+        end: memory.text(charge.end),
+        window: charge.usage.map { memory.text($0.window.start) } ?? "",
+        isProvisional: charge.isProvisional, resource: memory.resource(charge, row)), &csv)
+    rowCount += 1
   }
 
-  /// Takes a charge that an earlier part of the file has.
-  package mutating func pass(_ charge: Charge) throws(FocusError) {
+  private mutating func count(_ charge: Charge) throws(FocusError) {
     guard var open else { preconditionFailure("no statement was begun") }
     let statement = open.statement
     guard charge.subscription.hasSameBytes(as: statement.subscription.id),
@@ -62,9 +80,16 @@ package struct FocusWriter: Sendable {
     self.open = open
   }
 
-  /// Leaves a statement whose other rows are in the next part of the file.
-  package mutating func pause() {
-    open = nil
+  /// Leaves a statement whose other rows are in the next part of the file, and says what its charges have come to.
+  package mutating func pause() -> Cost {
+    defer { open = nil }
+    return open?.charged ?? .zero
+  }
+
+  /// Goes on with a statement that was left.
+  package mutating func resume(_ statement: Statement, charged: Cost) {
+    begin(statement)
+    open?.charged = charged
   }
 
   /// Writes the lines that are of no charge, and what the rounding of the others makes; throws where the charges are

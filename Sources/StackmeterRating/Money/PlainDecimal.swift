@@ -42,18 +42,28 @@ enum PlainDecimal {
   static func text(
     digits: String, isNegative: Bool, fractionDigits: Int, leastFraction: Int = 0
   ) -> String {
-    var digits = Array(digits.utf8)
-    if digits.count <= fractionDigits {
-      digits.insert(
-        contentsOf: repeatElement(0x30, count: fractionDigits + 1 - digits.count), at: 0)
+    var digits = digits
+    return digits.withUTF8 { digits in
+      let length = max(digits.count, fractionDigits + 1)
+      let zeros = length - digits.count
+      func digit(_ index: Int) -> UInt8 { index < zeros ? 0x30 : digits[index - zeros] }
+      let whole = length - fractionDigits
+      var end = length
+      while end - whole > leastFraction, digit(end - 1) == 0x30 { end -= 1 }
+      // A sign and a point may come to the digits.
+      return String(unsafeUninitializedCapacity: length + 2) { text in
+        var count = 0
+        func append(_ byte: UInt8) {
+          text[count] = byte
+          count += 1
+        }
+        if isNegative { append(UInt8(ascii: "-")) }
+        for index in 0..<whole { append(digit(index)) }
+        if end > whole { append(UInt8(ascii: ".")) }
+        for index in whole..<end { append(digit(index)) }
+        return count
+      }
     }
-    var fraction = digits.suffix(fractionDigits)
-    while fraction.count > leastFraction, fraction.last == 0x30 { fraction.removeLast() }
-    let whole = digits.dropLast(fractionDigits)
-    let sign = isNegative ? "-" : ""
-    let point = fraction.isEmpty ? "" : "."
-    return sign + String(decoding: whole, as: UTF8.self) + point
-      + String(decoding: fraction, as: UTF8.self)
   }
 
   /// 10 to the power of `exponent`.

@@ -64,18 +64,32 @@ package protocol BillingReader: BudgetReader {
   /// What a statement has used of postings.
   func uses(_ place: StatementPlace) throws(StoreError) -> [PostingUse]
 
-  /// Exact sums of what a subscription used in some usage hours, as some reporting windows have it: by meter, location
-  /// and day. In a snapshot, as all of them must be of one instant. Throws `removed` where some of the windows may no
-  /// longer be kept.
+  /// Exact sums of what each of some subscriptions used in some usage hours, as some reporting windows have it: by
+  /// meter, location and day. In a snapshot, as all of them must be of one instant. Throws `removed` where some of the
+  /// windows may no longer be kept.
+  ///
+  /// Windows are read one after the other, each for all of the subscriptions: many of them together cost little more
+  /// than few.
   func locatedUsage(
+    of subscriptions: [String], windows: Range<Hour>, hours: Range<Hour>
+  ) throws(StoreError) -> [[LocatedUsage]]
+}
+
+extension BillingReader {
+  /// The same of one.
+  package func locatedUsage(
     of subscription: String, windows: Range<Hour>, hours: Range<Hour>
-  ) throws(StoreError) -> [LocatedUsage]
+  ) throws(StoreError) -> [LocatedUsage] {
+    try locatedUsage(of: [subscription], windows: windows, hours: hours)[0]
+  }
 }
 
 /// The limits of what is stored for bills.
 package enum BillingLimits {
   /// The bytes of a statement's document.
   package static let documentBytesMax = 4 << 20
+  /// Subscriptions whose usage is summed up together.
+  package static let draftsAtOnce = 1_000
   /// Statements that one transaction writes.
   package static let statementsAtOnce = 100
   /// What is written down for one subscription.

@@ -10,6 +10,12 @@ struct LocatedSums {
   private struct Place: Hashable {
     let meter: ExactText
     let location: ExactText
+
+    func isBefore(_ other: Place) -> Bool {
+      let (one, two) = (meter.text, other.meter.text)
+      if !one.hasSameBytes(as: two) { return one.utf8.lexicographicallyPrecedes(two.utf8) }
+      return location.text.utf8.lexicographicallyPrecedes(other.location.text.utf8)
+    }
   }
 
   private var numbers: [Place: Int] = [:]
@@ -34,17 +40,24 @@ struct LocatedSums {
 
   /// By meter, location and day.
   func sorted() throws(StoreError) -> [LocatedUsage] {
+    // Texts are compared once for each place, not for each sum.
+    var ranks = [Int](repeating: 0, count: places.count)
+    let order = places.indices.sorted { places[$0].isBefore(places[$1]) }
+    for (rank, place) in order.enumerated() { ranks[place] = rank }
+    let keys = sums.keys.sorted { one, two in
+      one.place == two.place ? one.day < two.day : ranks[one.place] < ranks[two.place]
+    }
     var found: [LocatedUsage] = []
-    found.reserveCapacity(sums.count)
-    for (key, attos) in sums {
-      guard let quantity = Quantity(attos: attos) else { throw LocatedSums.tooLarge }
+    found.reserveCapacity(keys.count)
+    for key in keys {
+      guard let quantity = Quantity(attos: sums[key] ?? 0) else { throw LocatedSums.tooLarge }
       let place = places[key.place]
       found.append(
         LocatedUsage(
           meter: place.meter.text, location: place.location.text, day: Day(index: key.day),
           quantity: quantity))
     }
-    return found.sorted { $0.isBefore($1) }
+    return found
   }
 
   static let tooLarge = StoreError(
@@ -64,17 +77,5 @@ struct LocatedSums {
     }
     let end = max(first, min(windows.upperBound.index, openWindow.index + 1))
     return Hour(index: first)..<Hour(index: end)
-  }
-}
-
-extension LocatedUsage {
-  fileprivate func isBefore(_ other: LocatedUsage) -> Bool {
-    if !meter.hasSameBytes(as: other.meter) {
-      return meter.utf8.lexicographicallyPrecedes(other.meter.utf8)
-    }
-    if !location.hasSameBytes(as: other.location) {
-      return location.utf8.lexicographicallyPrecedes(other.location.utf8)
-    }
-    return day < other.day
   }
 }

@@ -173,8 +173,8 @@ extension PostgreSQLUsageReader: BillingReader {
   }
 
   package func locatedUsage(
-    of subscription: String, windows: Range<Hour>, hours: Range<Hour>
-  ) throws(StoreError) -> [LocatedUsage] {
+    of subscriptions: [String], windows: Range<Hour>, hours: Range<Hour>
+  ) throws(StoreError) -> [[LocatedUsage]] {
     let state = try connection.cellsState()
     let last = try connection.query("SELECT coalesce(max(open_window), 0)::bigint FROM pipeline")
     let asked = try LocatedSums.windows(
@@ -184,33 +184,34 @@ extension PostgreSQLUsageReader: BillingReader {
       PostgreSQLUsageReader.locatedUsageSQL,
       [
         PostgreSQLParameter(asked.lowerBound.index), PostgreSQLParameter(asked.upperBound.index),
-        PostgreSQLParameter(subscription), PostgreSQLParameter(hours.lowerBound.index),
+        PostgreSQLParameter(texts: subscriptions), PostgreSQLParameter(hours.lowerBound.index),
         PostgreSQLParameter(hours.upperBound.index),
       ])
-    var sums = LocatedSums()
+    var found = Array(repeating: LocatedSums(), count: subscriptions.count)
     for row in 0..<rows.count {
-      try sums.add(
-        try rows.quantity(row, 3),
-        sums.place(meter: rows.text(row, 0), location: rows.text(row, 1)),
-        Day(index: rows.integer(row, 2)))
+      // Numbers of a list count from 1.
+      let index = Int(rows.integer(row, 4)) - 1
+      let place = found[index].place(meter: rows.text(row, 0), location: rows.text(row, 1))
+      try found[index].add(try rows.quantity(row, 3), place, Day(index: rows.integer(row, 2)))
     }
-    return try sums.sorted()
+    return try found.map { (sums) throws(StoreError) in try sums.sorted() }
   }
 
-  /// The usage of subscription `$3` of the hours from `$4` up to `$5` in the windows from `$1` up to `$2`, by meter,
-  /// location and day. Each window of each cell is looked at only where the subscription lies in it.
+  /// The usage of the subscriptions `$3` of the hours from `$4` up to `$5` in the windows from `$1` up to `$2`, by
+  /// meter, location and day, and by the number of the subscription in the list. Each window of each cell is looked
+  /// at only where a subscription lies in it.
   static let locatedUsageSQL = """
-    SELECT s.meter, s.location, d.day, sum(d.quantity) FROM (
+    SELECT s.meter, s.location, d.day, sum(d.quantity), d.number FROM (
       SELECT b.cell, b.subscription, b.series, floor(b.usage_hour / 24.0)::bigint AS day,
-        sum(b.quantity) AS quantity
-      FROM subscription n JOIN (\(PostgreSQL.cellWindows)) w ON w.cell = n.cell
+        o.number, sum(b.quantity) AS quantity
+      FROM unnest($3::text[]) WITH ORDINALITY AS o (name, number)
+      JOIN subscription n ON n.name = o.name JOIN (\(PostgreSQL.cellWindows)) w ON w.cell = n.cell
       CROSS JOIN LATERAL (
         SELECT a.cell, a.subscription, a.series, a.usage_hour, a.quantity FROM aggregate a
         WHERE a.reporting_window = w.hour AND a.cell = w.cell AND a.subscription = n.id
           AND a.usage_hour >= $4::bigint AND a.usage_hour < $5::bigint OFFSET 0) b
-      WHERE n.name = $3::text
-      GROUP BY 1, 2, 3, 4) d
+      GROUP BY 1, 2, 3, 4, 5) d
     JOIN series s ON s.cell = d.cell AND s.subscription = d.subscription AND s.id = d.series
-    GROUP BY 1, 2, 3
+    GROUP BY 1, 2, 3, 5
     """
 }

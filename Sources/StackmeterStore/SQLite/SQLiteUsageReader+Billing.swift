@@ -45,11 +45,13 @@ extension SQLiteUsageReader: BillingReader {
   package func statements(
     _ filter: StatementFilter, after place: StatementPlace?, limit: Int
   ) throws(StoreError) -> [StoredStatement] {
+    // Those of some subscriptions are found by them: nothing else that the question says may choose another index.
+    let isOfSome = filter.subscriptions != nil
     let select = try connection.prepare(
       """
       SELECT \(SQLiteUsageReader.columns) FROM statement
-      WHERE (year, sequence) > (?1, ?2)
-        AND (?3 IS NULL OR subscription IN (SELECT value FROM json_each(?3)))
+      WHERE (\(isOfSome ? "+" : "")year, sequence) > (?1, ?2)
+        \(isOfSome ? "AND subscription IN (SELECT value FROM json_each(?3))" : "")
         AND (?4 IS NULL OR period = ?4)
       ORDER BY year, sequence LIMIT ?5
       """)
@@ -59,8 +61,6 @@ extension SQLiteUsageReader: BillingReader {
       var writer = JSONWriter()
       writer.array { writer in for name in subscriptions { writer.string(name) } }
       select.bind(3, String(decoding: writer.bytes, as: UTF8.self))
-    } else {
-      select.bindNull(3)
     }
     if let period = filter.period { select.bind(4, period.index) } else { select.bindNull(4) }
     select.bind(5, Int64(limit))
@@ -185,48 +185,5 @@ extension SQLiteUsageReader: BillingReader {
       uses.append(PostingUse(posting: select.integer(0), amount: select.text(1)))
     }
     return uses
-  }
-
-  package func locatedUsage(
-    of subscription: String, windows: Range<Hour>, hours: Range<Hour>
-  ) throws(StoreError) -> [LocatedUsage] {
-    let position = try position()
-    let asked = try LocatedSums.windows(
-      windows, hours, retainedFrom: position.retainedFrom, openWindow: position.openWindow)
-    var sums = LocatedSums()
-    let names = try connection.prepare("SELECT meter, location FROM series WHERE id = ?")
-    var known: [Int64: Int] = [:]
-    let select = try connection.prepare(
-      """
-      SELECT series, lag, units, attos FROM aggregate
-      WHERE window = ? AND series >= ? AND series < ?
-      """)
-    for range in try connection.seriesRanges(of: [subscription]) {
-      for window in asked.lowerBound.index..<asked.upperBound.index {
-        select.bind(1, window)
-        select.bind(2, range.lowerBound)
-        select.bind(3, range.upperBound)
-        while try select.step() {
-          let hour = Hour(index: window - select.integer(1))
-          guard hours.contains(hour) else { continue }
-          let series = select.integer(0)
-          let quantity = try connection.quantity(select, 2)
-          let place: Int
-          if let found = known[series] {
-            place = found
-          } else {
-            names.bind(1, series)
-            defer { names.reset() }
-            guard try names.step() else {
-              throw StoreError(.system, "the usage database is damaged: no series \(series)")
-            }
-            place = sums.place(meter: names.text(0), location: names.text(1))
-            known[series] = place
-          }
-          try sums.add(quantity, place, hour.day)
-        }
-      }
-    }
-    return try sums.sorted()
   }
 }

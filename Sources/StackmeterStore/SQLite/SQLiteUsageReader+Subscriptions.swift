@@ -21,12 +21,19 @@ extension SQLiteUsageReader {
   package func subscriptions(
     ids: [String]?, after id: String, limit: Int
   ) throws(StoreError) -> [Subscription] {
+    // The first ones of each table: both together would be gone through whole for each page.
+    let first = { (table: String) in
+      """
+      SELECT * FROM (SELECT name FROM \(table)
+        WHERE name > ?1 AND (?2 IS NULL OR name IN (SELECT value FROM json_each(?2)))
+        ORDER BY name LIMIT ?3)
+      """
+    }
     let statement = try connection.prepare(
       """
       SELECT n.name, d.display_name, d.owner, d.cost_center, d.tags, d.state FROM (
-        SELECT name FROM subscription UNION SELECT name FROM directory) n
+        \(first("subscription")) UNION \(first("directory"))) n
       LEFT JOIN directory d ON d.name = n.name
-      WHERE n.name > ?1 AND (?2 IS NULL OR n.name IN (SELECT value FROM json_each(?2)))
       ORDER BY n.name LIMIT ?3
       """)
     statement.bind(1, id)

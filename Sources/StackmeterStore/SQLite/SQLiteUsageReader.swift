@@ -75,7 +75,7 @@ package final class SQLiteUsageReader: UsageReader {
     }
   }
 
-  private func tablesOfPages() throws(StoreError) -> SQLitePageTables {
+  func tablesOfPages() throws(StoreError) -> SQLitePageTables {
     if let pageTables { return pageTables }
     let tables = try SQLitePageTables(connection)
     pageTables = tables

@@ -101,6 +101,39 @@ import Testing
     }
   }
 
+  /// What many rows share is written once, and each must say what it would say by itself.
+  @Test func `rows that share texts differ in what is their own`() throws {
+    let bills = try ["a", "b"].map { subscription in
+      let usages = try (0..<40).map { index in
+        try usage(
+          "\(index).5", "2026-11-0\(1 + index / 10)T0\(index % 8)", subscription: subscription,
+          meter: ["m", "calls", "x"][index % 3], location: index % 4 == 0 ? "west" : "",
+          uri: "/\(subscription)/\"\(index % 5)\"", tags: index % 2 == 0 ? #"{"a":"b,c"}"# : "",
+          isProvisional: index > 30)
+      }
+      let charges = try rated(usages, rater, settled: november).charges
+      return (try draft(rater, charges, subscription: subscription).statement, charges)
+    }
+    for form in FocusForm.allCases {
+      let rows = try FocusFile(focusFile(bills, catalog: catalog, form: form)).rows
+      var next = rows.filter { $0["x_ChargeKind"] != "rounding" }.makeIterator()
+      for (statement, charges) in bills {
+        let bill = FocusBill(statement, provider: "Contoso IT")
+        #expect(Set(charges.map(\.kind)).isSuperset(of: [.usage, .unrated]))
+        for charge in charges {
+          let row = next.next()
+          let alone = FocusRow(
+            charge, of: FocusMeter(charge.meter, catalog[charge.meter]), on: bill)
+          for column in FocusColumn.allCases {
+            let text = alone.text(column).flatMap { $0.isEmpty ? nil : $0 }
+            #expect(row?[column.rawValue] == text, "\(column.rawValue) of \(charge)")
+          }
+        }
+      }
+      #expect(next.next() == nil)
+    }
+  }
+
   @Test func `tiers are rows, a minimum is one without prices, rounding is one a statement`()
     throws
   {
@@ -120,6 +153,22 @@ import Testing
     #expect(
       try file([bill]).sums(of: "BilledCost", by: "InvoiceId")
         == ["2026-000007": bill.statement.total?.cost])
+  }
+
+  /// FOCUS has a form for units, which a package in front of them must keep.
+  @Test(arguments: [
+    ("1", "GB*hours", "GB-Hours"), ("10000", "requests", "10000 Requests"),
+    ("10", "Virtual core hours", "10 Core Hours"), ("2", "IP addresses", "2 IP Addresses"),
+    ("10", "Requests count in 10,000s", "100000 Requests"), ("0.5", "GB*hours", "Packages"),
+    ("9000000000000000000", "Requests count in 10,000s", "90000000000000000000000 Requests"),
+    ("3", "", "3 Units"),
+  ])
+  func `packages have units as FOCUS writes them`(package: String, unit: String, text: String)
+    throws
+  {
+    #expect(FocusUnit.text(try Quantity(parsing: package), unit) == text)
+    #expect(
+      text.wholeMatch(of: #/([0-9]+ )?[A-Za-z][A-Za-z0-9]*([ -][A-Za-z][A-Za-z0-9]*)*/#) != nil)
   }
 
   @Test func `what rounding makes is a row, so that the rows are the total`() throws {

@@ -129,12 +129,12 @@ private struct StatementDrafts: Sendable {
     _ period: BillingPeriod, _ request: CloseStatementsRequest, _ cards: RateCards,
     _ reader: any UsageReader
   ) throws(StoreError) {
-    let limit = StatementDrafts.subscriptionsPerCall
+    let limit = BillingLimits.draftsAtOnce
     let names: [String]? = request.subscriptions.isEmpty ? nil : request.subscriptions
     let page = try reader.subscriptions(
       ids: names, after: request.after.asciiLowercased, limit: limit + 1)
-    for subscription in page.prefix(limit) {
-      try take(subscription, period, request, cards, reader)
+    try reader.snapshot { (reader) throws(StoreError) in
+      try take(Array(page.prefix(limit)), period, request, cards, reader)
     }
     if page.count > limit { response.nextAfter = page[limit - 1].id }
     guard page.count <= limit, request.after.isEmpty else { return }
@@ -144,53 +144,66 @@ private struct StatementDrafts: Sendable {
     }
   }
 
-  /// Subscriptions that one call works on.
-  private static let subscriptionsPerCall = 200
-
+  /// In a snapshot of the reader.
   private mutating func take(
-    _ subscription: Subscription, _ period: BillingPeriod, _ request: CloseStatementsRequest,
+    _ subscriptions: [Subscription], _ period: BillingPeriod, _ request: CloseStatementsRequest,
     _ cards: RateCards, _ reader: any UsageReader
   ) throws(StoreError) {
-    let answer = try reader.snapshot {
-      (reader) throws(StoreError) -> Result<StatementDraft?, BillingProblem> in
-      if let later = try reader.lastStatement(
+    var open: [Subscription] = []
+    for subscription in subscriptions {
+      let later = try reader.lastStatement(
         of: subscription.id, before: Day(index: Int64(Int32.max)))
-      {
-        if later.period.lowerBound == period.start { return .success(nil) }
-        if later.period.lowerBound > period.start {
-          let asked = try reader.statements(
-            StatementFilter(subscriptions: [subscription.id], period: period.start), after: nil,
-            limit: 1)
-          if !asked.isEmpty { return .success(nil) }
-          return .failure(
-            .closedLater(
-              number: later.number, period: BillingPeriod(containing: later.period.lowerBound)))
-        }
+      guard let later, later.period.lowerBound >= period.start else {
+        open.append(subscription)
+        continue
       }
-      do throws(BillingProblem) {
-        return .success(
-          try Biller(cards, subscription: subscription, period: period)
-            .draft(reader, closedOnly: true))
-      } catch {
-        if case .store(let error) = error { throw error }
-        return .failure(error)
+      var isClosed = later.period.lowerBound == period.start
+      if !isClosed {
+        isClosed = try !reader.statements(
+          StatementFilter(subscriptions: [subscription.id], period: period.start), after: nil,
+          limit: 1
+        ).isEmpty
+      }
+      if isClosed {
+        response.known += 1
+      } else {
+        refuse(
+          subscription,
+          .closedLater(
+            number: later.number, period: BillingPeriod(containing: later.period.lowerBound)))
       }
     }
-    func refuse(_ problem: BillingProblem) {
-      response.refused.append(.init(subscription: subscription.id, reason: "\(problem)"))
+    let biller: Biller
+    do throws(BillingProblem) {
+      biller = try Biller(cards, subscriptions: open, period: period)
+    } catch {
+      for subscription in open { refuse(subscription, error) }
+      return
     }
-    switch answer {
-    case .success(nil): response.known += 1
-    case .success(let draft?):
+    for (subscription, draft) in zip(open, try biller.drafts(reader, closedOnly: true)) {
+      take(subscription, draft, acceptsUnrated: request.acceptsUnrated)
+    }
+  }
+
+  private mutating func take(
+    _ subscription: Subscription, _ found: Result<StatementDraft, BillingProblem>,
+    acceptsUnrated: Bool
+  ) {
+    switch found {
+    case .success(let draft):
       if draft.isEmpty, draft.history.earlierOpen == nil {
         response.empty += 1
-      } else if let obstacle = draft.obstacle(acceptsUnrated: request.acceptsUnrated) {
-        refuse(obstacle)
+      } else if let obstacle = draft.obstacle(acceptsUnrated: acceptsUnrated) {
+        refuse(subscription, obstacle)
       } else {
         ready.append(draft)
       }
-    case .failure(let problem): refuse(problem)
+    case .failure(let problem): refuse(subscription, problem)
     }
+  }
+
+  private mutating func refuse(_ subscription: Subscription, _ problem: BillingProblem) {
+    response.refused.append(.init(subscription: subscription.id, reason: "\(problem)"))
   }
 }
 

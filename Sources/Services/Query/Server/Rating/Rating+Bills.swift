@@ -14,8 +14,11 @@ package struct BillsLimits: Sendable {
   package var showbackBytesMax = 3 << 20
   /// Statements that one reconciliation has at most.
   package var reconciledMax = 500
-  /// Subscriptions that are looked up at once.
-  static let subscriptionsAtOnce = 100
+  /// Subscriptions whose bills are looked up together.
+  static let subscriptionsAtOnce = 64
+  /// The most whose usage is read together, and the most rows of it that are held.
+  static let rowsOfSubscriptionsMax = 1_000
+  static let rowsMax = 100_000
 
   package init() {}
 }
@@ -28,14 +31,16 @@ struct BillWalk {
   /// What was closed when the walk began.
   let openWindow: Hour
   private let end: ContinuousClock.Instant
+  private let rows: ChargeRowsMemory
   private var isBegun = false
   private var waiting: ArraySlice<Subscription> = []
+  private var bills: Bills?
   /// The subscriptions up to this one are behind the walk.
   private(set) var after: String
 
   init(
     _ cards: RateCards, _ period: BillingPeriod, _ scope: UsageFilter, openWindow: Hour,
-    after: String, time: Duration
+    after: String, time: Duration, rows: ChargeRowsMemory
   ) {
     end = .now + time
     self.cards = cards
@@ -43,6 +48,7 @@ struct BillWalk {
     self.scope = scope
     self.openWindow = openWindow
     self.after = after
+    self.rows = rows
   }
 
   /// No further subscription is begun. Never before the first one, so that whoever goes on gets further.
@@ -54,18 +60,25 @@ struct BillWalk {
     _ reader: any UsageReader
   ) throws(ChargeList.Problem) -> Bill? {
     while !isLate {
-      do throws(StoreError) {
-        if waiting.isEmpty {
-          waiting = try reader.subscriptions(
-            ids: scope.subscriptions, after: after, limit: BillsLimits.subscriptionsAtOnce)[...]
-        }
-      } catch { throw .billing(.store(error)) }
+      do throws(BillingProblem) { try look(reader) } catch { throw .billing(error) }
       guard let subscription = waiting.popFirst() else { return nil }
       after = subscription.id
       isBegun = true
       if let bill = try bill(subscription, reader) { return bill }
     }
     return nil
+  }
+
+  /// Looks the next subscriptions up, where none is left.
+  private mutating func look(_ reader: any UsageReader) throws(BillingProblem) {
+    guard waiting.isEmpty else { return }
+    do throws(StoreError) {
+      waiting = try reader.subscriptions(
+        ids: scope.subscriptions, after: after, limit: BillsLimits.subscriptionsAtOnce)[...]
+    } catch { throw .store(error) }
+    guard !waiting.isEmpty else { return }
+    bills = try Bills(
+      cards, of: Array(waiting), period: period, reader, openWindow: openWindow)
   }
 
   /// The bill of one subscription; nil where there is none, or the caller may not see all of it.
@@ -81,8 +94,31 @@ struct BillWalk {
         guard hours.covers(first..<period.hours.upperBound) else { return nil }
       }
     } catch { throw .billing(.store(error)) }
-    return try Bill(
-      cards, subscription: subscription, period: period, reader, openWindow: openWindow)
+    do throws(BillingProblem) {
+      if let bills { return try bills.bill(of: subscription, reader) }
+      return try Bill(
+        cards, subscription: subscription, period: period, reader, openWindow: openWindow)
+    } catch { throw .billing(error) }
+  }
+
+  /// The charges of a bill of this walk. Usage of those that come next is read with it.
+  func charges(
+    of bill: Bill, _ reader: any UsageReader
+  ) throws(ChargeList.Problem) -> ChargeList {
+    let id = bill.statement.subscription.id
+    let known: ChargeRows?
+    do throws(StoreError) {
+      known = try rows.rows(of: id, period, openWindow) { (count) throws(StoreError) in
+        guard count > 1 else { return [id] }
+        let next = try reader.subscriptions(ids: scope.subscriptions, after: id, limit: count - 1)
+        return [id] + next.map(\.id)
+      } _: { (subscriptions) throws(StoreError) in
+        try ChargeRows(
+          of: subscriptions, period: period, openWindow: openWindow, reader,
+          limit: BillsLimits.rowsMax)
+      }
+    } catch { throw .billing(.store(error)) }
+    return try bill.charges(reader, rows: known)
   }
 }
 
@@ -99,7 +135,8 @@ extension Rating {
       }
       let open = try reader.openWindow()
       var walk = BillWalk(
-        cards, period, scope, openWindow: openWindow ?? open, after: after, time: limits.time)
+        cards, period, scope, openWindow: openWindow ?? open, after: after, time: limits.time,
+        rows: chargeRows)
       do throws(BillsProblem) { return .success(try body(&walk, reader)) } catch {
         if case .list(_, .billing(.store(let error))) = error { throw error }
         return .failure(error)

@@ -25,12 +25,12 @@ extension Rating {
       let writer = FocusWriter(provider: provider, catalog: .empty, form: form)
       return ExportFocusResponse(data: writer.bytes, rows: 0)
     }
-    let (begun, provider, partBytes) = (start, provider, limits.focusBytes)
+    let (begun, provider, partBytes, pauses) = (start, provider, limits.focusBytes, focusPauses)
     let (data, walk, rows) = try await bills(
       period, scope, openWindow: start?.openWindow, after: start?.subscription ?? ""
     ) { (walk, reader) throws(BillsProblem) in
       var part = try FocusPart(
-        provider, form, reader, begun, walk.openWindow, bytes: partBytes)
+        provider, form, reader, begun, walk.openWindow, bytes: partBytes, pauses)
       try part.read(&walk, reader)
       return (part.writer.bytes, part.walk, part.rows)
     }
@@ -62,14 +62,16 @@ private struct FocusPart {
   private var begun: FocusWalk
   /// The part is full when it has so many.
   private let bytes: Int
+  private let pauses: FocusPauses
 
   var rows: UInt64 { begun.rows + UInt64(writer.rowCount) }
 
   init(
     _ provider: String, _ form: FocusForm, _ reader: any UsageReader, _ begun: FocusWalk?,
-    _ openWindow: Hour, bytes: Int
+    _ openWindow: Hour, bytes: Int, _ pauses: FocusPauses
   ) throws(BillsProblem) {
     self.bytes = bytes
+    self.pauses = pauses
     let meters: [Meter]
     do throws(StoreError) { meters = try reader.meters() } catch {
       throw .list("", .billing(.store(error)))
@@ -82,8 +84,10 @@ private struct FocusPart {
 
   mutating func read(_ bills: inout BillWalk, _ reader: any UsageReader) throws(BillsProblem) {
     if let offset = begun.offset {
-      let bill = try rest(bills, reader)
-      if try !write(bill, from: offset) { return }
+      try checkUnchanged(bills.period, reader)
+      var paused = pauses.take(begun, bills.period)
+      if paused == nil { paused = try rest(bills, reader, from: offset) }
+      if let paused, try !write(paused, bills.period) { return }
     }
     while writer.byteCount < bytes, !bills.isLate {
       let bill: Bill?
@@ -95,13 +99,44 @@ private struct FocusPart {
         if bills.isLate { pause(after: bills.after) }
         return
       }
-      if try !write(bill, from: 0) { return }
+      let charges = try charges(of: bill, bills, reader)
+      let whole = FocusPause(
+        statement: bill.statement, charged: .zero, stream: charges.stream(), count: 0)
+      if try !write(whole, bills.period) { return }
     }
     pause(after: bills.after)
   }
 
-  /// The bill that the part before has the beginning of.
-  private func rest(_ bills: BillWalk, _ reader: any UsageReader) throws(BillsProblem) -> Bill {
+  private func charges(
+    of bill: Bill, _ bills: BillWalk, _ reader: any UsageReader
+  ) throws(BillsProblem) -> ChargeList {
+    do throws(ChargeList.Problem) { return try bills.charges(of: bill, reader) } catch {
+      throw .list(bill.statement.subscription.id, error)
+    }
+  }
+
+  /// Throws where the statement that the part before has the beginning of was closed meanwhile.
+  private func checkUnchanged(
+    _ period: BillingPeriod, _ reader: any UsageReader
+  ) throws(BillsProblem) {
+    let filter = StatementFilter(subscriptions: [begun.subscription], period: period.start)
+    let isClosed: Bool
+    do throws(StoreError) {
+      isClosed = try !reader.statements(filter, after: nil, limit: 1).isEmpty
+    } catch { throw .list(begun.subscription, .billing(.store(error))) }
+    guard isClosed == begun.isClosed else { throw changed }
+  }
+
+  private var changed: BillsProblem {
+    .sum(
+      "the statement of \(begun.subscription) was closed while it was written: begin the file again"
+    )
+  }
+
+  /// The bill that the part before has the beginning of, rated again up to there: nobody remembers it.
+  private mutating func rest(
+    _ bills: BillWalk, _ reader: any UsageReader, from offset: Int64
+  ) throws(BillsProblem) -> FocusPause {
     let id = begun.subscription
     let bill: Bill?
     do throws(ChargeList.Problem) {
@@ -111,40 +146,34 @@ private struct FocusPart {
       }
       bill = try bills.bill(subscription, reader)
     } catch { throw .list(id, error) }
-    guard let bill, bill.statement.isClosed == begun.isClosed else {
-      throw .sum("the statement of \(id) was closed while it was written: begin the file again")
+    guard let bill else { throw changed }
+    var paused = FocusPause(
+      statement: bill.statement, charged: .zero,
+      stream: try charges(of: bill, bills, reader).stream(), count: 0)
+    while paused.count < offset {
+      guard try paused.pass() else { throw changed }
     }
-    return bill
+    return paused
   }
 
-  /// Writes the charges of a bill from a number of them on; false where the part is full before they are all in it.
-  private mutating func write(_ bill: Bill, from offset: Int64) throws(BillsProblem) -> Bool {
-    writer.begin(bill.statement)
-    var count: Int64 = 0
-    var full: Int64?
-    var failure: FocusError?
-    do throws(ChargeList.Problem) {
-      try bill.charges.visit { charge, _ in
-        defer { count += 1 }
-        guard full == nil, failure == nil else { return }
-        do throws(FocusError) {
-          if count < offset {
-            try writer.pass(charge)
-          } else if writer.byteCount < bytes {
-            try writer.add(charge)
-          } else {
-            full = count
-          }
-        } catch { failure = error }
+  /// Writes the charges of a bill from where it rests on; false where the part is full before they are all in it.
+  private mutating func write(
+    _ paused: FocusPause, _ period: BillingPeriod
+  ) throws(BillsProblem) -> Bool {
+    var paused = paused
+    let statement = paused.statement
+    writer.resume(statement, charged: paused.charged)
+    while true {
+      guard writer.byteCount < bytes else {
+        paused.charged = writer.pause()
+        let next = FocusWalk(
+          subscription: statement.subscription.id, offset: paused.count,
+          isClosed: statement.isClosed, openWindow: begun.openWindow, rows: rows)
+        pauses.put(paused, next, period)
+        walk = next
+        return false
       }
-    } catch { throw .list(bill.statement.subscription.id, error) }
-    if let failure { throw .focus(failure) }
-    if let full {
-      writer.pause()
-      walk = FocusWalk(
-        subscription: bill.statement.subscription.id, offset: full,
-        isClosed: bill.statement.isClosed, openWindow: begun.openWindow, rows: rows)
-      return false
+      guard try paused.write(into: &writer) else { break }
     }
     do throws(FocusError) { try writer.end() } catch { throw .focus(error) }
     return true

@@ -17,46 +17,96 @@ extension Rating {
     return try await bills(period, scope, after: request.after) {
       (walk, reader) throws(BillsProblem) in
       var statements: [ReconciledStatement] = []
-      while statements.count < most {
-        do throws(ChargeList.Problem) {
-          guard let bill = try walk.next(reader) else {
-            return ReconcileResponse(
-              statements: statements, nextAfter: walk.isLate ? walk.after : "")
+      do throws(ChargeList.Problem) {
+        while statements.count < most {
+          var some: [ChargedStatement] = []
+          while some.count < min(BillsLimits.subscriptionsAtOnce, most - statements.count) {
+            guard let bill = try walk.next(reader) else {
+              let after = walk.isLate ? walk.after : ""
+              statements += try ReconciledStatement.all(some, reader)
+              return ReconcileResponse(statements: statements, nextAfter: after)
+            }
+            some.append(
+              try ChargedStatement(bill.statement, try walk.charges(of: bill, reader)))
           }
-          statements.append(try ReconciledStatement(bill, reader))
-        } catch { throw .list(walk.after, error) }
-      }
+          statements += try ReconciledStatement.all(some, reader)
+        }
+      } catch { throw .list(walk.after, error) }
       return ReconcileResponse(statements: statements, nextAfter: walk.after)
     }
   }
 }
 
-extension ReconciledStatement {
-  /// Usage is added up anew, by its meters, from the windows that the statement covers; not by what rated it.
-  fileprivate init(_ bill: Bill, _ reader: any UsageReader) throws(ChargeList.Problem) {
-    let statement = bill.statement
+/// A statement and what its charges come to; nil where that fits no cost.
+private struct ChargedStatement {
+  let statement: Statement
+  /// Where the windows end that it covers.
+  let openWindow: Hour
+  let charged: Cost?
+
+  init(_ statement: Statement, _ charges: ChargeList) throws(ChargeList.Problem) {
+    self.statement = statement
+    openWindow = charges.openWindow
     var charged: Cost? = .zero
-    try bill.charges.visit { charge, _ in charged = charged?.adding(charge.cost) }
-    var used: [String: Quantity] = [:]
-    do throws(StoreError) {
-      let scan = TotalsScan(
-        hours: statement.period.hours, groupings: [],
-        filter: UsageFilter(subscriptions: [statement.subscription.id], meters: nil),
-        asOf: bill.charges.openWindow)
-      for total in try reader.totals(scan, limit: SummarizeResponse.totalsMax) {
-        used[total.meter.asciiLowercased] = total.quantity
+    try charges.visit { charge, _ in charged = charged?.adding(charge.cost) }
+    self.charged = charged
+  }
+}
+
+extension ReconciledStatement {
+  /// Usage is added up anew, by its meters, from the windows that the statements cover; not by what rated it.
+  fileprivate static func all(
+    _ statements: [ChargedStatement], _ reader: any UsageReader
+  ) throws(ChargeList.Problem) -> [ReconciledStatement] {
+    var used: [ExactText: [String: Quantity]] = [:]
+    // Most were closed at the same time.
+    for (openWindow, some) in Dictionary(grouping: statements, by: \.openWindow) {
+      do throws(StoreError) { try add(some, openWindow, reader, &used) } catch {
+        throw .billing(.store(error))
       }
-    } catch { throw .billing(.store(error)) }
+    }
+    return statements.map { of in
+      ReconciledStatement(of, usage: used[ExactText(of.statement.subscription.id)] ?? [:])
+    }
+  }
+
+  private static func add(
+    _ statements: [ChargedStatement], _ openWindow: Hour, _ reader: any UsageReader,
+    _ used: inout [ExactText: [String: Quantity]]
+  ) throws(StoreError) {
+    guard let first = statements.first else { return }
+    let scan = TotalsScan(
+      hours: first.statement.period.hours, groupings: [.subscription],
+      filter: UsageFilter(
+        subscriptions: statements.map(\.statement.subscription.id), meters: nil), asOf: openWindow)
+    // One more than there may be tells that there are more.
+    let limit = SummarizeResponse.totalsMax
+    let totals = try reader.totals(scan, limit: limit + 1)
+    guard totals.count <= limit || statements.count == 1 else {
+      for statement in statements { try add([statement], openWindow, reader, &used) }
+      return
+    }
+    for total in totals {
+      guard let id = total.subscription.map({ ExactText($0) }) else { continue }
+      let meter = total.meter.asciiLowercased
+      let sum = (used[id]?[meter] ?? .zero).adding(total.quantity)
+      guard let sum else { throw StoreError(.overflow, "the usage of meter \(meter) is too large") }
+      used[id, default: [:]][meter] = sum
+    }
+  }
+
+  private init(_ of: ChargedStatement, usage: [String: Quantity]) {
+    let statement = of.statement
     self.init()
     subscription = statement.subscription.id
     number = statement.number ?? ""
     total = statement.total?.amountText ?? ""
     currency = statement.currency.code
-    guard let charged else {
+    guard let charged = of.charged else {
       checks = [Check(name: "the charges sum up", holds: false, text: "to nothing that fits")]
       return
     }
-    checks = Reconciliation(statement, usage: used, charged: charged).checks.map {
+    checks = Reconciliation(statement, usage: usage, charged: charged).checks.map {
       Check(name: $0.name, holds: $0.holds, text: $0.text)
     }
   }

@@ -23,11 +23,15 @@ extension Rating {
       var page = ShowbackPage()
       while page.byteCount < limits.showbackBytes {
         let bill: Bill?
-        do throws(ChargeList.Problem) { bill = try walk.next(reader) } catch {
-          throw .list(walk.after, error)
-        }
+        var costs: CostBreakdown?
+        do throws(ChargeList.Problem) {
+          bill = try walk.next(reader)
+          if let bill, case .usage(let key) = key {
+            costs = try CostBreakdown(try walk.charges(of: bill, reader), by: key)
+          }
+        } catch { throw .list(walk.after, error) }
         guard let bill else { return page.response(nextAfter: walk.isLate ? walk.after : "") }
-        try page.take(bill, by: key)
+        try page.take(bill, by: key, costs)
         guard page.byteCount <= limits.showbackBytesMax else {
           throw .sum(
             "subscription \(walk.after) has too many parts to be shown one by one; ask by something that has fewer"
@@ -51,7 +55,10 @@ private struct ShowbackPage {
     sums.nameBytes + sums.partCount * 64 + statements.count * 64 + statementCount * 128
   }
 
-  mutating func take(_ bill: Bill, by key: ShowbackKey) throws(BillsProblem) {
+  /// `costs` are those of a key that usage says; nil where they do not fit.
+  mutating func take(
+    _ bill: Bill, by key: ShowbackKey, _ costs: CostBreakdown?
+  ) throws(BillsProblem) {
     let statement = bill.statement
     let id = statement.subscription.id
     do throws(MoneyError) {
@@ -62,25 +69,13 @@ private struct ShowbackPage {
           ShowbackPart.Statement(
             subscription: id, number: statement.number ?? "",
             amount: statement.total?.amountText ?? ""))
-      case .usage(let key): try sums.add(statement, try costs(bill, by: key))
+      case .usage:
+        guard let costs else { throw .tooLarge }
+        try sums.add(statement, costs)
       }
     } catch { throw .sum("\(id): \(error)") }
     statementCount += 1
     if !statement.isClosed { draftCount += 1 }
-  }
-
-  private func costs(
-    _ bill: Bill, by key: CostBreakdown.Key
-  ) throws(MoneyError) -> CostBreakdown {
-    var costs = CostBreakdown(by: key)
-    var failed = false
-    do throws(ChargeList.Problem) {
-      try bill.charges.visit { charge, _ in
-        do throws(StatementError) { try costs.add(charge) } catch { failed = true }
-      }
-    } catch { failed = true }
-    if failed { throw .tooLarge }
-    return costs
   }
 
   func response(nextAfter: String) -> ShowbackResponse {
@@ -96,5 +91,19 @@ private struct ShowbackPage {
     response.drafts = UInt32(draftCount)
     response.nextAfter = nextAfter
     return response
+  }
+}
+
+extension CostBreakdown {
+  /// Of all charges of a bill; nil where they do not fit.
+  fileprivate init?(_ charges: ChargeList, by key: Key) throws(ChargeList.Problem) {
+    self.init(by: key)
+    var costs = self
+    var failed = false
+    try charges.visit { charge, _ in
+      do throws(StatementError) { try costs.add(charge) } catch { failed = true }
+    }
+    if failed { return nil }
+    self = costs
   }
 }

@@ -17,6 +17,8 @@ package final class Rating: Sendable {
   let issuer: String
   /// The versions as they were read last.
   private let known = Mutex<RateCards?>(nil)
+  let chargeRows = ChargeRowsMemory()
+  let focusPauses = FocusPauses()
 
   /// `tokenKey` proves page tokens, as `Query` has it.
   package init(
