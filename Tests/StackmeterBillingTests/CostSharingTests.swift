@@ -151,7 +151,7 @@ import Testing
       func problem(_ id: String) throws -> BillingProblem? {
         try reader.snapshot { (reader) throws(StoreError) -> BillingProblem? in
           do throws(BillingProblem) {
-            try sharing.add(Subscription(id: id, state: .unassigned), reader)
+            try sharing.add([Subscription(id: id, state: .unassigned)], reader)
             return nil
           } catch { return error }
         }

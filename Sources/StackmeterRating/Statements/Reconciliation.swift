@@ -53,17 +53,7 @@ package struct Reconciliation: Hashable, Sendable {
 
   /// The quantity of each meter on lines of the period, with what has no price, is what was used.
   private static func usage(_ statement: Statement, _ usage: [String: Quantity]) -> [Check] {
-    var billed: [String: Quantity?] = [:]
-    func add(_ meter: String, _ quantity: Quantity) {
-      let meter = meter.asciiLowercased
-      billed[meter] = (billed[meter] ?? .zero)?.adding(quantity)
-    }
-    for line in statement.lines where line.period == statement.period && line.kind == .usage {
-      add(line.meter, line.quantity)
-    }
-    for unrated in statement.unrated where unrated.period == statement.period {
-      add(unrated.meter, unrated.quantity)
-    }
+    let billed = statement.periodUsage
     let used = Dictionary(
       usage.map { ($0.key.asciiLowercased, $0.value) }, uniquingKeysWith: { one, _ in one })
     return Set(billed.keys).union(used.keys).sorted().map { meter in

@@ -132,3 +132,22 @@ package struct StatementNumbers: Hashable, Sendable {
     return "\(period.year)-" + String(repeating: "0", count: max(0, 6 - digits.utf8.count)) + digits
   }
 }
+
+extension Statement {
+  /// What lines of the period say that was used of each meter, by its id in lower case, with what has no price. Nil of
+  /// a meter where the sum does not fit.
+  package var periodUsage: [String: Quantity?] {
+    var usage: [String: Quantity?] = [:]
+    func add(_ meter: String, _ quantity: Quantity) {
+      let meter = meter.asciiLowercased
+      usage[meter] = (usage[meter] ?? .zero)?.adding(quantity)
+    }
+    for line in lines where line.period == period && line.kind == .usage {
+      add(line.meter, line.quantity)
+    }
+    for unrated in unrated where unrated.period == period {
+      add(unrated.meter, unrated.quantity)
+    }
+    return usage
+  }
+}

@@ -55,8 +55,8 @@ private struct CostShares: Sendable {
     currency = ended.cards.book.currency
     var sharing = CostSharing(try request.cost(currency), ended.cards, period: ended.period)
     var written: [Posting] = []
-    try ended.forEachSubscription { (subscription, reader) throws(BillingProblem) in
-      written += try sharing.written(subscription, reader)
+    try ended.forSubscriptions { (subscriptions, reader) throws(BillingProblem) in
+      written += try sharing.written(subscriptions, reader)
     }
     isKnown = !written.isEmpty
     if isKnown {
@@ -65,8 +65,8 @@ private struct CostShares: Sendable {
     }
     if !request.acceptsEstimated { try ended.checkComplete() }
     try ended.checkOpen()
-    try ended.forEachSubscription { (subscription, reader) throws(BillingProblem) in
-      try sharing.add(subscription, reader)
+    try ended.forSubscriptions { (subscriptions, reader) throws(BillingProblem) in
+      try sharing.add(subscriptions, reader)
     }
     do throws(SharedCostError) { postings = try sharing.postings() } catch {
       throw .refused("\(error)")
@@ -75,8 +75,6 @@ private struct CostShares: Sendable {
 }
 
 extension EndedPeriod {
-  private static let subscriptionsPerRead = 200
-
   /// Throws where some statement of it is closed.
   fileprivate func checkOpen() throws(BillingError) {
     let closed: [StoredStatement]
@@ -91,9 +89,9 @@ extension EndedPeriod {
     }
   }
 
-  /// All subscriptions by id, each with a snapshot.
-  fileprivate func forEachSubscription(
-    _ body: (Subscription, any UsageReader) throws(BillingProblem) -> Void
+  /// All subscriptions by id, some at a time, each time with a snapshot.
+  fileprivate func forSubscriptions(
+    _ body: ([Subscription], any UsageReader) throws(BillingProblem) -> Void
   ) throws(BillingError) {
     var after = ""
     do throws(BillingProblem) {
@@ -101,10 +99,10 @@ extension EndedPeriod {
         let page: [Subscription]
         do throws(StoreError) {
           page = try reader.subscriptions(
-            ids: nil, after: after, limit: EndedPeriod.subscriptionsPerRead)
+            ids: nil, after: after, limit: BillingLimits.draftsAtOnce)
         } catch { throw .store(error) }
-        for subscription in page { try inSnapshot(subscription, body) }
         guard let last = page.last else { return }
+        try inSnapshot(page, body)
         after = last.id
       }
     } catch {
@@ -114,14 +112,14 @@ extension EndedPeriod {
   }
 
   private func inSnapshot(
-    _ subscription: Subscription,
-    _ body: (Subscription, any UsageReader) throws(BillingProblem) -> Void
+    _ subscriptions: [Subscription],
+    _ body: ([Subscription], any UsageReader) throws(BillingProblem) -> Void
   ) throws(BillingProblem) {
     let problem: BillingProblem?
     do throws(StoreError) {
       problem = try reader.snapshot { (reader) throws(StoreError) -> BillingProblem? in
         do throws(BillingProblem) {
-          try body(subscription, reader)
+          try body(subscriptions, reader)
           return nil
         } catch { return error }
       }
