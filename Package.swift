@@ -300,8 +300,9 @@ let package = Package(
     tests(
       "QueryTests",
       [
-        "QueryServer", "QueryClient", "AggregatorClient", "CollectorClient", "StackmeterCore",
-        "StackmeterRPC", "StackmeterStore", "StackmeterTesting", "StackmeterWire", grpc,
+        "QueryServer", "QueryClient", "AggregatorClient", "CollectorClient", "StackmeterBilling",
+        "StackmeterCore", "StackmeterRPC", "StackmeterRating", "StackmeterStore",
+        "StackmeterTesting", "StackmeterWire", grpc,
       ]),
     tests("StackmeterWireTests", ["StackmeterWire", "StackmeterCore", "StackmeterTesting"]),
     tests(

@@ -139,6 +139,28 @@ import Testing
     }
   }
 
+  /// More of them than statements are held of which a file has a part.
+  @Test func `FOCUS files that are read beside each other are the same as one alone`() async throws
+  {
+    var limits = BillsLimits()
+    limits.focusBytes = 1
+    try await withUsage(.sqlite, limits: limits) { services in
+      let whole = try await file(services)
+      var files: [(bytes: [UInt8], request: ExportFocusRequest?)] = Array(
+        repeating: ([], ExportFocusRequest(caller: .operator, period: "2026-11")), count: 5)
+      while files.contains(where: { $0.request != nil }) {
+        for index in files.indices {
+          guard var request = files[index].request else { continue }
+          let part = try await services.query.exportFocus(request)
+          files[index].bytes += part.data
+          request.pageToken = part.nextPageToken
+          files[index].request = request.pageToken.isEmpty ? nil : request
+        }
+      }
+      for file in files { #expect(file.bytes == whole) }
+    }
+  }
+
   @Test func `a part of a FOCUS file is for its caller and its question`() async throws {
     var limits = BillsLimits()
     limits.focusBytes = 1

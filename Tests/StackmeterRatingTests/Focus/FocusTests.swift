@@ -134,6 +134,26 @@ import Testing
     }
   }
 
+  @Test func `more resources than are remembered are written alike`() throws {
+    let count = FocusMemory.entriesMax + 8
+    // Each comes twice, and is forgotten in between.
+    let usages = try (0..<2 * count).map { index in
+      try usage(
+        "1", "2026-11-01T0\(index / count)", uri: "/vms/\(index % count)",
+        tags: #"{"n":"\#(index % count)"}"#)
+    }
+    let charges = try rated(usages, rater, settled: november).charges
+    let statement = try draft(rater, charges).statement
+    let rows = try FocusFile(focusFile([(statement, charges)], catalog: catalog)).rows
+      .filter { $0["x_ChargeKind"] == "usage" }
+    let used = charges.filter { $0.kind == .usage }
+    #expect(rows.count == 2 * count && used.count == rows.count)
+    for (row, charge) in zip(rows, used) {
+      #expect(row["ResourceId"] == charge.usage?.series.resource.uri)
+      #expect(row["Tags"] == charge.usage?.series.resource.tags)
+    }
+  }
+
   @Test func `tiers are rows, a minimum is one without prices, rounding is one a statement`()
     throws
   {
