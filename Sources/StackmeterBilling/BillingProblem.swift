@@ -28,7 +28,7 @@ package enum BillingProblem: Error, Equatable, CustomStringConvertible {
     case .noCard(let name, let period):
       "no version of the rate card \(name) holds in \(period): add one with stackmeter rates apply"
     case .notEnded(let period):
-      "\(period) is not over, or its last reporting window is open: close it later"
+      "\(period) is not over, or its last reporting window is open: try again later"
     case .estimated(let period, let missing):
       "\(period) is estimated: it waits for \(missing), see stackmeter sources. Close it when they are complete past "
         + "its end, or all the same with --accept-estimated: what they report later is on the next statement"
