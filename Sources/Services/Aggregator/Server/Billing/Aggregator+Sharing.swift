@@ -12,13 +12,8 @@ extension Aggregator {
   package func share(
     _ request: ShareCostRequest
   ) async throws(BillingError) -> ShareCostResponse {
-    guard let period = BillingPeriod(parsing: request.period) else {
-      throw .invalid(field: "period", problem: "must be a month such as 2026-11")
-    }
-    guard let billing = configuration.billing else { throw .notOpen }
     // Nobody closes a statement between the drafts and what is written for them.
-    guard !isClosing else { throw .underWay }
-    isClosing = true
+    let (period, billing) = try beginClosing(request.period)
     defer { isClosing = false }
     let shares: CostShares
     switch await blocking({ CostShares.make(period, request, billing) }) {

@@ -12,12 +12,7 @@ extension Aggregator {
   package func closeStatements(
     _ request: CloseStatementsRequest
   ) async throws(BillingError) -> CloseStatementsResponse {
-    guard let period = BillingPeriod(parsing: request.period) else {
-      throw .invalid(field: "period", problem: "must be a month such as 2026-11")
-    }
-    guard let billing = configuration.billing else { throw .notOpen }
-    guard !isClosing else { throw .underWay }
-    isClosing = true
+    let (period, billing) = try beginClosing(request.period)
     defer { isClosing = false }
     let found = await blocking { StatementDrafts.make(period, request, billing) }
     let drafts: StatementDrafts
@@ -38,6 +33,19 @@ extension Aggregator {
     }
     if !response.closed.isEmpty { noteClosed(response.closed, period: request.period) }
     return response
+  }
+
+  /// Keeps other calls from statements of any period until `isClosing` is false again, which is the caller's duty.
+  func beginClosing(
+    _ period: String
+  ) throws(BillingError) -> (period: BillingPeriod, billing: BillingConfiguration) {
+    guard let period = BillingPeriod(parsing: period) else {
+      throw .invalid(field: "period", problem: "must be a month such as 2026-11")
+    }
+    guard let billing = configuration.billing else { throw .notOpen }
+    guard !isClosing else { throw .underWay }
+    isClosing = true
+    return (period, billing)
   }
 
   /// One transaction; nothing waits between the last number and the next ones.
